@@ -1,0 +1,1 @@
+"""The room of who: users, their preferences, roles, sessions and API tokens."""
