@@ -1,0 +1,47 @@
+"""Give every test session its own PostgreSQL and Valkey, then load Django on top of them.
+
+This runs before any settings are read. `DATABASE_URL` / `REDIS_URL`, when set, win. The workers of pytest-xdist
+share the controller's PostgreSQL (pytest-django gives each its own database), and have a Valkey each, because
+publish/subscribe does not know database numbers and a worker must not hear its neighbour's messages.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+for entry in (ROOT / "script" / "lib", ROOT):
+    if str(entry) not in sys.path:
+        sys.path.insert(0, str(entry))
+
+from devkit.services import EphemeralServices  # noqa: E402 - the line above makes it importable
+
+OWN_VALKEY = "HOLDFAST_TEST_VALKEY_IS_OURS"
+
+pytest_plugins = ["tests.support.plugin"]
+
+
+def _start_services() -> None:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        if os.environ.get(OWN_VALKEY):
+            del os.environ["REDIS_URL"]
+        else:
+            # A server of the person's own: at least the keys are kept apart.
+            address, _, _ = os.environ["REDIS_URL"].rpartition("/")
+            os.environ["REDIS_URL"] = f"{address}/{1 + int(worker.removeprefix('gw'))}"
+    elif not os.environ.get("REDIS_URL"):
+        os.environ[OWN_VALKEY] = "1"
+    services = EphemeralServices(os.environ)
+    services.start()
+    atexit.register(services.stop)
+
+
+_start_services()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portfolio_site.settings.test")
+
+import django  # noqa: E402 - settings can be read only from here on
+
+django.setup()
