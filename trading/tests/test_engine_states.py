@@ -1,0 +1,78 @@
+"""The transition table: every pair of status and trigger is either in the picture below or impossible."""
+
+import itertools
+
+import pytest
+
+from trading.engine.states import (
+    CANCELABLE,
+    MATCHABLE,
+    OPEN,
+    TERMINAL,
+    TRANSITIONS,
+    ImpossibleTransitionError,
+    OrderStatus,
+    Trigger,
+    advance,
+)
+
+PICTURE = """
+accepted,pending_new route new
+held arm new
+new,partially_filled partial_fill partially_filled
+new,partially_filled,pending_cancel,pending_replace fill filled
+pending_cancel partial_fill pending_cancel
+pending_replace partial_fill pending_replace
+new,partially_filled,accepted,pending_new,held request_cancel pending_cancel
+pending_cancel confirm_cancel canceled
+new,partially_filled,done_for_day expire expired
+new,partially_filled request_replace pending_replace
+pending_replace confirm_replace replaced
+pending_replace refuse_replace new
+pending_new,accepted reject rejected
+new finish_day done_for_day
+new stop stopped
+new suspend suspended
+new calculate calculated
+done_for_day,stopped,suspended,calculated resume new
+"""
+
+ALLOWED = {
+    (OrderStatus(status), Trigger(trigger)): OrderStatus(after)
+    for statuses, trigger, after in (line.split() for line in PICTURE.strip().splitlines())
+    for status in statuses.split(",")
+}
+
+
+class TestTransitionTable:
+    @pytest.mark.parametrize(("status", "trigger"), list(itertools.product(OrderStatus, Trigger)))
+    def test_every_pair_leads_where_the_picture_says_or_raises(self, status, trigger):
+        if (status, trigger) in ALLOWED:
+            assert advance(status, trigger) is ALLOWED[status, trigger]
+        else:
+            with pytest.raises(ImpossibleTransitionError, match=f"{status} cannot {trigger}"):
+                advance(status, trigger)
+
+    def test_nothing_leaves_a_terminal_status(self):
+        assert not [pair for pair in TRANSITIONS if pair[0] in TERMINAL]
+
+    def test_every_open_status_can_come_to_an_end(self):
+        for start in OPEN:
+            seen, edge = {start}, {start}
+            while edge:
+                edge = {TRANSITIONS[s, t] for s, t in TRANSITIONS if s in edge} - seen
+                seen |= edge
+            assert seen & TERMINAL, start
+
+    def test_every_status_but_the_first_ones_can_be_reached(self):
+        reached = set(TRANSITIONS.values())
+        assert set(OrderStatus) - reached == {
+            OrderStatus.PENDING_NEW,
+            OrderStatus.ACCEPTED,
+            OrderStatus.HELD,
+        }
+
+    def test_cancelable_and_matchable_are_open(self):
+        assert CANCELABLE < OPEN
+        assert MATCHABLE < OPEN
+        assert OrderStatus.PENDING_REPLACE not in CANCELABLE
