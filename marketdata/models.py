@@ -1,0 +1,313 @@
+"""Market data: what things cost.
+
+Prices are kept as they were traded (never adjusted for later splits or dividends) in the instrument's currency, which is
+always a major unit: a share quoted in pence carries `currency="GBP"` and `quoted_in="GBp"`, and is divided by 100 where it
+comes in. Splits and dividends are facts of their own; an adjusted series is computed when it is read.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Exists, F, Q
+from django.db.models.functions import Lower, Upper
+
+from portfolio_site.kernel.fields import PriceField, QuantityField
+
+AUDITOR_GROUP = "Auditor"
+
+validate_currency_code = RegexValidator(
+    r"\A[A-Z0-9]{3,8}\Z", "Use a currency code in capitals such as EUR or USD.", code="currency"
+)
+validate_isin = RegexValidator(r"\A[A-Z]{2}[A-Z0-9]{9}[0-9]\Z", "An ISIN has two letters, nine signs and a digit.")
+validate_mic = RegexValidator(r"\A[A-Z0-9]{4}\Z", "A market identifier (MIC) has four signs, such as XNAS.")
+validate_country = RegexValidator(r"\A[A-Z]{2}\Z", "A country code has two letters, such as US.")
+
+
+class AssetClass(models.TextChoices):
+    """What kind of thing an instrument is."""
+
+    EQUITY = "equity", "Stock"
+    ETF = "etf", "ETF"
+    FUND = "fund", "Fund"
+    BOND = "bond", "Bond"
+    CRYPTO = "crypto", "Crypto"
+    COMMODITY = "commodity", "Commodity"
+    REAL_ESTATE = "real_estate", "Property"
+    PRIVATE = "private", "Private holding"
+    CURRENCY = "currency", "Currency"
+    INDEX = "index", "Index"
+    OTHER = "other", "Other"
+
+
+class QuoteUnit(models.TextChoices):
+    """What a price counts: money per unit, or percent of the nominal value (bonds)."""
+
+    UNIT = "unit", "Price per unit"
+    PERCENT = "percent", "Percent of nominal"
+
+
+class ActionKind(models.TextChoices):
+    """Corporate actions that change what a past price means."""
+
+    DIVIDEND = "dividend", "Dividend"
+    SPLIT = "split", "Split"
+
+
+def _may_see(user: Any, *, prefix: str = "") -> Q:
+    """Shared instruments, one's own, and for auditors all; `prefix` is the way to the instrument."""
+    if user.pk is None:
+        return Q(pk__in=[])
+    auditor = Exists(Group.objects.filter(name=AUDITOR_GROUP, user=user.pk))
+    return Q(**{f"{prefix}owner__isnull": True}) | Q(**{f"{prefix}owner": user.pk}) | Q(auditor)
+
+
+class InstrumentQuerySet(models.QuerySet["Instrument"]):
+    """Filters that read as sentences."""
+
+    def visible_to(self, user: Any) -> Self:
+        """What this person may see: the shared list and their own entries."""
+        return self.filter(_may_see(user))
+
+    def shared(self) -> Self:
+        """The list that everybody sees."""
+        return self.filter(owner__isnull=True)
+
+    def active(self) -> Self:
+        """Still quoted."""
+        return self.filter(is_active=True)
+
+
+class OfInstrumentQuerySet(models.QuerySet[Any]):
+    """For rows that belong to an instrument."""
+
+    def visible_to(self, user: Any) -> Self:
+        """Rows of the instruments this person may see."""
+        return self.filter(_may_see(user, prefix="instrument__"))
+
+
+class Instrument(models.Model):
+    """Something that has a price: a share, a fund, a bond, a coin, an index, or a thing of one's own."""
+
+    symbol = models.CharField(max_length=40)
+    name = models.CharField(max_length=200)
+    asset_class = models.CharField(max_length=16, choices=AssetClass, default=AssetClass.EQUITY)
+    currency = models.CharField(max_length=8, validators=[validate_currency_code])
+    quoted_in = models.CharField(
+        max_length=8,
+        blank=True,
+        help_text="Unit in which providers quote where it is not the currency: GBp for pence, ZAc for cents.",
+    )
+    exchange = models.CharField(
+        max_length=4, blank=True, validators=[validate_mic], help_text="Market identifier code (MIC), such as XNAS."
+    )
+    isin = models.CharField("ISIN", max_length=12, blank=True, validators=[validate_isin])
+    cusip = models.CharField("CUSIP", max_length=9, blank=True)
+    figi = models.CharField("FIGI", max_length=12, blank=True)
+    sector = models.CharField(max_length=60, blank=True)
+    country = models.CharField(max_length=2, blank=True, validators=[validate_country])
+    multiplier = QuantityField(default=Decimal(1), help_text="Units of the underlying in one contract.")
+    quote_unit = models.CharField(max_length=8, choices=QuoteUnit, default=QuoteUnit.UNIT)
+    quantity_step = QuantityField(
+        default=Decimal("0.000001"), help_text="The smallest amount that can be traded, and its multiples."
+    )
+    coupon_rate = models.DecimalField(
+        max_digits=9, decimal_places=6, null=True, blank=True, help_text="Bonds: percent of nominal a year."
+    )
+    maturity_date = models.DateField(null=True, blank=True)
+    provider = models.CharField(max_length=20, default="manual", help_text="Who gives its prices.")
+    provider_symbols = models.JSONField(
+        default=dict, blank=True, help_text='How each provider calls it: {"yahoo": "SAP.DE"}.'
+    )
+    is_active = models.BooleanField(default=True, help_text="Off for what is delisted: history stays, quotes stop.")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty for the list that everybody sees.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    symbol_key = models.GeneratedField(
+        expression=Upper("symbol"), output_field=models.CharField(max_length=40), db_persist=True
+    )
+    name_key = models.GeneratedField(
+        expression=Lower("name"), output_field=models.CharField(max_length=200), db_persist=True
+    )
+
+    objects = InstrumentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "symbol_key", "exchange", condition=Q(owner__isnull=True), name="instrument_shared_symbol_unique"
+            ),
+            models.UniqueConstraint(
+                "owner",
+                "symbol_key",
+                condition=Q(owner__isnull=False),
+                name="instrument_own_symbol_unique",
+                violation_error_message="You already have an instrument with this symbol.",
+            ),
+            models.CheckConstraint(condition=~Q(symbol=""), name="instrument_has_symbol"),
+            models.CheckConstraint(condition=Q(multiplier__gt=0), name="instrument_multiplier_positive"),
+            models.CheckConstraint(condition=Q(quantity_step__gt=0), name="instrument_step_positive"),
+            models.CheckConstraint(
+                condition=Q(currency__regex=r"^[A-Z0-9]{3,8}$"), name="instrument_currency_is_major_code"
+            ),
+            models.CheckConstraint(
+                condition=Q(asset_class__in=AssetClass.values), name="instrument_asset_class_known"
+            ),
+            models.CheckConstraint(condition=Q(quote_unit__in=QuoteUnit.values), name="instrument_quote_unit_known"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["symbol_key"], name="instrument_symbol_prefix", opclasses=["varchar_pattern_ops"]
+            ),
+            models.Index(fields=["name_key"], name="instrument_name_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(
+                fields=["isin"],
+                name="instrument_isin_prefix",
+                opclasses=["varchar_pattern_ops"],
+                condition=~Q(isin=""),
+            ),
+            GinIndex(SearchVector("name", config="simple"), name="instrument_name_words"),
+            models.Index(fields=["provider"], name="instrument_provider", condition=Q(is_active=True)),
+            models.Index(fields=["asset_class", "symbol_key"], name="instrument_class_symbol"),
+        ]
+
+    def __str__(self) -> str:
+        return self.symbol
+
+    @property
+    def is_tradable(self) -> bool:
+        """Whether an order can be given for it: indices, rates and one's own hand-kept things cannot be bought here."""
+        return (
+            self.is_active
+            and self.owner_id is None
+            and self.asset_class not in (AssetClass.INDEX, AssetClass.CURRENCY)
+        )
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its prices are made up."""
+        return self.provider == "simulated"
+
+
+class PriceBar(models.Model):
+    """One trading day of one instrument, as traded (unadjusted), in the instrument's currency.
+
+    The key is the day itself: half the indexes of a numbered table, and ready to be partitioned by date.
+    Open, high and low are empty where only a close is known.
+    """
+
+    pk = models.CompositePrimaryKey("instrument_id", "date")
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="+", db_index=False)
+    date = models.DateField()
+    open = PriceField(null=True)
+    high = PriceField(null=True)
+    low = PriceField(null=True)
+    close = PriceField()
+    volume = QuantityField(null=True)
+    source = models.CharField(max_length=60)
+
+    objects = OfInstrumentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(close__gte=0), name="pricebar_close_not_negative"),
+            models.CheckConstraint(
+                condition=Q(open__gte=F("low"), open__lte=F("high"), close__gte=F("low"), close__lte=F("high"))
+                | Q(open__isnull=True, high__isnull=True, low__isnull=True),
+                name="pricebar_range_holds_open_and_close",
+            ),
+            models.CheckConstraint(
+                condition=Q(volume__isnull=True) | Q(volume__gte=0), name="pricebar_volume_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.date}: {self.close}"
+
+
+class Quote(models.Model):
+    """The latest known price of an instrument. One row each, overwritten in place."""
+
+    instrument = models.OneToOneField(Instrument, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    bid = PriceField(null=True, blank=True)
+    ask = PriceField(null=True, blank=True)
+    last = PriceField()
+    previous_close = PriceField(null=True, blank=True)
+    volume = QuantityField(null=True, blank=True)
+    quoted_at = models.DateTimeField(help_text="When the price was made, by its source.")
+    received_at = models.DateTimeField(help_text="When it came in here.")
+    source = models.CharField(max_length=60)
+    is_simulated = models.BooleanField(default=False)
+    is_held = models.BooleanField(default=False, help_text="Set by hand and not moved by refreshes until released.")
+
+    objects = OfInstrumentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(last__gte=0), name="quote_last_not_negative"),
+            models.CheckConstraint(
+                condition=Q(bid__isnull=True) | Q(ask__isnull=True) | Q(bid__lte=F("ask")), name="quote_bid_below_ask"
+            ),
+            models.CheckConstraint(
+                condition=Q(bid__isnull=True) | Q(bid__gt=0), name="quote_bid_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id}: {self.last}"
+
+
+class FxRate(models.Model):
+    """One unit of `base` was worth `rate` units of `quote` on that day."""
+
+    base = models.CharField(max_length=8)
+    quote = models.CharField(max_length=8)
+    date = models.DateField()
+    rate = PriceField()
+    source = models.CharField(max_length=60)
+
+    class Meta:
+        verbose_name = "exchange rate"
+        constraints = [
+            models.UniqueConstraint(fields=["base", "quote", "date"], name="fxrate_pair_day_unique"),
+            models.CheckConstraint(condition=Q(rate__gt=0), name="fxrate_positive"),
+            models.CheckConstraint(condition=~Q(base=F("quote")), name="fxrate_two_currencies"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.base}/{self.quote} {self.date}: {self.rate}"
+
+
+class CorporateAction(models.Model):
+    """A split (`value` = new shares per old share) or a dividend (`value` = cash per share as paid then)."""
+
+    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="+", db_index=False)
+    ex_date = models.DateField("ex-date")
+    kind = models.CharField(max_length=10, choices=ActionKind)
+    value = PriceField()
+    source = models.CharField(max_length=60)
+
+    objects = OfInstrumentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "ex_date", "kind"], name="corporateaction_unique"),
+            models.CheckConstraint(condition=Q(value__gt=0), name="corporateaction_value_positive"),
+            models.CheckConstraint(condition=Q(kind__in=ActionKind.values), name="corporateaction_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument_id} {self.ex_date} {self.kind} {self.value}"
