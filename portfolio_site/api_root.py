@@ -1,0 +1,28 @@
+"""The frame: the API's table of contents. Each room registers its viewsets on one router."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver
+from rest_framework.routers import DefaultRouter
+
+ROOMS = ("accounts", "marketdata", "documents", "holdings", "trading", "reports", "notifications")
+
+
+class ApiRouter(DefaultRouter):
+    """The router of `/api/v1/`; its root lists what there is."""
+
+    include_format_suffixes = False
+
+
+def api_v1_patterns() -> list[URLPattern | URLResolver]:
+    """Return the URL patterns below `/api/v1/`: viewsets by router, single views beside them."""
+    router = ApiRouter()
+    extra: list[URLPattern | URLResolver] = []
+    for room in ROOMS:
+        if find_spec(f"{room}.api_urls") is None:
+            continue
+        module = import_module(f"{room}.api_urls")
+        module.register(router)
+        extra += getattr(module, "urlpatterns", [])
+    return [*extra, *router.urls]

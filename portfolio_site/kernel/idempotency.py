@@ -1,0 +1,69 @@
+"""The ground floor: doing a thing once, however often it is asked for.
+
+`once` is used by API endpoints (`Idempotency-Key`) and by forms (their hidden one-time token) alike.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+
+from .errors import ConflictError, DomainError
+from .models import IdempotencyRecord
+
+MAX_KEY_LENGTH = 255
+
+
+class KeyReused(ConflictError):
+    """The key came before with another request: answering the first one would be a lie."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyInvalid(DomainError):
+    """The key is empty, too long or not printable."""
+
+    code = "idempotency_key_invalid"
+    status = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: an HTTP status and a JSON-able body; `replayed` when it was done by an earlier request."""
+
+    status: int
+    body: Any
+    replayed: bool = False
+
+
+def fingerprint_of(payload: Any) -> str:
+    """Return the SHA-256 (hex) of a JSON-able payload, keys sorted: two requests are the same when this is."""
+    text = json.dumps(payload, sort_keys=True, cls=DjangoJSONEncoder, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def once(*, key: str, user: Any, route: str, fingerprint: str, do: Callable[[], tuple[int, Any]]) -> Answer:
+    """Run `do` and keep its (status, JSON-able body) under (user, route, key); on a repetition return what was kept.
+
+    The record and everything `do` writes commit together. A second request that arrives while the first is still at
+    work waits for it on the unique index. A refusal (`do` raises) keeps nothing, so that the person may correct and
+    send again. Raises `KeyReused` when the same key comes with another fingerprint, `KeyInvalid` for a bad key.
+    """
+    if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
+        raise KeyInvalid("An idempotency key has 1 to 255 printable characters.", field="Idempotency-Key")
+    with transaction.atomic():
+        record, is_new = IdempotencyRecord.objects.get_or_create(
+            user=user, route=route, key=key, defaults={"fingerprint": fingerprint}
+        )
+        if not is_new:
+            if record.fingerprint != fingerprint:
+                raise KeyReused("This key was already used for a different request.", field="Idempotency-Key")
+            return Answer(status=record.status or 200, body=record.answer, replayed=True)
+        status, body = do()
+        record.status, record.answer = status, json.loads(json.dumps(body, cls=DjangoJSONEncoder))
+        record.save(update_fields=["status", "answer"])
+        return Answer(status=status, body=record.answer)

@@ -1,0 +1,48 @@
+"""The frame: the one place where the process environment is read.
+
+Every other settings file imports names from here, so that `docs/configuration.md` can list them all.
+"""
+
+from pathlib import Path
+
+import django_stubs_ext
+import environ
+
+# Lets Django's generic classes (fields, admins, querysets) take type parameters at run time as they do for mypy.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parents[2]
+
+env = environ.Env()
+
+#: An optional `.env` beside `manage.py`; real environment variables win over it.
+_dotenv = BASE_DIR / ".env"
+if _dotenv.is_file():
+    env.read_env(str(_dotenv))
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+SECRET_KEY: str = env.str("SECRET_KEY", default="")
+DATABASE_URL: str = env.str("DATABASE_URL", default="")
+REDIS_URL: str = env.str("REDIS_URL", default="")
+SITE_URL: str = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", default=0)
+BEHIND_TLS_PROXY: bool = env.bool("BEHIND_TLS_PROXY", default=False)
+EMAIL_URL: str = env.str("EMAIL_URL", default="consolemail://")
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="Holdfast <holdfast@localhost>")
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(BASE_DIR / ".local" / "private")))
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / ".local" / "static")))
+S3_BUCKET: str = env.str("S3_BUCKET", default="")
+S3_ENDPOINT_URL: str = env.str("S3_ENDPOINT_URL", default="")
+S3_ACCESS_KEY_ID: str = env.str("S3_ACCESS_KEY_ID", default="")
+S3_SECRET_ACCESS_KEY: str = env.str("S3_SECRET_ACCESS_KEY", default="")
+S3_REGION: str = env.str("S3_REGION", default="us-east-1")
+SIMULATED_TICKS: bool = env.bool("SIMULATED_TICKS", default=True)
+SIMULATED_SESSION: str = env.str("SIMULATED_SESSION", default="always_open")
+SIMULATED_SEED: int = env.int("SIMULATED_SEED", default=20260101)
+QUOTE_REFRESH_SECONDS: float = env.float("QUOTE_REFRESH_SECONDS", default=2.0)
+LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOG_JSON: bool = env.bool("LOG_JSON", default=False)
+DEMO: bool = env.bool("DEMO", default=False)
+SIGNUP_OPEN: bool = env.bool("SIGNUP_OPEN", default=True)

@@ -1,0 +1,1 @@
+"""The front hall: home page, dashboard composition, help, error pages."""

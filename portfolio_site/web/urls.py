@@ -1,0 +1,11 @@
+"""The front hall: its pages."""
+
+from django.urls import path
+
+from . import pages
+
+app_name = "web"
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+]
