@@ -1,20 +1,21 @@
 """The ground floor: numbers, money and times as a person reads them, in the person's locale.
 
-Words stay English; separators, symbol positions and the order of a date follow the locale. Decimal in, text out: a float
-raises `TypeError`. Nothing here rounds for the books, only for the eye.
+Words stay English; separators, symbol positions and the order of a date follow the locale. Decimal in,
+text out: a float raises `TypeError`. Nothing here rounds for the books, only for the eye.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from functools import lru_cache
 from typing import Final, Literal
 
 from babel import Locale, UnknownLocaleError, negotiate_locale
-from babel.dates import format_skeleton
 from babel.dates import format_date as _format_date
+from babel.dates import format_skeleton
 from babel.dates import format_time as _format_time
 from babel.numbers import format_currency, format_decimal, format_percent
 from django.utils import timezone
@@ -33,10 +34,13 @@ WriteDecimal = Callable[[Decimal], str]
 
 # Babel quantises in the current context; numeric(28,12) sums need more than the default 28 digits.
 _CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
-_OFFERED: Final = (
-    "en_US en_GB en_AU en_CA en_IE en_NZ en_IN de_DE de_AT de_CH es_ES fr_FR fr_CH it_IT nl_NL pl_PL pt_BR pt_PT sv_SE "
-    "da_DK nb_NO fi_FI cs_CZ ja_JP en de es fr it nl pl pt sv da nb fi cs ja"
-).split()
+_CODE_BEFORE_DIGIT: Final = re.compile(r"([A-Za-z])(\d)")
+# Languages and regions told apart when a browser, not a person's profile, says what it prefers.
+_OFFERED: Final = [
+    *("en_US", "en_GB", "en_AU", "en_CA", "en_IE", "en_NZ", "en_IN", "de_DE", "de_AT", "de_CH", "es_ES"),
+    *("fr_FR", "fr_CH", "it_IT", "nl_NL", "pl_PL", "pt_BR", "pt_PT", "sv_SE", "da_DK", "nb_NO", "fi_FI"),
+    *("cs_CZ", "ja_JP", "en", "de", "es", "fr", "it", "nl", "pl", "pt", "sv", "da", "nb", "fi", "cs", "ja"),
+]
 
 
 @lru_cache(maxsize=64)
@@ -85,7 +89,7 @@ def format_price(value: Decimal, currency: str = "", *, locale: str = DEFAULT_LO
 
 
 def price_digits(value: Decimal) -> int:
-    """Return how many decimals a price of this size is worth showing with: 2 from 10 up, 4 from 1, then up to 8."""
+    """Return how many decimals a price of this size is worth: 2 from 10 up, 4 from 1, then up to 8."""
     size = abs(value)
     if size >= 10 or not size:
         return 2
@@ -100,7 +104,7 @@ def format_number(
     most: int | None = None,
     sign: Sign = "auto",
 ) -> str:
-    """Write a plain number with exactly `digits` decimals, or with up to `most` (12) and no trailing zeros."""
+    """Write a plain number with exactly `digits` decimals, or up to `most` (12) without trailing zeros."""
     number = Decimal(value) if isinstance(value, int) else value
     _require_decimal(number)
     least, upper = (digits, digits) if digits is not None else (0, 12 if most is None else most)
@@ -120,7 +124,7 @@ def format_percent_of(
 def format_when(
     value: dt.datetime | dt.date, style: TimeStyle = "datetime", *, locale: str = DEFAULT_LOCALE
 ) -> str:
-    """Write an instant in the active time zone, or a day. `short` leaves out this year and, for today, the day."""
+    """Write an instant in the active time zone, or a day. `short` is the time alone for today."""
     if not isinstance(value, dt.datetime):
         return _day(value, locale)
     local = timezone.localtime(value) if timezone.is_aware(value) else value
@@ -184,7 +188,7 @@ def _with_sign(value: Decimal, write: WriteDecimal, sign: Sign) -> str:
 
 def _currency(value: Decimal, currency: str, locale: str, least: int, most: int) -> str:
     with localcontext(_CONTEXT):
-        return str(
+        text = str(
             format_currency(
                 value,
                 currency,
@@ -193,6 +197,8 @@ def _currency(value: Decimal, currency: str, locale: str, least: int, most: int)
                 currency_digits=False,
             )
         )
+    # A code such as BTC does not stick to its number.
+    return _CODE_BEFORE_DIGIT.sub("\\1\N{NO-BREAK SPACE}\\2", text)
 
 
 def _decimal(value: Decimal, locale: str, least: int, most: int) -> str:
