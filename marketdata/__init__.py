@@ -1,1 +1,2 @@
-"""Market data: what things cost. Instruments, daily bars, quotes, exchange rates, corporate actions, and who provides them."""
+"""Market data: what things cost. Instruments, daily bars, quotes, exchange rates, corporate actions, and who
+provides them."""

@@ -1,8 +1,9 @@
 """Market data: what things cost.
 
-Prices are kept as they were traded (never adjusted for later splits or dividends) in the instrument's currency, which is
-always a major unit: a share quoted in pence carries `currency="GBP"` and `quoted_in="GBp"`, and is divided by 100 where it
-comes in. Splits and dividends are facts of their own; an adjusted series is computed when it is read.
+Prices are kept as they were traded (never adjusted for later splits or dividends) in the instrument's
+currency, which is always a major unit: a share quoted in pence carries `currency="GBP"` and
+`quoted_in="GBp"`, and is divided by 100 where it comes in. Splits and dividends are facts of their own; an
+adjusted series is computed when it is read.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ AUDITOR_GROUP = "Auditor"
 validate_currency_code = RegexValidator(
     r"\A[A-Z0-9]{3,8}\Z", "Use a currency code in capitals such as EUR or USD.", code="currency"
 )
-validate_isin = RegexValidator(r"\A[A-Z]{2}[A-Z0-9]{9}[0-9]\Z", "An ISIN has two letters, nine signs and a digit.")
+validate_isin = RegexValidator(
+    r"\A[A-Z]{2}[A-Z0-9]{9}[0-9]\Z", "An ISIN has two letters, nine signs and a digit."
+)
 validate_mic = RegexValidator(r"\A[A-Z0-9]{4}\Z", "A market identifier (MIC) has four signs, such as XNAS.")
 validate_country = RegexValidator(r"\A[A-Z]{2}\Z", "A country code has two letters, such as US.")
 
@@ -106,7 +109,10 @@ class Instrument(models.Model):
         help_text="Unit in which providers quote where it is not the currency: GBp for pence, ZAc for cents.",
     )
     exchange = models.CharField(
-        max_length=4, blank=True, validators=[validate_mic], help_text="Market identifier code (MIC), such as XNAS."
+        max_length=4,
+        blank=True,
+        validators=[validate_mic],
+        help_text="Market identifier code (MIC), such as XNAS.",
     )
     isin = models.CharField("ISIN", max_length=12, blank=True, validators=[validate_isin])
     cusip = models.CharField("CUSIP", max_length=9, blank=True)
@@ -126,7 +132,9 @@ class Instrument(models.Model):
     provider_symbols = models.JSONField(
         default=dict, blank=True, help_text='How each provider calls it: {"yahoo": "SAP.DE"}.'
     )
-    is_active = models.BooleanField(default=True, help_text="Off for what is delisted: history stays, quotes stop.")
+    is_active = models.BooleanField(
+        default=True, help_text="Off for what is delisted: history stays, quotes stop."
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -148,7 +156,10 @@ class Instrument(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "symbol_key", "exchange", condition=Q(owner__isnull=True), name="instrument_shared_symbol_unique"
+                "symbol_key",
+                "exchange",
+                condition=Q(owner__isnull=True),
+                name="instrument_shared_symbol_unique",
             ),
             models.UniqueConstraint(
                 "owner",
@@ -166,13 +177,17 @@ class Instrument(models.Model):
             models.CheckConstraint(
                 condition=Q(asset_class__in=AssetClass.values), name="instrument_asset_class_known"
             ),
-            models.CheckConstraint(condition=Q(quote_unit__in=QuoteUnit.values), name="instrument_quote_unit_known"),
+            models.CheckConstraint(
+                condition=Q(quote_unit__in=QuoteUnit.values), name="instrument_quote_unit_known"
+            ),
         ]
         indexes = [
             models.Index(
                 fields=["symbol_key"], name="instrument_symbol_prefix", opclasses=["varchar_pattern_ops"]
             ),
-            models.Index(fields=["name_key"], name="instrument_name_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(
+                fields=["name_key"], name="instrument_name_prefix", opclasses=["varchar_pattern_ops"]
+            ),
             models.Index(
                 fields=["isin"],
                 name="instrument_isin_prefix",
@@ -189,7 +204,8 @@ class Instrument(models.Model):
 
     @property
     def is_tradable(self) -> bool:
-        """Whether an order can be given for it: indices, rates and one's own hand-kept things cannot be bought here."""
+        """Whether an order can be given for it: indices, rates and one's own hand-kept things cannot be
+        bought here."""
         return (
             self.is_active
             and self.owner_id is None
@@ -225,7 +241,9 @@ class PriceBar(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(close__gte=0), name="pricebar_close_not_negative"),
             models.CheckConstraint(
-                condition=Q(open__gte=F("low"), open__lte=F("high"), close__gte=F("low"), close__lte=F("high"))
+                condition=Q(
+                    open__gte=F("low"), open__lte=F("high"), close__gte=F("low"), close__lte=F("high")
+                )
                 | Q(open__isnull=True, high__isnull=True, low__isnull=True),
                 name="pricebar_range_holds_open_and_close",
             ),
@@ -241,7 +259,9 @@ class PriceBar(models.Model):
 class Quote(models.Model):
     """The latest known price of an instrument. One row each, overwritten in place."""
 
-    instrument = models.OneToOneField(Instrument, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    instrument = models.OneToOneField(
+        Instrument, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
     bid = PriceField(null=True, blank=True)
     ask = PriceField(null=True, blank=True)
     last = PriceField()
@@ -251,7 +271,9 @@ class Quote(models.Model):
     received_at = models.DateTimeField(help_text="When it came in here.")
     source = models.CharField(max_length=60)
     is_simulated = models.BooleanField(default=False)
-    is_held = models.BooleanField(default=False, help_text="Set by hand and not moved by refreshes until released.")
+    is_held = models.BooleanField(
+        default=False, help_text="Set by hand and not moved by refreshes until released."
+    )
 
     objects = OfInstrumentQuerySet.as_manager()
 
@@ -259,11 +281,10 @@ class Quote(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(last__gte=0), name="quote_last_not_negative"),
             models.CheckConstraint(
-                condition=Q(bid__isnull=True) | Q(ask__isnull=True) | Q(bid__lte=F("ask")), name="quote_bid_below_ask"
+                condition=Q(bid__isnull=True) | Q(ask__isnull=True) | Q(bid__lte=F("ask")),
+                name="quote_bid_below_ask",
             ),
-            models.CheckConstraint(
-                condition=Q(bid__isnull=True) | Q(bid__gt=0), name="quote_bid_positive"
-            ),
+            models.CheckConstraint(condition=Q(bid__isnull=True) | Q(bid__gt=0), name="quote_bid_positive"),
         ]
 
     def __str__(self) -> str:
@@ -306,7 +327,9 @@ class CorporateAction(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["instrument", "ex_date", "kind"], name="corporateaction_unique"),
             models.CheckConstraint(condition=Q(value__gt=0), name="corporateaction_value_positive"),
-            models.CheckConstraint(condition=Q(kind__in=ActionKind.values), name="corporateaction_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=ActionKind.values), name="corporateaction_kind_known"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,1 @@
+"""Market data, pure part: rules about prices that need no database, clock or network."""

@@ -1,0 +1,56 @@
+"""Market data: every read that is more than a `get`.
+
+Prices come as they were traded, in the instrument's currency; `bars` adjusts for splits when asked. Nothing
+here calls a provider: what is not in the database is not known.
+"""
+
+from marketdata.queries.bars import (
+    BarView,
+    DatedPrice,
+    bars,
+    close_arrays,
+    close_on,
+    closes,
+    closes_on,
+    corporate_actions,
+    splits,
+)
+from marketdata.queries.fx import FxRateMissing, FxRateView, fx_rate, fx_rate_view, fx_rates_between
+from marketdata.queries.hours import SessionView, is_market_open, market_session
+from marketdata.queries.instruments import (
+    InstrumentNotFound,
+    find_by_symbol,
+    instruments_by_class,
+    search_instruments,
+    visible_instrument,
+)
+from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
+
+__all__ = [
+    "BarView",
+    "DatedPrice",
+    "FxRateMissing",
+    "FxRateView",
+    "InstrumentNotFound",
+    "QuoteView",
+    "SessionView",
+    "bars",
+    "cached_quotes",
+    "close_arrays",
+    "close_on",
+    "closes",
+    "closes_on",
+    "corporate_actions",
+    "find_by_symbol",
+    "fx_rate",
+    "fx_rate_view",
+    "fx_rates_between",
+    "instruments_by_class",
+    "is_market_open",
+    "latest_quote",
+    "latest_quotes",
+    "market_session",
+    "search_instruments",
+    "splits",
+    "visible_instrument",
+]

@@ -1,0 +1,172 @@
+"""Market data queries: daily prices and corporate actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from django.db import connection
+
+from marketdata.models import ActionKind, CorporateAction
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPrice:
+    """A close and the day it is of: carried on, it says so by its date."""
+
+    date: date
+    price: Decimal
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarView:
+    """One day, or with `resample` one period that ends on `date`. Open, high and low are None where only a
+    close is known."""
+
+    date: date
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    close: Decimal
+    volume: Decimal | None
+    source: str
+
+
+_CLOSES = """
+SELECT instrument_id, array_agg(date ORDER BY date), array_agg(close ORDER BY date)
+FROM marketdata_pricebar
+WHERE instrument_id = ANY(%s::bigint[]) AND date BETWEEN %s::date AND %s::date
+GROUP BY instrument_id
+"""
+_CLOSES_FLOAT = """
+SELECT instrument_id, array_agg((date - DATE '1970-01-01') ORDER BY date),
+       array_agg(close::float8 ORDER BY date)
+FROM marketdata_pricebar
+WHERE instrument_id = ANY(%s::bigint[]) AND date BETWEEN %s::date AND %s::date
+GROUP BY instrument_id
+"""
+_CLOSES_ON = """
+SELECT i.id, b.date, b.close, b.source
+FROM unnest(%s::bigint[]) AS i(id)
+CROSS JOIN LATERAL (
+    SELECT date, close, source FROM marketdata_pricebar p
+    WHERE p.instrument_id = i.id AND p.date <= %s::date ORDER BY p.date DESC LIMIT 1
+) b
+"""
+# Prices before a split are divided by its ratio, volumes multiplied: the series as if all shares were
+# today's. Consecutive days share a bucket when there are more than asked for; counted from the newest so that
+# the last bar is whole.
+_BARS = """
+SELECT max(date), (array_agg(open / factor ORDER BY date))[1], max(high / factor), min(low / factor),
+       (array_agg(close / factor ORDER BY date DESC))[1], sum(volume * factor),
+       (array_agg(source ORDER BY date DESC))[1]
+FROM (
+    SELECT b.date, b.open, b.high, b.low, b.close, b.volume, b.source, f.factor,
+           (row_number() OVER (ORDER BY b.date DESC) - 1)
+               / ceil(count(*) OVER () / %s::float8)::bigint AS bucket
+    FROM marketdata_pricebar b
+    JOIN unnest(%s::date[], %s::date[], %s::numeric[]) AS f(since, until, factor)
+      ON b.date >= f.since AND b.date < f.until
+    WHERE b.instrument_id = %s AND b.date BETWEEN %s::date AND %s::date
+) daily
+GROUP BY bucket ORDER BY 1
+"""
+#: More bars than any series has.
+_ALL = 1_000_000
+
+
+def closes(
+    ids: Iterable[int], start: date, end: date, *, carry_in: bool = False
+) -> dict[int, dict[date, Decimal]]:
+    """Return the closes as traded, by instrument and day, in day order. One statement, a second with
+    `carry_in`.
+
+    `carry_in` puts the last close before `start` in front, under its own day, for instruments without one on
+    `start`. Instruments without any bar are not in the result.
+    """
+    wanted = list(ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSES, [wanted, start, end])
+        found = {row[0]: dict(zip(row[1], row[2], strict=True)) for row in cursor.fetchall()}
+    if carry_in:
+        lacking = [pk for pk in wanted if start not in found.get(pk, {})]
+        before = closes_on(lacking, start) if lacking else {}
+        for pk, dated in before.items():
+            found[pk] = {dated.date: dated.price, **found.get(pk, {})}
+    return found
+
+
+def close_arrays(ids: Iterable[int], start: date, end: date) -> dict[int, tuple[Any, Any]]:
+    """Return closes for analytics: instrument id → (days as datetime64[D] ascending, closes as float64). One
+    statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSES_FLOAT, [list(ids), start, end])
+        return {
+            row[0]: (np.asarray(row[1], dtype="datetime64[D]"), np.asarray(row[2], dtype=np.float64))
+            for row in cursor.fetchall()
+        }
+
+
+def closes_on(ids: Iterable[int], day: date) -> dict[int, DatedPrice]:
+    """Return the last close on or before the day for each instrument that has one. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSES_ON, [list(ids), day])
+        return {
+            row[0]: DatedPrice(row[1], row[2], row[3].startswith("simulated")) for row in cursor.fetchall()
+        }
+
+
+def close_on(instrument_id: int, day: date) -> DatedPrice | None:
+    """Return the last close on or before the day with its date, or None."""
+    return closes_on([instrument_id], day).get(instrument_id)
+
+
+def splits(ids: Iterable[int]) -> dict[int, list[tuple[date, Decimal]]]:
+    """Return the known splits (ex-date, new shares per old share) by instrument, oldest first. One
+    statement."""
+    found: dict[int, list[tuple[date, Decimal]]] = {}
+    rows = CorporateAction.objects.filter(instrument_id__in=list(ids), kind=ActionKind.SPLIT).order_by(
+        "ex_date"
+    )
+    for pk, ex_date, value in rows.values_list("instrument_id", "ex_date", "value"):
+        found.setdefault(pk, []).append((ex_date, value))
+    return found
+
+
+def corporate_actions(instrument_id: int, start: date, end: date) -> list[CorporateAction]:
+    """Return splits and dividends with an ex-date in start..end, oldest first."""
+    rows = CorporateAction.objects.filter(instrument_id=instrument_id, ex_date__range=(start, end))
+    return list(rows.order_by("ex_date", "kind"))
+
+
+def _factors(history: list[tuple[date, Decimal]]) -> tuple[list[date], list[date], list[Decimal]]:
+    """Split history → spans of days (since, until) and what their prices are divided by."""
+    since, until, factors = [date.min], [], [Decimal(1)]
+    for ex_date, ratio in history:
+        factors = [factor * ratio for factor in factors]
+        until.append(ex_date)
+        since.append(ex_date)
+        factors.append(Decimal(1))
+    until.append(date.max)
+    return since, until, factors
+
+
+def bars(
+    instrument_id: int, start: date, end: date, *, adjusted: bool = True, at_most: int | None = None
+) -> list[BarView]:
+    """Return daily bars, oldest first; by default adjusted for later splits so that a chart has no cliff.
+
+    `at_most` joins consecutive days into periods so that there are no more bars than that. Two statements.
+    """
+    history = splits([instrument_id]).get(instrument_id, []) if adjusted else []
+    with connection.cursor() as cursor:
+        cursor.execute(_BARS, [at_most or _ALL, *_factors(history), instrument_id, start, end])
+        return [
+            BarView(date=r[0], open=r[1], high=r[2], low=r[3], close=r[4], volume=r[5], source=r[6])
+            for r in cursor.fetchall()
+        ]

@@ -1,0 +1,153 @@
+"""Market data queries: the latest quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+
+from marketdata.domain.staleness import quote_is_stale
+from marketdata.queries.hours import is_open
+from portfolio_site.kernel import clock
+
+_LATEST = """
+SELECT q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
+       q.quoted_at, q.source, q.is_simulated, q.is_held, i.asset_class, i.exchange, i.provider
+FROM marketdata_quote q JOIN marketdata_instrument i ON i.id = q.instrument_id
+WHERE q.instrument_id = ANY(%s::bigint[])
+"""
+_CACHE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteView:
+    """The latest price of an instrument, in its currency (`quoted_at` by its source).
+
+    `bid` and `ask` are None where nobody makes a market (funds, hand-kept prices). `is_stale`: older than its
+    source should let it become. `is_held`: set by hand, refreshes leave it alone.
+    """
+
+    instrument_id: int
+    symbol: str
+    currency: str
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal
+    previous_close: Decimal | None
+    volume: Decimal | None
+    quoted_at: datetime
+    source: str
+    is_simulated: bool
+    is_held: bool
+    asset_class: str
+    exchange: str
+    provider: str
+    is_stale: bool = False
+
+    @property
+    def change(self) -> Decimal | None:
+        """Since the previous close, in currency."""
+        return None if self.previous_close is None else self.last - self.previous_close
+
+    @property
+    def change_fraction(self) -> Decimal | None:
+        """Since the previous close, as a fraction of it; None without one."""
+        if not self.previous_close:
+            return None
+        return (self.last - self.previous_close) / self.previous_close
+
+
+def latest_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[int, QuoteView]:
+    """Return the latest quote of each instrument that has one. One statement; the truth, also inside a
+    transaction."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_LATEST, [wanted])
+        found = [_view(row) for row in cursor.fetchall()]
+    return _with_age(found, now)
+
+
+def latest_quote(instrument_id: int, *, now: datetime | None = None) -> QuoteView | None:
+    """Return the latest quote of one instrument, or None."""
+    return latest_quotes([instrument_id], now=now).get(instrument_id)
+
+
+def cached_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[int, QuoteView]:
+    """Like `latest_quotes`, from the cache where it has them: for pages and sockets, not for orders.
+
+    Refreshes write the cache after their commit, so it is behind by moments at most. No statement when all
+    are cached.
+    """
+    wanted = list(ids)
+    found: dict[str, QuoteView] = cache.get_many([cache_key(pk) for pk in wanted])
+    views = list(found.values())
+    known = {view.instrument_id for view in views}
+    missing = [pk for pk in wanted if pk not in known]
+    result = _with_age(views, now)
+    if missing:
+        fresh = latest_quotes(missing, now=now)
+        remember(fresh.values())
+        result.update(fresh)
+    return result
+
+
+def cache_key(instrument_id: int) -> str:
+    """Where the cache keeps a quote."""
+    return f"marketdata:quote:1:{instrument_id}"
+
+
+def remember(views: Iterable[QuoteView]) -> None:
+    """Put quotes into the cache; called after the commit that stored them."""
+    cache.set_many({cache_key(view.instrument_id): view for view in views}, timeout=_CACHE_SECONDS)
+
+
+def forget(ids: Iterable[int]) -> None:
+    """Take quotes out of the cache; called after a commit that stored others."""
+    cache.delete_many([cache_key(pk) for pk in ids])
+
+
+def _view(row: tuple[Any, ...]) -> QuoteView:
+    return QuoteView(
+        instrument_id=row[0],
+        symbol=row[1],
+        currency=row[2],
+        bid=row[3],
+        ask=row[4],
+        last=row[5],
+        previous_close=row[6],
+        volume=row[7],
+        quoted_at=row[8],
+        source=row[9],
+        is_simulated=row[10],
+        is_held=row[11],
+        asset_class=row[12],
+        exchange=row[13],
+        provider=row[14],
+    )
+
+
+def _with_age(views: Iterable[QuoteView], now: datetime | None) -> dict[int, QuoteView]:
+    instant = now or clock.now()
+    return {view.instrument_id: replace(view, is_stale=_is_stale(view, instant)) for view in views}
+
+
+def _is_stale(view: QuoteView, now: datetime) -> bool:
+    still = view.is_held or (view.is_simulated and not settings.SIMULATED_TICKS)
+    return quote_is_stale(
+        quoted_at=view.quoted_at,
+        now=now,
+        is_open=is_open(
+            asset_class=view.asset_class, exchange=view.exchange, simulated=view.is_simulated, now=now
+        ),
+        is_simulated=view.is_simulated,
+        is_still=still,
+        by_hand=view.provider == "manual" and view.source == "manual",
+    )
