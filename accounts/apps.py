@@ -1,6 +1,7 @@
 """Accounts: app configuration."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
@@ -9,3 +10,12 @@ class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = "People and access"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Start writing the security log and keep the roles' permissions up to date."""
+        from accounts import authentication, subscribers
+        from accounts.operations.roles import after_migrate
+
+        assert authentication  # imported for the scheme it adds to the API's description
+        subscribers.register()
+        post_migrate.connect(after_migrate, dispatch_uid="accounts.roles")

@@ -1,10 +1,64 @@
-"""The frame: who may come in (allauth, passwords, second factors)."""
+"""The frame: who may come in (allauth, passwords, second factors). What each line means is in docs/accounts.md."""
 
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+from typing import Any
+
+from . import environment
+
+#: Whether strangers may make accounts.
+SIGNUP_OPEN: bool = environment.SIGNUP_OPEN
+
+# allauth's backend includes Django's own (permissions, sessions); both would hash a wrong password twice.
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
 ]
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+#: A reset link works once, for a day.
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
+
+# Accounts: an e-mail address and a password. Whether an address has an account shows nowhere.
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Holdfast] "
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SIGNUP_REDIRECT_URL = "accounts:welcome"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = environment.SITE_URL.partition(":")[0]
+# Added to allauth's own limits (docs/accounts.md lists them all).
+ACCOUNT_RATE_LIMITS = {"signup": "20/h/ip", "login_failed": "10/m/ip,5/300s/key"}
+ALLAUTH_TRUSTED_PROXY_COUNT = environment.TRUSTED_PROXIES
+
+# Second factors: authenticator app, passkeys (also in place of the password), recovery codes.
+MFA_ADAPTER = "accounts.adapter.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Holdfast"
+MFA_TOTP_TOLERANCE = 1
+# Browsers give passkeys to plain HTTP on localhost only.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = environment.SITE_URL.startswith("http://")
+
+# Sessions are listed with when they were last seen; accounts.middleware writes that, sparingly.
+USERSESSIONS_TRACK_ACTIVITY = True
+
+#: Whether staff need a second factor for the administration pages; None means: unless DEBUG or DEMO.
+STAFF_SECOND_FACTOR: bool | None = None

@@ -1,4 +1,4 @@
-"""Accounts: the person who signs in, and the keys with which their programs do.
+"""Accounts: the person who signs in.
 
 A user is known by an e-mail address, kept in lower case so that one address is one person however it is typed.
 """
@@ -16,6 +16,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.functional import cached_property
+
+from accounts.roles import Role
 
 
 def validate_time_zone(value: str) -> None:
@@ -66,12 +70,19 @@ class Locale(models.TextChoices):
     EN_AU = "en-au", "English (Australia)"
     EN_CA = "en-ca", "English (Canada)"
     EN_IE = "en-ie", "English (Ireland)"
+    EN_IN = "en-in", "English (India)"
+    EN_NZ = "en-nz", "English (New Zealand)"
     DE = "de", "German (Germany)"
     DE_AT = "de-at", "German (Austria)"
     DE_CH = "de-ch", "German (Switzerland)"
+    CS = "cs", "Czech"
+    DA = "da", "Danish"
     ES = "es", "Spanish"
+    FI = "fi", "Finnish"
     FR = "fr", "French"
+    FR_CH = "fr-ch", "French (Switzerland)"
     IT = "it", "Italian"
+    NB = "nb", "Norwegian"
     NL = "nl", "Dutch"
     PL = "pl", "Polish"
     PT_BR = "pt-br", "Portuguese (Brazil)"
@@ -130,6 +141,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField("staff", default=False, help_text="May open the administration pages.")
     is_active = models.BooleanField("active", default=True)
     date_joined = models.DateTimeField(default=timezone.now)
+    password_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_by = models.ForeignKey(
         "self",
@@ -162,6 +175,34 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Set a new password and note when, so that the audit trail shows the change without showing the hash.
+
+        When Django merely re-hashes a password at sign-in it saves nothing but the hash, and the time stays as it was.
+        """
+        super().set_password(raw_password)
+        self.password_changed_at = timezone.now()
+
+    def _get_session_auth_hash(self, secret: Any = None) -> str:
+        """Tie sessions to the password and to `session_epoch`: raising the epoch ends every session of the person."""
+        return salted_hmac(
+            "accounts.models.User.get_session_auth_hash",
+            f"{self.password}:{self.session_epoch}",
+            secret=secret,
+            algorithm="sha256",
+        ).hexdigest()
+
+    @cached_property
+    def roles(self) -> frozenset[Role]:
+        """The person's roles; read once for each loaded object."""
+        names = set(self.groups.values_list("name", flat=True))
+        return frozenset(role for role in Role if role.value in names)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether this person looks but changes nothing: auditors."""
+        return Role.AUDITOR in self.roles
 
     @property
     def is_suspended(self) -> bool:

@@ -1,0 +1,74 @@
+"""Accounts: the administration pages stand behind the site's own sign-in and, for staff, a second factor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.utils.decorators import method_decorator
+
+from accounts import queries
+from accounts.models import User
+
+
+def second_factor_required() -> bool:
+    """Whether staff need a second factor: as set, else everywhere but in debugging and on a demo site."""
+    chosen: bool | None = settings.STAFF_SECOND_FACTOR
+    return not (settings.DEBUG or settings.DEMO) if chosen is None else chosen
+
+
+class HoldfastAdminSite(AdminSite):
+    """Django's admin with our sign-in, our second factor and our name."""
+
+    site_header = "Holdfast administration"
+    site_title = "Holdfast administration"
+    index_title = "Administration"
+    enable_nav_sidebar = False
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Active staff, with a second factor where one is required; auditors only to look."""
+        user = request.user
+        if not isinstance(user, User) or not (user.is_active and user.is_staff):
+            return False
+        return not second_factor_required() or queries.has_second_factor(user)
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Send strangers to the site's sign-in and staff without a second factor to where it is set up."""
+        target = self._target(request)
+        user = request.user
+        if not isinstance(user, User):
+            return redirect_to_login(target, resolve_url(settings.LOGIN_URL))
+        if self.has_permission(request):
+            return HttpResponseRedirect(target)
+        if not user.is_staff:
+            raise PermissionDenied("Your account may not open the administration pages.")
+        messages.warning(request, "The administration pages need a second factor. Set one up first.")
+        return HttpResponseRedirect(reverse("mfa_index"))
+
+    @method_decorator(never_cache)
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Log out where the rest of the site does."""
+        return HttpResponseRedirect(reverse("account_logout"))
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Change one's own password where the rest of the site does."""
+        return HttpResponseRedirect(reverse("account_change_password"))
+
+    def _target(self, request: HttpRequest) -> str:
+        wanted = request.GET.get("next", "")
+        here = {request.get_host()}
+        if wanted and url_has_allowed_host_and_scheme(wanted, here, require_https=request.is_secure()):
+            return wanted
+        return reverse("admin:index", current_app=self.name)

@@ -1,0 +1,120 @@
+"""Accounts: keys for programs are made, used and revoked here."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import ApiToken, SecurityEvent, User
+from accounts.operations.security import record
+from accounts.origin import NOWHERE, Origin
+from accounts.queries import digest_of
+from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
+
+#: Live tokens a person may have at a time: enough for many programs, few enough to look through.
+MAX_LIVE_TOKENS = 50
+#: How often the time of the last use is written.
+USE_RESOLUTION = timedelta(minutes=1)
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+class TokenNotFound(NotFoundError):
+    """The person has no such token."""
+
+    code = "token_not_found"
+
+
+class TooManyTokens(ConflictError):
+    """There are more live tokens than anybody looks through."""
+
+    code = "too_many_tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A new token together with its key, which exists only here and is shown once."""
+
+    token: ApiToken
+    key: str
+
+
+def create_token(
+    *,
+    user: User,
+    name: str,
+    now: datetime,
+    access: ApiToken.Access = ApiToken.Access.FULL,
+    expires_at: datetime | None = None,
+    kind: ApiToken.Kind = ApiToken.Kind.NAMED,
+    origin: Origin = NOWHERE,
+) -> IssuedToken:
+    """Make a key with which a program acts for `user`. Raises `TooManyTokens`, or `DomainError` at a field."""
+    name = " ".join(name.split())
+    if not name or len(name) > 80:
+        raise DomainError(
+            "Give the token a name of at most 80 characters.", code="name_required", field="name"
+        )
+    if expires_at is not None and expires_at <= now:
+        raise DomainError("The token would be expired already.", code="expires_in_past", field="expires_at")
+    prefix = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    key = f"hf_{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(43))}"
+    with transaction.atomic():
+        User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+        if ApiToken.objects.visible_to(user).live(now).count() >= MAX_LIVE_TOKENS:
+            raise TooManyTokens(f"You have {MAX_LIVE_TOKENS} tokens. Revoke one that you no longer need.")
+        token: ApiToken = ApiToken.objects.create(
+            user=user,
+            name=name,
+            kind=kind,
+            access=access,
+            prefix=prefix,
+            digest=digest_of(key),
+            created_at=now,
+            expires_at=expires_at,
+        )
+        record(
+            user_id=user.pk,
+            kind=SecurityEvent.Kind.TOKEN_CREATED,
+            now=now,
+            actor_id=user.pk,
+            detail=f"{name} ({prefix}…)",
+            origin=origin,
+        )
+    return IssuedToken(token=token, key=key)
+
+
+def revoke_token(*, user: User, token_id: int, now: datetime, origin: Origin = NOWHERE) -> ApiToken:
+    """Make a key worthless from this moment. Revoking twice keeps the first time. Raises `TokenNotFound`."""
+    with transaction.atomic():
+        token: ApiToken | None = (
+            ApiToken.objects.visible_to(user).select_for_update().filter(pk=token_id).first()
+        )
+        if token is None:
+            raise TokenNotFound("There is no such token.")
+        if token.revoked_at is None:
+            token.revoked_at = now
+            token.save(update_fields=["revoked_at"])
+            record(
+                user_id=user.pk,
+                kind=SecurityEvent.Kind.TOKEN_REVOKED,
+                now=now,
+                actor_id=user.pk,
+                detail=str(token),
+                origin=origin,
+            )
+    return token
+
+
+def note_token_use(*, token: ApiToken, now: datetime) -> None:
+    """Remember that a token was used; written at most once a minute, so that reading stays reading."""
+    if token.last_used_at is not None and token.last_used_at > now - USE_RESOLUTION:
+        return
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_RESOLUTION)
+    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+    token.last_used_at = now
