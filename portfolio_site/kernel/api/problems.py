@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 from ..errors import DomainError
 
@@ -87,6 +86,9 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _respond(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    # DRF reads its settings, which name this package, while it loads its views.
+    from rest_framework.views import set_rollback  # noqa: PLC0415
+
     set_rollback()
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
