@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.apps.registry import Apps
+from django.apps.registry import apps as global_apps
 from django.contrib.auth.management import create_permissions
 from django.db import transaction
 
@@ -35,9 +36,10 @@ def grant_role_permissions(*, app_label: str, apps: Apps, using: str = "default"
 
 
 def after_migrate(
-    sender: AppConfig, apps: Apps, using: str = "default", verbosity: int = 1, **_: Any
+    sender: AppConfig, apps: Apps | None = None, using: str = "default", verbosity: int = 1, **_: Any
 ) -> None:
-    """Run after each app's migrations (and after a test's flush), when its permissions can exist."""
+    """Run after each app's migrations (and after a test's flush, which names no apps), when its permissions exist."""
+    apps = apps or global_apps
     try:
         apps.get_model("auth", "Group")
         apps.get_model("accounts", "User")

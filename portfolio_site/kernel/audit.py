@@ -1,7 +1,7 @@
 """The ground floor: who is behind a change. The audit triggers of the database read this from the connection.
 
-pghistory's own middleware puts its context in front of every statement, which PostgreSQL refuses for statements with
-server-side parameters. Here it is set once, by a statement of its own, and taken away again.
+pghistory's own middleware puts its context in front of every statement, which PostgreSQL refuses for statements
+with server-side parameters. Here it is set once, by a statement of its own, and taken away again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _write(identity: str, metadata: str) -> None:
 
 
 def add_audit_context(**facts: Any) -> None:
-    """Add JSON-able facts (`user=3`) to the context of the current `audit_context`; nothing happens outside one."""
+    """Add JSON-able facts (`user=3`) to the context of the current `audit_context`; does nothing outside one."""
     current: dict[str, Any] | None = getattr(_state, "facts", None)
     if current is None or facts.items() <= current.items():
         return
@@ -38,8 +38,8 @@ def add_audit_context(**facts: Any) -> None:
 def audit_context(**facts: Any) -> Iterator[None]:
     """Let every audited change inside carry these JSON-able facts: `user`, `ip`, `request_id`, `url`, `task`.
 
-    Belongs around transactions, not inside one: a rollback would take the context back. A context inside another adds
-    its facts to the outer one.
+    Belongs around transactions, not inside one: a rollback would take the context back. A context inside another
+    adds its facts to the outer one.
     """
     if getattr(_state, "facts", None) is not None:
         add_audit_context(**facts)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from django import forms
 from django.forms.renderers import TemplatesSetting
@@ -17,10 +19,79 @@ class HoldfastFormRenderer(TemplatesSetting):
 
 
 class OneTimeFormMixin(forms.Form):
-    """A hidden token, new for each time the form is shown; the view hands it to `idempotency.once` as the key."""
+    """A hidden token, new for each time the form is shown: the key that the view hands to `idempotency.once`."""
 
     form_token = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["form_token"].initial = secrets.token_urlsafe(24)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    """Fields that stand together under one legend."""
+
+    legend: str
+    fields: list[forms.BoundField]
+
+
+class FieldsetsMixin(forms.Form):
+    """Group visible fields: `fieldsets = [("Legend", ["field", …]), …]`. A field named in none comes last."""
+
+    fieldsets: ClassVar[list[tuple[str, list[str]]]] = []
+
+    def fieldset_groups(self) -> list[FieldGroup]:
+        """Return the groups in order, for the form template."""
+        if not self.fieldsets:
+            return []
+        shown = {field.name: field for field in self.visible_fields()}
+        groups = [
+            FieldGroup(legend, [shown.pop(name) for name in names if name in shown])
+            for legend, names in self.fieldsets
+        ]
+        if shown:
+            groups.append(FieldGroup("", list(shown.values())))
+        return [group for group in groups if group.fields]
+
+
+class ComboboxInput(forms.TextInput):
+    """A search box that posts the id of what was chosen, or, without JavaScript, the text as typed.
+
+    `src` answers `?q=` with `{"results": [{"value", "label", "detail"}]}`; `label_for` turns a chosen value into
+    the text to show when the form comes back.
+    """
+
+    template_name = "django/forms/widgets/combobox.html"
+
+    def __init__(
+        self,
+        *,
+        src: Any,
+        label_for: Callable[[str], str] | None = None,
+        attrs: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(attrs)
+        self.src = src
+        self.label_for = label_for
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Add the address to search at and the text to show."""
+        context = super().get_context(name, value, attrs)
+        shown = "" if value in {None, ""} else str(value)
+        context["widget"]["src"] = str(self.src)
+        context["widget"]["text"] = self.label_for(shown) if shown and self.label_for else shown
+        return context
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:  # noqa: ARG002
+        """Prefer what was chosen from the list to what was typed."""
+        return data.get(name) or data.get(f"{name}_text")
+
+    def value_omitted_from_data(
+        self,
+        data: Mapping[str, Any],
+        files: Any,  # noqa: ARG002
+        name: str,
+    ) -> bool:
+        """Both inputs have to be missing."""
+        return name not in data and f"{name}_text" not in data

@@ -25,7 +25,7 @@ BACKOFF = (1, 5, 30, 120, 600)
 # back the later ones of its stream; events without a stream hold back nothing.
 _CLAIM = """
 SELECT e.id FROM kernel_outboxevent e
-WHERE e.dispatched_at IS NULL AND e.next_attempt_at <= now()
+WHERE e.dispatched_at IS NULL AND e.next_attempt_at <= clock_timestamp()
   AND (e.stream = '' OR NOT EXISTS (
         SELECT 1 FROM kernel_outboxevent earlier
         WHERE earlier.dispatched_at IS NULL AND earlier.stream = e.stream AND earlier.id < e.id))

@@ -1,0 +1,1 @@
+"""The ground floor: tags that templates load."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import heroicons
 from django import template
+from django.forms import BoundField, Widget
+from django.forms.widgets import ChoiceWidget
 from django.template.context import Context
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -302,3 +304,38 @@ def data_attrs(**values: object) -> SafeString:
             if value is not None and value is not False
         ),
     )
+
+
+# What the form templates ask.
+
+_INPUT_CLASSES: Final = {
+    "hidden": "",
+    "checkbox": "form-check-input",
+    "radio": "form-check-input",
+    "range": "form-range",
+    "color": "form-control form-control-color",
+}
+
+
+@register.filter
+def input_class(kind: str) -> str:
+    """The Bootstrap class of an input by its type."""
+    return _INPUT_CLASSES.get(str(kind), "form-control")
+
+
+@register.filter
+def lookup(mapping: Mapping[str, Any], key: str) -> Any:
+    """`mapping[key]` for keys that a template cannot spell; empty when it is not there."""
+    return mapping.get(key, "")
+
+
+@register.filter
+def widget_kind(widget: Widget) -> str:
+    """`checkbox` for a single check box, else the input's type or an empty string."""
+    return str(getattr(widget, "input_type", "") or "") if not isinstance(widget, ChoiceWidget) else ""
+
+
+@register.filter
+def says_optional(field: BoundField) -> bool:
+    """Whether the label says "(optional)"; search and filter forms set `mark_optional = False`."""
+    return not field.field.required and getattr(field.form, "mark_optional", True)
