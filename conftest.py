@@ -1,8 +1,9 @@
 """Give every test session its own PostgreSQL and Valkey, then load Django on top of them.
 
-This runs before any settings are read. `DATABASE_URL` / `REDIS_URL`, when set, win. The workers of pytest-xdist
-share the controller's PostgreSQL (pytest-django gives each its own database), and have a Valkey each, because
-publish/subscribe does not know database numbers and a worker must not hear its neighbour's messages.
+This runs before any settings are read. `DATABASE_URL` / `REDIS_URL`, when set, win. The workers of
+pytest-xdist share the controller's PostgreSQL (pytest-django gives each its own database), and have a
+Valkey each, because publish/subscribe does not know database numbers and a worker must not hear its
+neighbour's messages.
 """
 
 from __future__ import annotations

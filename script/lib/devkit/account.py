@@ -1,6 +1,7 @@
 """The unprivileged account that the embedded servers run as when the script itself runs as root.
 
-PostgreSQL refuses to run as root, and Valkey has no need to. Whoever is not root simply runs them as themselves.
+PostgreSQL refuses to run as root, and Valkey has no need to. Whoever is not root simply runs them as
+themselves.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Account:
                 os.chown(Path(folder, name), self.uid, self.gid, follow_symlinks=False)
 
     def can_run(self, program: Path) -> bool:
-        """Say whether this account can start `program`, which it cannot when a parent folder is closed to it."""
+        """Say whether this account can start `program`, which a closed parent folder prevents."""
         try:
             done = subprocess.run(
                 [str(program), "--version"],

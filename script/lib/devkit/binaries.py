@@ -51,8 +51,8 @@ def valkey_program() -> Path:
 def runnable_postgres(account: Account | None) -> Path:
     """Return a PostgreSQL installation that `account` can run, copied to an open place when need be.
 
-    The wheel keeps its shared libraries in a sibling folder that the programs find by a relative path, so both are
-    copied, side by side, as they lie in site-packages.
+    The wheel keeps its shared libraries in a sibling folder that the programs find by a relative path, so
+    both are copied, side by side, as they lie in site-packages.
     """
     original = postgres_installation()
     if account is None or account.can_run(original / "bin" / "postgres"):

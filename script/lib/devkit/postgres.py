@@ -1,7 +1,8 @@
 """An embedded PostgreSQL: real server binaries from a wheel, our own start and stop.
 
-Clients come in by a unix socket in a folder that only its owner can enter, so no password is needed and no port is
-taken. Durable settings are the server's own defaults; a server for tests gives durability up for speed.
+Clients come in by a unix socket in a folder that only its owner can enter, so no password is needed and no
+port is taken. Durable settings are the server's own defaults; a server for tests gives durability up for
+speed.
 """
 
 from __future__ import annotations
@@ -132,7 +133,7 @@ class PostgresServer:
         if pid is None or not is_alive(pid):
             return
         if "postgres" not in (command := command_line(pid)) or str(self.data) not in command:
-            return  # the number belongs to somebody else's process now; PostgreSQL replaces the stale file itself
+            return  # somebody else's process has the number now; PostgreSQL replaces the stale file itself
         say(f"an earlier run left PostgreSQL running (process {pid}); stopping it first")
         os.kill(pid, signal.SIGINT)
         if not wait_until_gone(pid, patience=STOP_SECONDS):
@@ -177,7 +178,7 @@ class PostgresServer:
     def _create_database(self) -> None:
         done = self._run(
             "psql", "-h", str(self.socket_folder), "-U", ROLE, "-d", "postgres", "-X", "-A", "-t", "-c",
-            f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'",
+            f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'",  # noqa: S608 - a constant of ours
         )  # fmt: skip
         if done.returncode == 0 and done.stdout.strip() != "1":
             done = self._run("createdb", "-h", str(self.socket_folder), "-U", ROLE, DATABASE)
@@ -201,7 +202,7 @@ class PostgresServer:
 
     @staticmethod
     def _environment() -> dict[str, str]:
-        """A plain environment: a PGDATA or a locale of the person's own must not reach the embedded server."""
+        """A plain environment: a PGDATA or a locale of the person's own must not reach the server."""
         return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 

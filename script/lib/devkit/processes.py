@@ -1,9 +1,9 @@
 """Start child processes that cannot outlive us, and end exactly those.
 
 Three things stand between a crash and an orphan. A child is its own process group, so that a Ctrl-C in the
-terminal reaches only the supervisor, which then ends the children in order. On Linux the kernel signals the child
-when its parent dies (PR_SET_PDEATHSIG). And everywhere a small `reaper` process holds the other end of a pipe:
-when the pipe closes, however its owner died, it ends what the owner had started.
+terminal reaches only the supervisor, which then ends the children in order. On Linux the kernel signals the
+child when its parent dies (PR_SET_PDEATHSIG). And everywhere a small `reaper` process holds the other end
+of a pipe: when the pipe closes, however its owner died, it ends what the owner had started.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509 - runs after the change of user, as it must
+        preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509 - after the change of user
         **switch,
     )
     reaper.watch(process.pid, death_signal)

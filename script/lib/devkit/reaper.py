@@ -1,8 +1,9 @@
 """The process that outlives its owner for a moment, to end what the owner started.
 
-It reads lines on its standard input: `watch PID SIGNAL`, `forget PID`, `remove FOLDER`. When the input ends, its
-owner is gone (or asks for it): every watched process gets its signal, after the patience below its whole group is
-killed, and the folders are deleted. Standard library only, started with `-I -S`, so that it costs next to nothing.
+It reads lines on its standard input: `watch PID SIGNAL`, `forget PID`, `remove FOLDER`. When the input
+ends, its owner is gone (or asks for it): every watched process gets its signal, after the patience below
+its whole group is killed, and the folders are deleted. Standard library only, started with `-I -S`, so that
+it costs next to nothing.
 """
 
 import contextlib
@@ -33,8 +34,8 @@ def is_alive(pid: int) -> bool:
 
 def main() -> None:
     """Follow the owner's orders until the pipe closes, then tidy up."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
     watched: dict[int, int] = {}
     folders: list[str] = []
     for line in sys.stdin:

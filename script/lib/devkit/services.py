@@ -1,6 +1,7 @@
 """Throw-away PostgreSQL and Valkey for tests and experiments, any number of them side by side.
 
-Usage: script/services run -- COMMAND…   start both, run COMMAND with DATABASE_URL and REDIS_URL set, stop both
+Usage: script/services run -- COMMAND…   start both, run COMMAND with DATABASE_URL and REDIS_URL set, stop
+both
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from devkit.account import server_account
 from devkit.console import ScriptError, say
@@ -90,7 +92,7 @@ class EphemeralServices:
             self._environ.pop(name, None)
         self._added.clear()
 
-    def __enter__(self) -> EphemeralServices:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

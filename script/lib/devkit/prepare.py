@@ -1,0 +1,115 @@
+"""Bring the database, the static files and the demo data up to date before the site starts.
+
+One Django process does it all, because loading Django is the larger part of the time of each step. Each
+step is skipped when nothing it depends on has changed since it last succeeded.
+
+Usage: python -m devkit.prepare [--demo FOLDER]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import sys
+from pathlib import Path
+
+from devkit.bootstrap import STAMP
+from devkit.console import ScriptError, say
+from devkit.paths import LOCAL, ROOT
+
+SCHEMA_WAIT_SECONDS = 30
+
+
+def migrate() -> None:
+    """Apply the migrations that are not applied yet."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:
+        return
+    say(f"bringing the database up to date ({len(plan)} migrations)")
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def collect_static() -> None:
+    """Collect and compress the static files when one of them, or an installed package, has changed."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    fingerprint = _static_fingerprint()
+    stamp = LOCAL / "static.stamp"
+    target = Path(settings.STATIC_ROOT)
+    if target.is_dir() and stamp.exists() and stamp.read_text() == fingerprint:
+        return
+    say("collecting the static files")
+    stamp.unlink(missing_ok=True)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(fingerprint)
+
+
+def make_demo(folder: Path) -> None:
+    """Make the demo data on the first run, and show its logins on every run."""
+    from django.core.management import call_command
+
+    logins = folder / "demo-logins.txt"
+    if not logins.exists():
+        say("making the demo data: five years of history, about half a minute")
+        printed = io.StringIO()
+        call_command("make_demo", stdout=printed)
+        unfinished = logins.with_suffix(".unfinished")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(printed.getvalue().strip() + "\n")
+        unfinished.rename(logins)
+    print(logins.read_text().rstrip(), flush=True)
+
+
+def _static_fingerprint() -> str:
+    """Hash names, sizes and times of our static files; the stamp of .venv stands for those of packages."""
+    total = hashlib.sha256()
+    sources = [folder for folder in (ROOT / "static", *ROOT.glob("*/static")) if folder.is_dir()]
+    for source in sorted(sources):
+        for folder, _, files in sorted(os.walk(source)):
+            for name in sorted(files):
+                path = Path(folder, name)
+                info = path.stat()
+                total.update(f"{path.relative_to(ROOT)} {info.st_size} {info.st_mtime_ns}\n".encode())
+    if STAMP.exists():
+        total.update(STAMP.read_bytes())
+    return total.hexdigest()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the steps; one clear sentence when one of them fails."""
+    sys.path.insert(0, str(ROOT))
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management.base import CommandError
+    from django.db import DatabaseError
+
+    try:
+        django.setup()
+        migrate()
+        if arguments[:1] == ["--demo"]:
+            make_demo(Path(arguments[1]))
+        collect_static()
+    except (ScriptError, CommandError, ImproperlyConfigured) as error:
+        say(str(error))
+        return 1
+    except DatabaseError as error:
+        say(f"The database refused: {str(error).strip()}")
+        return 1
+    except OSError as error:
+        say(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main(sys.argv[1:]))
+    sys.exit(130)
