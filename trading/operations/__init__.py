@@ -1,0 +1,38 @@
+"""Every change of an order. Views, API, tasks and commands call these and change no row themselves.
+
+Locks: the portfolio's row first, then order rows by primary key. Nothing slow happens inside.
+"""
+
+from trading.operations.canceling import cancel_order
+from trading.operations.errors import (
+    ClientOrderIdTakenError,
+    OrderNotCancelableError,
+    OrderRefusedError,
+    OrderUnknownError,
+    PortfolioUnknownError,
+    ReadOnlyError,
+)
+from trading.operations.expiring import expire_orders
+from trading.operations.matching import MatchReport, match_resting_orders
+from trading.operations.paper_accounts import PaperAccountRefusedError, open_paper_account
+from trading.operations.placing import place_order
+from trading.operations.reconciling import Reconciliation, check_reservations, reconcile_orders
+
+__all__ = [
+    "ClientOrderIdTakenError",
+    "MatchReport",
+    "OrderNotCancelableError",
+    "OrderRefusedError",
+    "OrderUnknownError",
+    "PaperAccountRefusedError",
+    "PortfolioUnknownError",
+    "ReadOnlyError",
+    "Reconciliation",
+    "cancel_order",
+    "check_reservations",
+    "expire_orders",
+    "match_resting_orders",
+    "open_paper_account",
+    "place_order",
+    "reconcile_orders",
+]

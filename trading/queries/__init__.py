@@ -1,0 +1,32 @@
+"""Every read of orders that is more than a ``get``. Answers are frozen values; what people see is theirs."""
+
+from trading.queries.buying_power import BuyingPower, buying_power
+from trading.queries.orders import (
+    OpenOrder,
+    fills_for,
+    open_order_with_market,
+    open_orders_with_market,
+    orders_for,
+    orders_queryset,
+    visible_order,
+)
+from trading.queries.preview import OrderPreview, order_preview
+from trading.queries.values import FillView, OrderView, TrailEntry, order_view
+
+__all__ = [
+    "BuyingPower",
+    "FillView",
+    "OpenOrder",
+    "OrderPreview",
+    "OrderView",
+    "TrailEntry",
+    "buying_power",
+    "fills_for",
+    "open_order_with_market",
+    "open_orders_with_market",
+    "order_preview",
+    "order_view",
+    "orders_for",
+    "orders_queryset",
+    "visible_order",
+]

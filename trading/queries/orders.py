@@ -1,0 +1,134 @@
+"""Reading orders and fills: lists, one order with its story, and what an open one is waiting for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from marketdata.queries import QuoteView, cached_quotes, is_market_open
+from trading.engine.matching import match
+from trading.engine.types import BookOrder, OrderType, Side
+from trading.models import Fill, Order
+from trading.queries.assessment import tick_of
+from trading.queries.values import FillView, OrderView, fill_views, order_view
+
+#: Lists on pages are never longer than this; the API pages through all.
+MAX_LISTED = 200
+
+
+def orders_queryset(user: Any) -> QuerySet[Order]:
+    """The orders ``user`` may see, with what a view of them needs. For filters and cursor paging."""
+    return Order.objects.visible_to(user).select_related("instrument", "portfolio")
+
+
+def orders_for(
+    user: Any,
+    *,
+    portfolio_id: int | None = None,
+    instrument_id: int | None = None,
+    status: str = "all",
+    limit: int = 50,
+) -> list[OrderView]:
+    """Orders that ``user`` may see, newest first. ``status`` is open, closed or all. One statement."""
+    rows = orders_queryset(user)
+    if status == "open":
+        rows = rows.open()
+    elif status == "closed":
+        rows = rows.closed()
+    elif status != "all":
+        raise ValueError("status is open, closed or all")
+    if portfolio_id is not None:
+        rows = rows.filter(portfolio_id=portfolio_id)
+    if instrument_id is not None:
+        rows = rows.filter(instrument_id=instrument_id)
+    newest = rows.order_by("-submitted_at", "id")[: min(limit, MAX_LISTED)]
+    return [order_view(row) for row in newest]
+
+
+def visible_order(user: Any, order_id: UUID) -> OrderView | None:
+    """The order if ``user`` may see it. One statement."""
+    row = orders_queryset(user).filter(pk=order_id).first()
+    return None if row is None else order_view(row)
+
+
+def fills_for(
+    user: Any,
+    *,
+    portfolio_id: int | None = None,
+    order_id: UUID | None = None,
+    limit: int = 50,
+) -> list[FillView]:
+    """Fills that ``user`` may see, newest first. One statement."""
+    rows = Fill.objects.visible_to(user).select_related("order", "order__instrument")
+    if portfolio_id is not None:
+        rows = rows.filter(order__portfolio_id=portfolio_id)
+    if order_id is not None:
+        rows = rows.filter(order_id=order_id)
+    newest = rows.order_by("-executed_at", "-number", "id")[: min(limit, MAX_LISTED)]
+    return fill_views(newest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrder:
+    """An open order beside its market: the quote it looks at and the sentence that says why it has not
+    filled."""
+
+    order: OrderView
+    quote: QuoteView | None
+    waiting_for: str
+
+
+def open_orders_with_market(
+    user: Any, *, now: datetime, portfolio_id: int | None = None, instrument_id: int | None = None
+) -> list[OpenOrder]:
+    """The open orders of ``user`` with the reason each is still open. One statement plus the quotes."""
+    rows = orders_queryset(user).open()
+    if portfolio_id is not None:
+        rows = rows.filter(portfolio_id=portfolio_id)
+    if instrument_id is not None:
+        rows = rows.filter(instrument_id=instrument_id)
+    orders = list(rows.order_by("-submitted_at", "id")[:MAX_LISTED])
+    return _with_market(orders, now=now)
+
+
+def open_order_with_market(user: Any, order_id: UUID, *, now: datetime) -> OpenOrder | None:
+    """One order with its market; ``waiting_for`` is empty when it is no longer open."""
+    row = orders_queryset(user).filter(pk=order_id).first()
+    return None if row is None else _with_market([row], now=now)[0]
+
+
+def _with_market(orders: Sequence[Order], *, now: datetime) -> list[OpenOrder]:
+    quotes = cached_quotes({order.instrument_id for order in orders}, now=now) if orders else {}
+    return [
+        OpenOrder(
+            order=order_view(order),
+            quote=quotes.get(order.instrument_id),
+            waiting_for=waiting_sentence(order, quotes.get(order.instrument_id), now=now),
+        )
+        for order in orders
+    ]
+
+
+def waiting_sentence(order: Order, quote: QuoteView | None, *, now: datetime) -> str:
+    """Why an open order has not filled, by the same engine that would fill it; empty for one that has
+    ended."""
+    if not order.is_open:
+        return ""
+    if not is_market_open(order.instrument, now):
+        return "The market is closed; the order waits for its next session."
+    if quote is None:
+        return "There is no price for this instrument at the moment."
+    wish = BookOrder(
+        order_id=order.id,
+        side=Side(order.side),
+        type=OrderType(order.type),
+        remaining=order.remaining,
+        limit_price=order.limit_price,
+        submitted_at=order.submitted_at,
+    )
+    return match([wish], tick_of(quote), now).waiting.get(order.id, "It is about to be filled.")

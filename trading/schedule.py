@@ -1,0 +1,18 @@
+"""The counter's timetable for Celery beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "trading-expire-orders": {
+        "task": "trading.tasks.expire_orders",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "trading-reconcile-orders": {
+        "task": "trading.tasks.reconcile_orders",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+}

@@ -1,0 +1,19 @@
+"""What the counter listens to."""
+
+from __future__ import annotations
+
+from marketdata.events import PricesRefreshed
+from portfolio_site.kernel.events import Envelope, subscribe
+from portfolio_site.kernel.jobs import enqueue
+from trading import tasks
+
+
+def register() -> None:
+    """Register the counter's listeners. Calling it again changes nothing."""
+    subscribe("trading.matching", PricesRefreshed, on_prices_refreshed)
+
+
+def on_prices_refreshed(event: PricesRefreshed, _envelope: Envelope) -> None:
+    """Have the resting orders looked at, outside this transaction: each portfolio is settled in its own."""
+    if event.instrument_ids:
+        enqueue(tasks.match_orders, instrument_ids=event.instrument_ids)

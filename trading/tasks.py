@@ -1,0 +1,27 @@
+"""The counter's background work. Each task reads the clock and calls one operation."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from portfolio_site.kernel import clock
+from trading import operations
+
+
+@shared_task(name="trading.tasks.match_orders")
+def match_orders(instrument_ids: list[int]) -> int:
+    """Fill the resting orders that fresh prices of these instruments allow; returns the number of
+    executions."""
+    return operations.match_resting_orders(instrument_ids=instrument_ids, now=clock.now()).executions
+
+
+@shared_task(name="trading.tasks.expire_orders")
+def expire_orders() -> int:
+    """End the orders whose time is over; returns how many."""
+    return operations.expire_orders(now=clock.now())
+
+
+@shared_task(name="trading.tasks.reconcile_orders")
+def reconcile_orders() -> None:
+    """Do what a crash or a lost message left undone."""
+    operations.reconcile_orders(now=clock.now())
