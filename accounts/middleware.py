@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 from allauth.usersessions.models import UserSession
@@ -14,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.models.user import zone_or_utc
 from accounts.requests import client_ip
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.audit import audit_context
@@ -32,9 +32,9 @@ class PreferencesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Activate the zone for this request only."""
         user = request.user
-        if not isinstance(user, User) and not user.is_authenticated:
+        if not isinstance(user, User):
             return self.get_response(request)
-        with timezone.override(ZoneInfo(user.time_zone)):
+        with timezone.override(zone_or_utc(user.time_zone)):
             return self.get_response(request)
 
 

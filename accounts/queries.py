@@ -17,8 +17,15 @@ from django.db.models import QuerySet
 
 from accounts.models import ApiToken, SecurityEvent, User
 from accounts.roles import Role
+from portfolio_site.kernel.errors import NotFoundError
 
 AnyUser = User | AnonymousUser
+
+
+class TokenNotFound(NotFoundError):
+    """The person has no such token."""
+
+    code = "token_not_found"
 
 
 def roles_of(user: AnyUser) -> frozenset[Role]:
@@ -54,6 +61,11 @@ def has_verified_email(user: User) -> bool:
     return EmailAddress.objects.filter(user_id=user.pk, email__iexact=user.email, verified=True).exists()
 
 
+def session_count(user: User) -> int:
+    """In how many browsers the person is signed in, as far as is known."""
+    return UserSession.objects.filter(user_id=user.pk).count()
+
+
 @dataclass(frozen=True, slots=True)
 class AccessSummary:
     """What guards an account, for the settings page."""
@@ -71,7 +83,7 @@ def access_summary(user: User, *, now: datetime) -> AccessSummary:
     return AccessSummary(
         second_factors=sum(kind != Authenticator.Type.RECOVERY_CODES for kind in factors),
         passkeys=factors.count(Authenticator.Type.WEBAUTHN),
-        sessions=UserSession.objects.filter(user_id=user.pk).count(),
+        sessions=session_count(user),
         tokens=ApiToken.objects.visible_to(user).live(now).count(),
         email_verified=has_verified_email(user),
     )
@@ -81,6 +93,14 @@ def tokens_for(user: AnyUser) -> QuerySet[ApiToken]:
     """The person's tokens, newest first, revoked ones included."""
     tokens: QuerySet[ApiToken] = ApiToken.objects.visible_to(user).order_by("-created_at", "-pk")
     return tokens
+
+
+def visible_token(user: AnyUser, token_id: int) -> ApiToken:
+    """One of the person's tokens. Raises `TokenNotFound`, also for somebody else's."""
+    token: ApiToken | None = ApiToken.objects.visible_to(user).filter(pk=token_id).first()
+    if token is None:
+        raise TokenNotFound("There is no such token.")
+    return token
 
 
 def digest_of(key: str) -> str:

@@ -28,6 +28,11 @@ def validate_time_zone(value: str) -> None:
         raise ValidationError("“%(value)s” is not a time zone.", code="time_zone", params={"value": value})
 
 
+def zone_or_utc(name: str) -> zoneinfo.ZoneInfo:
+    """The IANA zone of that name; UTC when this machine does not know it."""
+    return zoneinfo.ZoneInfo(name if name in zoneinfo.available_timezones() else "UTC")
+
+
 def validate_locale(value: str) -> None:
     """Refuse a locale whose numbers and dates this site cannot write."""
     if value not in Locale.values:

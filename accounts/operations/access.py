@@ -47,6 +47,12 @@ class RolesClash(DomainError):
     code = "roles_clash"
 
 
+class Erased(ConflictError):
+    """There is nobody left to let in."""
+
+    code = "erased"
+
+
 def suspend_user(*, user_id: int, actor: User, reason: str, now: datetime, origin: Origin = NOWHERE) -> User:
     """Keep a person out from this moment: sessions end, every token is revoked, signing in is refused.
 
@@ -192,9 +198,14 @@ def _locked(user_id: int, actor: User) -> User:
     return _allowed(User.objects.select_for_update(of=("self",)).filter(pk=user_id).first(), actor)
 
 
-def _allowed(user: User | None, actor: User) -> User:
+def require_administrator(actor: User) -> None:
+    """Raise `StaffOnly` unless `actor` runs the site."""
     if not is_administrator(actor):
         raise StaffOnly("Only administrators may do this.")
+
+
+def _allowed(user: User | None, actor: User) -> User:
+    require_administrator(actor)
     if user is None:
         raise UserNotFound("There is no such person.")
     if user.is_superuser and not actor.is_superuser:

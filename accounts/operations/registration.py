@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from allauth.account.forms import ResetPasswordForm
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 
 from accounts.events import UserRegistered
 from accounts.models import SecurityEvent, User
+from accounts.operations.access import require_administrator
 from accounts.operations.security import record
 from accounts.origin import NOWHERE, Origin
 from accounts.queries import forget_roles
@@ -47,6 +50,21 @@ def register_user(
     with transaction.atomic():
         EmailAddress.objects.create(user=user, email=user.email, verified=is_email_verified, primary=True)
         welcome_user(user=user, roles=roles, now=now, origin=origin)
+    return user
+
+
+def invite_user(
+    *, email: str, name: str, actor: User, now: datetime, request: HttpRequest, origin: Origin = NOWHERE
+) -> User:
+    """Make a trader for whom an administrator asks, and mail them a link with which they choose a password.
+
+    Raises `EmailTaken`, `StaffOnly`.
+    """
+    require_administrator(actor)
+    user = register_user(email=email, password=None, name=name, now=now, origin=origin)
+    form = ResetPasswordForm({"email": user.email})
+    if form.is_valid():
+        form.save(request)
     return user
 
 

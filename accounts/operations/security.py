@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.events import SecurityNoticed
-from accounts.models import SecurityEvent
+from accounts.models import SecurityEvent, User
 from accounts.origin import NOWHERE, Origin
 from portfolio_site.kernel.events import publish
 
@@ -53,3 +53,8 @@ def record(
                 stream=f"user:{user_id}",
             )
     return entry
+
+
+def note_export(*, user: User, now: datetime, origin: Origin = NOWHERE) -> None:
+    """Write down that a person took their data away."""
+    record(user_id=user.pk, kind=SecurityEvent.Kind.DATA_EXPORTED, now=now, actor_id=user.pk, origin=origin)

@@ -13,8 +13,8 @@ from django.db.models import Q
 from accounts.models import ApiToken, SecurityEvent, User
 from accounts.operations.security import record
 from accounts.origin import NOWHERE, Origin
-from accounts.queries import digest_of
-from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
+from accounts.queries import TokenNotFound, digest_of, is_administrator
+from portfolio_site.kernel.errors import ConflictError, DomainError
 
 #: Live tokens a person may have at a time: enough for many programs, few enough to look through.
 MAX_LIVE_TOKENS = 50
@@ -22,12 +22,6 @@ MAX_LIVE_TOKENS = 50
 USE_RESOLUTION = timedelta(minutes=1)
 
 _ALPHABET = string.ascii_letters + string.digits
-
-
-class TokenNotFound(NotFoundError):
-    """The person has no such token."""
-
-    code = "token_not_found"
 
 
 class TooManyTokens(ConflictError):
@@ -89,8 +83,16 @@ def create_token(
     return IssuedToken(token=token, key=key)
 
 
-def revoke_token(*, user: User, token_id: int, now: datetime, origin: Origin = NOWHERE) -> ApiToken:
-    """Make a key worthless from this moment. Revoking twice keeps the first time. Raises `TokenNotFound`."""
+def revoke_token(
+    *, user: User, token_id: int, now: datetime, actor: User | None = None, origin: Origin = NOWHERE
+) -> ApiToken:
+    """Make a key of `user` worthless from this moment; `actor` is an administrator who does it for them.
+
+    Revoking twice keeps the first time. Raises `TokenNotFound`.
+    """
+    by = actor or user
+    if by.pk != user.pk and not is_administrator(by):
+        raise TokenNotFound("There is no such token.")
     with transaction.atomic():
         token: ApiToken | None = (
             ApiToken.objects.visible_to(user).select_for_update().filter(pk=token_id).first()
@@ -104,7 +106,7 @@ def revoke_token(*, user: User, token_id: int, now: datetime, origin: Origin = N
                 user_id=user.pk,
                 kind=SecurityEvent.Kind.TOKEN_REVOKED,
                 now=now,
-                actor_id=user.pk,
+                actor_id=by.pk,
                 detail=str(token),
                 origin=origin,
             )
