@@ -1,0 +1,228 @@
+"""From a journal to books: sorting, deferring transfers, learning prices and splits, and applying every transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from holdings.domain.ledger import section104
+from holdings.domain.ledger.engine import Ledger, PlannedMatch
+from holdings.domain.ledger.state import Books, Effects, LedgerError, Setup
+from holdings.domain.ledger.trades import check_method, gross
+from holdings.domain.ledger.transfers import is_early
+from holdings.domain.market import Market, MissingRate, SplitEvent, TradePrice
+from holdings.domain.numbers import derived, exact
+from holdings.domain.series import Series
+from holdings.domain.types import (
+    ZERO,
+    CostMethod,
+    Instrument,
+    Problem,
+    Transaction,
+    TransactionType,
+)
+
+PRICED = (
+    TransactionType.BUY,
+    TransactionType.SELL,
+    TransactionType.DELIVERY_IN,
+    TransactionType.DELIVERY_OUT,
+    TransactionType.DIVIDEND,
+    TransactionType.DISTRIBUTION,
+    TransactionType.INTEREST,
+    TransactionType.STAKING,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """A finished replay: the ledger at its end and everything that happened on the way."""
+
+    ledger: Ledger
+    effects: Effects
+    problems: tuple[Problem, ...]
+
+
+def in_order(transactions: Iterable[Transaction], timezone: str = "UTC") -> list[Transaction]:
+    """Journal order: by instant, a bare date as 00:00 of its day, equal instants as they stand."""
+    rows = list(transactions)
+    if all(row.at is None for row in rows):
+        return sorted(rows, key=lambda row: row.day)
+    zone = ZoneInfo(timezone)
+    midnights: dict[object, float] = {}
+
+    def key(row: Transaction) -> tuple[int, float]:
+        if row.at is not None:
+            return row.day.toordinal(), row.at.timestamp()
+        if row.day not in midnights:
+            midnights[row.day] = datetime.combine(row.day, time.min, zone).timestamp()
+        return row.day.toordinal(), midnights[row.day]
+
+    return sorted(rows, key=key)
+
+
+def market_of(
+    *,
+    base_currency: str,
+    instruments: Mapping[str, Instrument],
+    prices: Mapping[str, Series],
+    fx: Mapping[tuple[str, str], Series],
+    ordered: Sequence[Transaction],
+) -> Market:
+    """The market as a journal sees it: with its splits, and its transaction prices where there is no close yet."""
+    splits: dict[str, list[SplitEvent]] = {}
+    for order, tx in enumerate(ordered, 1):
+        if tx.type is TransactionType.SPLIT and tx.instrument and tx.ratio:
+            splits.setdefault(tx.instrument, []).append(
+                SplitEvent(tx.day.toordinal(), order, tx.ratio, tx.account)
+            )
+    rates = Market(base_currency=base_currency, instruments=instruments, prices={}, fx=fx)
+    trades: dict[str, list[TradePrice]] = {}
+    first_close = {name: series.first for name, series in prices.items()}
+    with exact():
+        for order, tx in enumerate(ordered, 1):
+            name = tx.instrument
+            if name is None or name not in instruments:
+                continue
+            if tx.type in PRICED and tx.quantity:
+                known_from = first_close.get(name)
+                if known_from is None or tx.day.toordinal() < known_from:
+                    price = trade_price(tx, instruments[name], rates)
+                    if price is not None:
+                        target = tx.to_instrument or name
+                        trades.setdefault(target, []).append(TradePrice(tx.day.toordinal(), order, price))
+            elif tx.type in (TransactionType.SYMBOL_CHANGE, TransactionType.MERGER):
+                _carry_price(trades, tx, order, prices, instruments)
+    return Market(
+        base_currency=base_currency, instruments=instruments, prices=prices, fx=fx, splits=splits, trade_prices=trades
+    )
+
+
+def _carry_price(
+    trades: dict[str, list[TradePrice]],
+    tx: Transaction,
+    order: int,
+    prices: Mapping[str, Series],
+    instruments: Mapping[str, Instrument],
+) -> None:
+    """A new symbol without a price of its own starts from the old one's, divided by the ratio."""
+    old, new = tx.instrument, tx.to_instrument
+    if old is None or new is None or new not in instruments or instruments[old].currency != instruments[new].currency:
+        return
+    ordinal = tx.day.toordinal()
+    closes = prices.get(old)
+    price = None if closes is None else closes.at(ordinal)
+    if price is None and trades.get(old):
+        price = trades[old][-1].price
+    first = prices[new].first if new in prices else None
+    if price is None or tx.amount or (first is not None and first <= ordinal):
+        return
+    if tx.ratio is not None and tx.ratio > 0:
+        price = derived(price * tx.ratio.denominator, Decimal(tx.ratio.numerator))
+    trades.setdefault(new, []).append(TradePrice(ordinal, order, price))
+
+
+def trade_price(tx: Transaction, instrument: Instrument, market: Market) -> Decimal | None:
+    """The unit price a transaction shows, in the instrument's currency; None where it shows none."""
+    price = tx.price
+    if price is None and tx.quantity and instrument.unit:
+        total = tx.amount if tx.amount is not None else tx.cost
+        if total is not None:
+            price = derived(total, tx.quantity * instrument.unit)
+    if price is None or tx.currency == instrument.currency or not price:
+        return price
+    if tx.instrument_rate is not None:
+        return price * tx.instrument_rate
+    if instrument.currency == market.base_currency and tx.fx_rate is not None:
+        return price * tx.fx_rate
+    try:
+        return price * market.rate(tx.currency, instrument.currency, tx.day.toordinal())
+    except MissingRate:
+        return None  # the ledger refuses the transaction itself if it needs that rate
+
+
+def replay(
+    setup: Setup,
+    ordered: Sequence[Transaction],
+    *,
+    books: Books | None = None,
+    rebase_on: int | None = None,
+    splits: Mapping[str, Sequence[SplitEvent]] | None = None,
+) -> Replay:
+    """Apply a journal (already ``in_order``) and collect every problem instead of stopping at the first.
+
+    ``rebase_on``: the ordinal of a statement's ``from``: statement gains are measured from the value at the end of that day.
+    """
+    planned: list[PlannedMatch] = []
+    if setup.method is CostMethod.SECTION104:
+        physical = _run(replace(setup, method=CostMethod.AVERAGE), ordered, books, None, ())
+        planned = section104.plan(physical.effects.pool_events, splits or _splits(ordered))
+    return _run(setup, ordered, books, rebase_on, planned)
+
+
+def _splits(ordered: Sequence[Transaction]) -> dict[str, list[SplitEvent]]:
+    found: dict[str, list[SplitEvent]] = {}
+    for order, tx in enumerate(ordered, 1):
+        if tx.type is TransactionType.SPLIT and tx.instrument and tx.ratio:
+            found.setdefault(tx.instrument, []).append(SplitEvent(tx.day.toordinal(), order, tx.ratio, tx.account))
+    return found
+
+
+def _run(
+    setup: Setup,
+    ordered: Sequence[Transaction],
+    books: Books | None,
+    rebase_on: int | None,
+    planned: Sequence[PlannedMatch],
+) -> Replay:
+    from holdings.domain.ledger import HANDLERS
+
+    ledger = Ledger(setup, books, handlers=HANDLERS, plan=planned)
+    problems: list[Problem] = []
+    waiting: list[tuple[int, Transaction]] = []
+    with exact():
+        for index, tx in enumerate(ordered):
+            if rebase_on is not None and ledger.rebased < 0 and tx.day.toordinal() > rebase_on:
+                ledger.rebase(rebase_on)
+            if tx.lots:
+                check_method(ledger, tx)
+            ledger.sequence = index + 1
+            last_of_day = index + 1 == len(ordered) or ordered[index + 1].day != tx.day
+            if tx.type is TransactionType.TRANSFER and not last_of_day and is_early(ledger, tx):
+                waiting.append((index, tx))
+                continue
+            _book(ledger, tx, problems)
+            while waiting:
+                ready = next((item for item in waiting if last_of_day or not is_early(ledger, item[1])), None)
+                if ready is None:
+                    break
+                if last_of_day:
+                    ready = next((item for item in waiting if not is_early(ledger, item[1])), ready)
+                waiting.remove(ready)
+                ledger.sequence = ready[0] + 1
+                _book(ledger, ready[1], problems)
+        if rebase_on is not None and ledger.rebased < 0:
+            ledger.rebase(rebase_on)
+    return Replay(ledger=ledger, effects=ledger.effects, problems=tuple(problems))
+
+
+def _book(ledger: Ledger, tx: Transaction, problems: list[Problem]) -> None:
+    try:
+        ledger.book(tx)
+    except LedgerError as refused:
+        path = f"{tx.path or tx.id}.{refused.field}"
+        problems.append(Problem(path, refused.message))
+
+
+def disagreement(tx: Transaction, instrument: Instrument) -> Decimal | None:
+    """How far ``amount`` and quantity × price lie apart, as a part of the amount; None where not both are given."""
+    if tx.amount is None or tx.price is None or not tx.quantity:
+        return None
+    computed = gross(replace(tx, amount=None), instrument)
+    if tx.amount == computed:
+        return ZERO
+    return derived(abs(computed - tx.amount), tx.amount) if tx.amount else Decimal(1)
+
