@@ -19,7 +19,7 @@ class HoldfastFormRenderer(TemplatesSetting):
 
 
 class OneTimeFormMixin(forms.Form):
-    """A hidden token, new for each time the form is shown: the key that the view hands to `idempotency.once`."""
+    """A hidden token, new each time the form is shown: the key that a view hands to `idempotency.once`."""
 
     form_token = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
@@ -58,8 +58,8 @@ class FieldsetsMixin(forms.Form):
 class ComboboxInput(forms.TextInput):
     """A search box that posts the id of what was chosen, or, without JavaScript, the text as typed.
 
-    `src` answers `?q=` with `{"results": [{"value", "label", "detail"}]}`; `label_for` turns a chosen value into
-    the text to show when the form comes back.
+    `src` answers `?q=` with `{"results": [{"value", "label", "detail"}]}`; `label_for` turns a chosen value
+    into the text to show when the form comes back.
     """
 
     template_name = "django/forms/widgets/combobox.html"
