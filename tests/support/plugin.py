@@ -1,3 +1,56 @@
 """The fixtures that every test can ask for. The root conftest.py loads this module as a pytest plugin."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+from tests.support.browser import (
+    browser,
+    browser_context_args,
+    browser_problems,
+    browser_type,
+    context,
+    launch_browser,
+    log_in,
+    page,
+    playwright,
+)
+from tests.support.live_site import LiveSite
+
+__all__ = [
+    "browser",
+    "browser_context_args",
+    "browser_problems",
+    "browser_type",
+    "context",
+    "launch_browser",
+    "page",
+    "playwright",
+]
+
+
+@pytest.fixture(scope="session")
+def _running_site(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[LiveSite]:
+    site = LiveSite(tmp_path_factory.mktemp("live-site"))
+    with django_db_blocker.unblock():
+        site.start()
+    yield site
+    site.stop()
+
+
+@pytest.fixture
+def live_site(
+    _running_site: LiveSite, transactional_db: None, django_db_serialized_rollback: None
+) -> LiveSite:
+    """The site as a server (`.url`, `.socket_url`); what the test commits it sees, and the other way round."""
+    return _running_site
+
+
+@pytest.fixture
+def log_in_browser(context: BrowserContext, live_site: LiveSite) -> Callable[[Any], None]:
+    """Return a function that makes the test's browser context a session of the given user."""
+    return lambda user: log_in(context, user, live_site.url)

@@ -71,7 +71,8 @@ def make_demo(folder: Path) -> None:
 def _static_fingerprint() -> str:
     """Hash names, sizes and times of our static files; the stamp of .venv stands for those of packages."""
     total = hashlib.sha256()
-    sources = [folder for folder in (ROOT / "static", *ROOT.glob("*/static")) if folder.is_dir()]
+    # Hidden folders are not ours: the collected files themselves lie in one of them.
+    sources = [folder for folder in (ROOT / "static", *ROOT.glob("[!.]*/static")) if folder.is_dir()]
     for source in sorted(sources):
         for folder, _, files in sorted(os.walk(source)):
             for name in sorted(files):
