@@ -74,6 +74,11 @@ class ApiToken(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
+    @property
+    def dialog_id(self) -> str:
+        """The id of the element that asks before this token is revoked."""
+        return f"revoke-{self.pk}"
+
     def is_live(self, now: datetime) -> bool:
         """Whether the key opens anything at `now`, as far as the token itself goes."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
