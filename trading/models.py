@@ -31,7 +31,7 @@ SIDE_CHOICES = [(Side.BUY.value, "Buy"), (Side.SELL.value, "Sell")]
 TYPE_CHOICES = [(OrderType.MARKET.value, "Market"), (OrderType.LIMIT.value, "Limit")]
 TIME_IN_FORCE_CHOICES = [
     (TimeInForce.DAY.value, "Day"),
-    (TimeInForce.GTC.value, "Good till canceled"),
+    (TimeInForce.GTC.value, "Good till cancelled"),
 ]
 
 

@@ -17,7 +17,7 @@ from trading.operations.errors import OrderNotCancelableError, OrderUnknownError
 from trading.queries.values import OrderView, order_view
 
 _WHY_NOT = {
-    OrderStatus.FILLED: "This order is already filled and cannot be canceled.",
+    OrderStatus.FILLED: "This order is already filled and cannot be cancelled.",
     OrderStatus.EXPIRED: "This order has already expired.",
     OrderStatus.REJECTED: "This order was already rejected.",
     OrderStatus.REPLACED: "This order was replaced by another one. Cancel that one instead.",
@@ -49,12 +49,12 @@ def cancel_order(*, order_id: UUID, actor: Any, now: datetime) -> OrderView:
             return order_view(order, owner_id=portfolio.owner_id)
         if status not in CANCELABLE:
             raise OrderNotCancelableError(
-                _WHY_NOT.get(status, "This order cannot be canceled at the moment."),
+                _WHY_NOT.get(status, "This order cannot be cancelled at the moment."),
                 details={"order_id": str(order.id), "order_status": status.value},
             )
         desk = booking.Desk(
             order=order, instrument=order.instrument, owner_id=portfolio.owner_id, actor=actor, now=now
         )
-        booking.cancel(desk, text="Canceled by you.")
+        booking.cancel(desk, text="Cancelled by you.")
         booking.save(desk)
         return order_view(order, owner_id=portfolio.owner_id)

@@ -52,7 +52,7 @@ def _end(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
             if order.time_in_force == TimeInForce.DAY:
                 booking.expire(desk, text="Expired: a day order ends with its session.")
             else:
-                text = "Canceled: an order stays open for 90 days at most."
+                text = "Cancelled: an order stays open for 90 days at most."
                 booking.cancel(desk, text=text, code="time_in_force_ended", reason=text)
             booking.save(desk)
     return len(orders)

@@ -145,10 +145,10 @@ def _check_client_order_id(client_order_id: str) -> None:
 def _terms(
     *,
     side: str,
-    type: str,
+    type: str,  # noqa: A002
     time_in_force: str,
     quantity: Decimal,
-    limit_price: Decimal | None,  # noqa: A002
+    limit_price: Decimal | None,
 ) -> Terms:
     for name, value, kinds in (
         ("side", side, Side),

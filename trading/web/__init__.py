@@ -1,0 +1,1 @@
+"""The counter's pages. Each view calls one operation or one query; everything works as a plain form post."""

@@ -1,0 +1,192 @@
+"""The order ticket: fill in, review, place. The preview renews itself while the person types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from holdings import queries as books
+from marketdata.models import Instrument
+from marketdata.queries import cached_quotes, is_market_open
+from portfolio_site.kernel import clock
+from trading import operations, queries
+from trading.engine.types import Side
+from trading.forms import OrderForm
+from trading.web.common import can_trade, own_portfolio, person
+
+WANTED = ("side", "instrument", "quantity", "type", "limit_price", "time_in_force")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The ticket. ``step`` says which button was pressed: review, edit (back from the review), or place."""
+    portfolio = own_portfolio(request, portfolio_id)
+    if not can_trade(portfolio):
+        return render(
+            request,
+            "trading/not_tradable.html",
+            {"portfolio": portfolio},
+            status=200 if request.method == "GET" else 422,
+        )
+    if request.method == "GET":
+        return _ticket(request, portfolio, _fresh_form(request))
+    form = OrderForm(request.POST, user=person(request))
+    step = request.POST.get("step", "review")
+    if step == "edit":
+        form.is_valid()
+        return _ticket(request, portfolio, form)
+    if not form.is_valid():
+        return _ticket(request, portfolio, form, status=422)
+    if step == "place":
+        return _place(request, portfolio, form)
+    return _review(request, portfolio, form)
+
+
+def _place(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpResponse:
+    terms = form.terms()
+    try:
+        order = operations.place_order(
+            portfolio_id=portfolio.pk,
+            actor=person(request),
+            client_order_id=form.cleaned_data["client_order_id"],
+            instrument_id=form.cleaned_data["instrument"].pk,
+            side=terms.side,
+            type=terms.type,
+            time_in_force=terms.time_in_force,
+            quantity=terms.quantity,
+            limit_price=terms.limit_price,
+            now=clock.now(),
+        )
+    except operations.ClientOrderIdTakenError as taken:
+        form.refuse(
+            message="An order was already placed with this ticket. Check it before you place another one.",
+            code=taken.code,
+            field=None,
+        )
+        form.with_new_id()
+        return _ticket(request, portfolio, form, status=409, earlier_order_id=taken.details["order_id"])
+    except operations.OrderRefusedError as refusal:
+        form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
+        return _ticket(request, portfolio, form, status=422)
+    # 303: whatever is pressed twice, or in two tabs, ends at the page of the one order.
+    return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
+
+
+def _review(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpResponse:
+    preview = _preview_of(portfolio, form)
+    if preview.refusal is not None:
+        refusal = preview.refusal
+        form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
+        return _ticket(request, portfolio, form, status=422)
+    values = {
+        name: form.cleaned_data[name].pk if name == "instrument" else form.cleaned_data[name]
+        for name in (*WANTED, "client_order_id")
+        if form.cleaned_data[name] not in (None, "")
+    }
+    return render(
+        request,
+        "trading/review.html",
+        {"portfolio": portfolio, "form": form, "preview": preview, "values": values},
+    )
+
+
+@never_cache
+@login_required
+@require_POST
+def preview(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The estimate under the ticket. Changes nothing; an unfinished ticket says what is missing."""
+    portfolio = own_portfolio(request, portfolio_id)
+    form = OrderForm(request.POST, user=person(request))
+    return render(request, "trading/partials/_preview.html", _preview_context(portfolio, form))
+
+
+@never_cache
+@login_required
+@require_GET
+def account(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """Cash and buying power beside the ticket, re-fetched when the portfolio changes."""
+    portfolio = own_portfolio(request, portfolio_id)
+    return render(request, "trading/partials/_account.html", _account_context(portfolio))
+
+
+@never_cache
+@login_required
+@require_GET
+def embedded(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The ticket as a part of another page (a portfolio's or an instrument's)."""
+    portfolio = own_portfolio(request, portfolio_id)
+    if not can_trade(portfolio):
+        return render(request, "trading/partials/_not_tradable.html", {"portfolio": portfolio})
+    return render(request, "trading/partials/_ticket.html", _ticket_context(portfolio, _fresh_form(request)))
+
+
+@login_required
+@require_GET
+def choose(request: HttpRequest) -> HttpResponse:
+    """Where a "Buy" button without a portfolio leads: the person's paper account, or the choice between several."""
+    user = person(request)
+    accounts = [
+        card for card in books.portfolios_for(user) if card.kind == "paper" and card.owner_id == user.pk
+    ]
+    query = request.GET.urlencode()
+    if len(accounts) == 1:
+        address = reverse("trading:new", args=[accounts[0].id])
+        return HttpResponseRedirect(f"{address}?{query}" if query else address)
+    return render(request, "trading/choose.html", {"accounts": accounts, "query": query})
+
+
+def _fresh_form(request: HttpRequest) -> OrderForm:
+    given = {name: request.GET[name][:100] for name in WANTED if request.GET.get(name)}
+    if given.get("side") not in (None, *(side.value for side in Side)):
+        del given["side"]
+    if given.get("limit_price"):
+        given.setdefault("type", "limit")
+    return OrderForm(initial=given, user=person(request))
+
+
+def _ticket(
+    request: HttpRequest, portfolio: Any, form: OrderForm, *, status: int = 200, earlier_order_id: str = ""
+) -> HttpResponse:
+    context = {**_ticket_context(portfolio, form), "earlier_order_id": earlier_order_id}
+    return render(request, "trading/ticket.html", context, status=status)
+
+
+def _ticket_context(portfolio: Any, form: OrderForm) -> dict[str, Any]:
+    return {**_preview_context(portfolio, form), **_account_context(portfolio), "form": form}
+
+
+def _account_context(portfolio: Any) -> dict[str, Any]:
+    return {"portfolio": portfolio, "buying_power": queries.buying_power(portfolio.pk)}
+
+
+def _preview_context(portfolio: Any, form: OrderForm) -> dict[str, Any]:
+    """The estimate if the ticket is complete, else the market of the instrument that is chosen so far."""
+    now = clock.now()
+    context: dict[str, Any] = {"portfolio": portfolio, "preview": None, "quote": None, "instrument": None}
+    instrument = form.chosen_instrument()
+    if instrument is None:
+        return context
+    context |= {"instrument": instrument, "market_is_open": is_market_open(instrument, now)}
+    if form.is_bound and form.is_valid():
+        found = _preview_of(portfolio, form)
+        return context | {"preview": found, "quote": found.quote}
+    return context | {"quote": cached_quotes([instrument.pk], now=now).get(instrument.pk)}
+
+
+def _preview_of(portfolio: Any, form: OrderForm) -> queries.OrderPreview:
+    instrument: Instrument = form.cleaned_data["instrument"]
+    return queries.order_preview(
+        portfolio_id=portfolio.pk,
+        base_currency=portfolio.base_currency,
+        instrument=instrument,
+        terms=form.terms(),
+        now=clock.now(),
+    )
