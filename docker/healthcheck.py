@@ -1,0 +1,51 @@
+"""Tell the container engine whether this container does its work: `healthcheck.py web|live|worker|beat`."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+
+BEAT_PATIENCE_SECONDS = 600
+
+
+def site() -> bool:
+    """Ask the web server in this container for its health page, under a name that it answers to."""
+    host = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip().lstrip(".*") or "localhost"
+    connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=8)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": host, "X-Forwarded-Proto": "https"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def worker() -> bool:
+    """Send the worker of this container a ping through the queue."""
+    name = f"celery@{os.environ['HOSTNAME']}"
+    command = ["celery", "-A", "portfolio_site", "inspect", "ping", "--destination", name, "--timeout", "8"]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def beat() -> bool:
+    """Look whether any entry of the timetable ran lately; beat writes that down every few minutes."""
+    sys.path.insert(0, os.getcwd())
+    import django
+
+    django.setup()
+    from datetime import timedelta
+
+    from django.utils import timezone
+    from django_celery_beat.models import PeriodicTask
+
+    since = timezone.now() - timedelta(seconds=BEAT_PATIENCE_SECONDS)
+    return PeriodicTask.objects.filter(last_run_at__gte=since).exists()
+
+
+CHECKS = {"web": site, "live": site, "worker": worker, "beat": beat}
+
+if __name__ == "__main__":
+    sys.exit(0 if CHECKS[sys.argv[1]]() else 1)
