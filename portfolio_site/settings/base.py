@@ -14,6 +14,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "daphne",
     "channels",
+    "django.forms",  # lets the form renderer find the stock widgets
     "accounts.admin_apps.SiteAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -1,0 +1,436 @@
+/* Charts: from our JSON (docs/frontend.md) to Chart.js. Decimals become numbers here, for drawing only. */
+(function () {
+  "use strict";
+  const { format, formatDate } = window.holdfast;
+  const Chart = window.Chart;
+  Chart.defaults.animation = false;
+  Chart.defaults.responsive = true;
+  Chart.defaults.maintainAspectRatio = false;
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  Chart.defaults.font.size = 11.5;
+
+  // ---- Colours of the theme ----
+
+  function palette() {
+    const styles = getComputedStyle(document.documentElement);
+    const get = (name) => styles.getPropertyValue("--hf-" + name).trim();
+    return {
+      series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get("chart-" + n)),
+      fill: get("chart-fill"), grid: get("chart-grid"), gain: get("chart-gain"), loss: get("chart-loss"),
+      ink: get("ink"), ink2: get("ink-2"), ink3: get("ink-3"), surface: get("surface"), line: get("line-strong"),
+    };
+  }
+
+  const hidden = () => document.documentElement.dataset.privacy === "on";
+
+  /** Figures that belong to the person are covered in privacy mode, on axes and in tips. */
+  function write(data, value, extra) {
+    if (data.unit === "money" && hidden()) return "•••••";
+    return format(value, data.unit, data.currency, extra);
+  }
+
+  function axisText(data) {
+    return function (value) {
+      if (data.unit === "percent") return write(data, value, { minimumFractionDigits: 0, maximumFractionDigits: 1 });
+      const big = Math.abs(value) >= 10000;
+      return write(data, value, big ? { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 } : { minimumFractionDigits: 0, maximumFractionDigits: Math.abs(value) >= 100 || value === 0 ? 0 : 2 });
+    };
+  }
+
+  const toNumber = (value) => (value === null || value === undefined ? NaN : Number(value));
+  const toTime = (iso) => (/^\d{4}-\d{2}-\d{2}$/.test(iso) ? Date.parse(iso + "T00:00:00Z") : Date.parse(iso));
+  const isDay = (data) => /^\d{4}-\d{2}-\d{2}$/.test((data.labels || (data.bars || []).map((bar) => bar.at))[0] || "");
+
+  // ---- Tip: our own element, so that it is text and not pixels ----
+
+  function tip(state) {
+    let box = state.box.querySelector(".hf-chart-tip");
+    if (!box) {
+      box = document.createElement("div");
+      box.className = "hf-chart-tip";
+      box.setAttribute("aria-hidden", "true");
+      state.box.append(box);
+    }
+    return box;
+  }
+
+  function showTip(state, model, title, lines, extra) {
+    const box = tip(state);
+    if (!model.opacity) return box.removeAttribute("data-on");
+    const head = document.createElement("strong");
+    head.textContent = title;
+    const rows = lines.map(function (line) {
+      const row = document.createElement("div");
+      if (line.colour) {
+        const key = document.createElement("span");
+        key.className = "hf-key";
+        key.style.color = line.colour;
+        row.append(key);
+      }
+      const name = document.createElement("span");
+      name.textContent = line.name;
+      const value = document.createElement("span");
+      value.textContent = line.value;
+      row.append(name, value);
+      return row;
+    });
+    const notes = (extra || []).map(function (text) {
+      const note = document.createElement("em");
+      note.textContent = text;
+      return note;
+    });
+    box.replaceChildren(head, ...rows, ...notes);
+    box.setAttribute("data-on", "");
+    const width = state.box.clientWidth;
+    const left = model.caretX + 14 + box.offsetWidth > width ? model.caretX - 14 - box.offsetWidth : model.caretX + 14;
+    box.style.transform = "translate(" + Math.round(Math.max(0, left)) + "px, " + Math.round(Math.max(0, Math.min(model.caretY - box.offsetHeight / 2, state.box.clientHeight - box.offsetHeight))) + "px)";
+    return undefined;
+  }
+
+  // ---- Crosshair and span selection ----
+
+  const crosshair = {
+    id: "hfCrosshair",
+    afterDatasetsDraw(chart, args, options) {
+      const span = options.span;
+      const { ctx, chartArea: area } = chart;
+      ctx.save();
+      if (span && span.from !== null && span.to !== null) {
+        ctx.fillStyle = options.fill;
+        ctx.fillRect(Math.min(span.from, span.to), area.top, Math.abs(span.to - span.from), area.bottom - area.top);
+      }
+      const active = chart.tooltip?.opacity ? chart.tooltip.dataPoints?.[0] : null;
+      if (active) {
+        ctx.strokeStyle = options.colour;
+        ctx.setLineDash([3, 3]);
+        ctx.beginPath();
+        ctx.moveTo(active.element.x, area.top);
+        ctx.lineTo(active.element.x, area.bottom);
+        ctx.stroke();
+      }
+      ctx.restore();
+    },
+  };
+
+  function selectSpan(state, data) {
+    const chart = state.chart;
+    const canvas = state.canvas;
+    const span = chart.options.plugins.hfCrosshair.span;
+    let dragging = false;
+
+    function indexAt(x) {
+      const points = chart.getDatasetMeta(0).data;
+      let best = 0;
+      points.forEach((point, index) => { if (Math.abs(point.x - x) < Math.abs(points[best].x - x)) best = index; });
+      return best;
+    }
+
+    function report() {
+      const points = chart.data.datasets[0].data;
+      const [a, b] = [indexAt(span.from), indexAt(span.to)].sort((x, y) => x - y);
+      const start = points[a]?.y;
+      const end = points[b]?.y;
+      if (a === b || !Number.isFinite(start) || !Number.isFinite(end)) return;
+      const dates = formatDate(data.labels[a]) + " to " + formatDate(data.labels[b]) + ": ";
+      let words;
+      if (data.unit === "percent") words = format((1 + end) / (1 + start) - 1, "percent", "", { sign: "always" });
+      else words = write(data, end - start, { sign: "always" }) + (start ? " (" + format((end - start) / Math.abs(start), "percent", "", { sign: "always" }) + ")" : "");
+      state.note.textContent = dates + words;
+    }
+
+    canvas.onpointerdown = function (event) {
+      if (event.button || event.pointerType === "touch") return;
+      const area = chart.chartArea;
+      if (event.offsetX < area.left || event.offsetX > area.right) return;
+      dragging = true;
+      span.from = event.offsetX;
+      span.to = event.offsetX;
+      canvas.setPointerCapture(event.pointerId);
+    };
+    canvas.onpointermove = function (event) {
+      if (!dragging) return;
+      span.to = Math.min(chart.chartArea.right, Math.max(chart.chartArea.left, event.offsetX));
+      chart.draw();
+      if (Math.abs(span.to - span.from) > 4) report();
+    };
+    canvas.onpointerup = function () {
+      if (dragging && Math.abs(span.to - span.from) <= 4) {
+        span.from = null;
+        span.to = null;
+        if (state.note) state.note.textContent = data.summary || "";
+        chart.draw();
+      }
+      dragging = false;
+    };
+  }
+
+  // ---- Axes ----
+
+  function timeAxis(data, colours, extra) {
+    return {
+      type: "time",
+      adapters: { date: { zone: isDay(data) ? "utc" : "local", locale: window.holdfast.locale.startsWith("en") ? window.holdfast.locale : "en-GB" } },
+      time: { minUnit: isDay(data) ? "day" : "minute", displayFormats: { day: "d LLL", week: "d LLL", month: "LLL yyyy", quarter: "LLL yyyy", year: "yyyy", hour: "HH:mm", minute: "HH:mm" } },
+      grid: { display: false },
+      border: { color: colours.grid },
+      ticks: { color: colours.ink3, maxRotation: 0, autoSkipPadding: 28, maxTicksLimit: 8 },
+      ...extra,
+    };
+  }
+
+  function valueAxis(data, colours, extra) {
+    return {
+      position: "right",
+      grid: { color: colours.grid, drawTicks: false },
+      border: { display: false },
+      ticks: { color: colours.ink3, callback: axisText(data), maxTicksLimit: 6, padding: 8 },
+      ...extra,
+    };
+  }
+
+  // ---- Markers of trades and income ----
+
+  const MARKS = { buy: ["triangle", 0, "gain", "B"], sell: ["triangle", 180, "loss", "S"], dividend: ["circle", 0, "series1", "D"], deposit: ["rect", 0, "ink3", "+"], withdrawal: ["rect", 0, "ink3", "−"], split: ["rectRot", 0, "ink3", "×"], note: ["rectRot", 0, "ink3", "•"] };
+
+  function markers(data, colours, heightAt) {
+    return (data.markers || []).map(function (marker) {
+      const [style, rotation, colour] = MARKS[marker.kind] || MARKS.note;
+      const fill = colour === "series1" ? colours.series[1] : colours[colour];
+      return { x: toTime(marker.at), y: heightAt(marker.at), style, rotation, fill, label: marker.label };
+    }).filter((marker) => Number.isFinite(marker.y));
+  }
+
+  function markerSet(list, colours) {
+    return {
+      label: "hf-markers", type: "scatter", data: list, parsing: false, order: -1,
+      pointStyle: list.map((m) => m.style), rotation: list.map((m) => m.rotation), radius: 5.5, hoverRadius: 7,
+      backgroundColor: list.map((m) => m.fill), borderColor: colours.surface, borderWidth: 1.5,
+    };
+  }
+
+  // ---- Line and area ----
+
+  function line(state, data, colours) {
+    const times = data.labels.map(toTime);
+    const sets = data.series.map(function (series, index) {
+      const colour = series.style === "dashed" ? colours.series[1] : colours.series[index % 8];
+      return {
+        label: series.label, borderColor: colour, backgroundColor: colours.fill, fill: series.style === "area" ? "origin" : false,
+        data: series.values.map((value, at) => ({ x: times[at], y: toNumber(value) })),
+        parsing: false, spanGaps: false, borderWidth: 1.75, borderDash: series.style === "dashed" ? [5, 4] : [], stepped: series.style === "step" ? "before" : false,
+        pointRadius: times.length === 1 ? 3 : 0, pointHoverRadius: 4, pointHoverBackgroundColor: colour, tension: 0, borderJoinStyle: "round",
+      };
+    });
+    const first = data.series[0];
+    const at = new Map(data.labels.map((label, index) => [label.slice(0, 10), index]));
+    const marks = markers(data, colours, function (when) {
+      const index = at.get(String(when).slice(0, 10));
+      return index === undefined ? NaN : toNumber(first.values[index]);
+    });
+    if (marks.length) sets.push(markerSet(marks, colours));
+    const area = data.series.some((series) => series.style === "area");
+    const lowest = Math.min(...data.series.flatMap((series) => series.values.map(toNumber)).filter(Number.isFinite));
+    return {
+      type: "line",
+      data: { datasets: sets },
+      options: {
+        interaction: { mode: "index", intersect: false, axis: "x" },
+        scales: { x: timeAxis(data, colours), y: valueAxis(data, colours, { grace: "4%", beginAtZero: false, ...(area && data.unit === "money" && lowest >= 0 ? { min: undefined } : {}) }) },
+        plugins: {
+          legend: { display: false },
+          decimation: { enabled: times.length > 700, algorithm: "lttb", samples: 500 },
+          hfCrosshair: { colour: colours.line, fill: colours.fill, span: { from: null, to: null } },
+          tooltip: {
+            enabled: false,
+            external: function ({ tooltip }) {
+              const points = (tooltip.dataPoints || []).filter((point) => point.dataset.label !== "hf-markers");
+              const notes = (tooltip.dataPoints || []).filter((point) => point.dataset.label === "hf-markers").map((point) => point.raw.label);
+              const x = points[0]?.raw.x;
+              const day = Number.isFinite(x) ? new Date(x).toISOString().slice(0, 10) : "";
+              const more = (data.markers || []).filter((marker) => String(marker.at).slice(0, 10) === day).map((marker) => marker.label);
+              showTip(state, tooltip, Number.isFinite(x) ? formatDate(isDay(data) ? day : new Date(x).toISOString()) : "", points.map((point) => ({ name: point.dataset.label, value: write(data, point.raw.y), colour: point.dataset.borderColor })), Array.from(new Set([...notes, ...more])).slice(0, 5));
+            },
+          },
+        },
+      },
+      plugins: [crosshair],
+    };
+  }
+
+  // ---- Bars ----
+
+  function bar(state, data, colours) {
+    const sets = data.series.map(function (series, index) {
+      const values = series.values.map(toNumber);
+      return {
+        label: series.label, data: values, borderRadius: 3, maxBarThickness: 42, stack: data.stacked ? "one" : undefined,
+        backgroundColor: data.signed ? values.map((value) => (value < 0 ? colours.loss : colours.gain)) : colours.series[index % 8],
+      };
+    });
+    return {
+      type: "bar",
+      data: { labels: data.labels, datasets: sets },
+      options: {
+        interaction: { mode: "index", intersect: false },
+        scales: {
+          x: { stacked: Boolean(data.stacked), grid: { display: false }, border: { color: colours.grid }, ticks: { color: colours.ink3, maxRotation: 0, autoSkipPadding: 14 } },
+          y: valueAxis(data, colours, { stacked: Boolean(data.stacked), beginAtZero: true }),
+        },
+        plugins: { legend: { display: false }, tooltip: { enabled: false, external: ({ tooltip }) => showTip(state, tooltip, tooltip.title?.[0] || "", (tooltip.dataPoints || []).map((point) => ({ name: point.dataset.label, value: write(data, point.raw, data.signed ? { sign: "always" } : {}), colour: Array.isArray(point.dataset.backgroundColor) ? point.dataset.backgroundColor[point.dataIndex] : point.dataset.backgroundColor }))) } },
+      },
+    };
+  }
+
+  // ---- Doughnut ----
+
+  function doughnut(state, data, colours) {
+    const values = data.series[0].values.map(toNumber);
+    const total = values.reduce((sum, value) => sum + (value || 0), 0);
+    return {
+      type: "doughnut",
+      data: { labels: data.labels, datasets: [{ label: data.series[0].label, data: values, backgroundColor: values.map((_, index) => colours.series[index % 8]), borderColor: colours.surface, borderWidth: 2, hoverOffset: 4 }] },
+      options: {
+        cutout: "66%",
+        onClick: function (event, items) { const url = data.urls?.[items[0]?.index]; if (url) window.location.assign(url); },
+        onHover: function (event, items) { event.native.target.style.cursor = data.urls?.[items[0]?.index] ? "pointer" : ""; },
+        plugins: { legend: { display: false }, tooltip: { enabled: false, external: ({ tooltip }) => showTip(state, tooltip, tooltip.dataPoints?.[0]?.label || "", (tooltip.dataPoints || []).map((point) => ({ name: data.series[0].label, value: write(data, point.raw) + (total ? " · " + format(point.raw / total, "percent", "", { maximumFractionDigits: 1, minimumFractionDigits: 1 }) : ""), colour: colours.series[point.dataIndex % 8] }))) } },
+      },
+    };
+  }
+
+  // ---- Candles ----
+
+  function candles(state, data, colours) {
+    const bars = data.bars.map((item) => ({ x: toTime(item.at), o: toNumber(item.open), h: toNumber(item.high), l: toNumber(item.low), c: toNumber(item.close), v: toNumber(item.volume) }));
+    const lookup = new Map(data.bars.map((item, index) => [item.at.slice(0, 10), bars[index]]));
+    const sets = [{ label: "Price", data: bars, backgroundColors: { up: colours.gain, down: colours.loss, unchanged: colours.ink3 }, borderColors: { up: colours.gain, down: colours.loss, unchanged: colours.ink3 } }];
+    const volumes = bars.some((item) => item.v > 0);
+    if (volumes) sets.push({ type: "bar", label: "Volume", yAxisID: "volume", data: bars.map((item) => ({ x: item.x, y: item.v })), backgroundColor: bars.map((item) => (item.c < item.o ? colours.loss : colours.gain) + "40"), order: 5 });
+    const marks = markers(data, colours, function (when) { const item = lookup.get(String(when).slice(0, 10)); return item ? item.l * 0.995 : NaN; });
+    if (marks.length) sets.push(markerSet(marks, colours));
+    const lines = {};
+    (data.lines || []).forEach(function (item, index) {
+      lines["line" + index] = { type: "line", yMin: Number(item.value), yMax: Number(item.value), borderColor: colours.series[1], borderWidth: 1.25, borderDash: [5, 4], label: { display: true, content: item.label, position: "start", backgroundColor: colours.surface, color: colours.ink2, font: { size: 11 }, padding: 3 } };
+    });
+    return {
+      type: "candlestick",
+      data: { datasets: sets },
+      options: {
+        parsing: false,
+        interaction: { mode: "index", intersect: false, axis: "x" },
+        scales: {
+          x: { ...timeAxis(data, colours), type: "timeseries", offset: true },
+          y: valueAxis(data, colours, { grace: "5%" }),
+          ...(volumes ? { volume: { display: false, beginAtZero: true, max: Math.max(...bars.map((item) => item.v || 0)) * 5 } } : {}),
+        },
+        plugins: {
+          legend: { display: false },
+          annotation: { annotations: lines },
+          hfCrosshair: { colour: colours.line, fill: colours.fill, span: null },
+          zoom: { pan: { enabled: true, mode: "x", modifierKey: "shift" }, zoom: { wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, mode: "x" }, limits: { x: { min: "original", max: "original" } } },
+          tooltip: {
+            enabled: false,
+            external: function ({ tooltip }) {
+              const point = (tooltip.dataPoints || []).find((entry) => entry.dataset.label === "Price");
+              if (!point) return showTip(state, { opacity: 0 });
+              const item = bars[point.dataIndex];
+              const rows = [["Open", item.o], ["High", item.h], ["Low", item.l], ["Close", item.c]].map(([name, value]) => ({ name, value: write(data, value) }));
+              if (item.v > 0) rows.push({ name: "Volume", value: format(item.v, "number", "", { notation: "compact", maximumFractionDigits: 1 }) });
+              const iso = data.bars[point.dataIndex].at;
+              return showTip(state, tooltip, formatDate(iso), rows, (data.markers || []).filter((marker) => marker.at.slice(0, 10) === iso.slice(0, 10)).map((marker) => marker.label));
+            },
+          },
+        },
+      },
+      plugins: [crosshair],
+    };
+  }
+
+  // ---- Treemap ----
+
+  function treemap(state, data, colours) {
+    const tree = data.cells.map((cell) => ({ ...cell, size: Math.max(0, Number(cell.value)) }));
+    const mix = (change) => (change > 0 ? colours.gain : change < 0 ? colours.loss : colours.ink3);
+    return {
+      type: "treemap",
+      data: { datasets: [{ label: state.figure.dataset.title, tree, key: "size", spacing: 1, borderWidth: 0, borderRadius: 3,
+        backgroundColor: (context) => (context.type === "data" ? mix(Number(context.raw?._data.change || 0)) + (Math.abs(Number(context.raw?._data.change || 0)) > 0.02 ? "ff" : "d0") : "transparent"),
+        labels: { display: true, color: "#ffffff", overflow: "hidden", font: [{ size: 13, weight: "600" }, { size: 11 }], formatter: (context) => [context.raw._data.label, context.raw._data.change ? format(context.raw._data.change, "percent", "", { sign: "always" }) : ""] } }] },
+      options: {
+        onClick: function (event, items, chart) { const raw = items[0] && chart.data.datasets[0].data[items[0].index]; if (raw?._data.url) window.location.assign(raw._data.url); },
+        onHover: (event, items) => { event.native.target.style.cursor = items.length ? "pointer" : ""; },
+        plugins: { legend: { display: false }, tooltip: { enabled: false, external: function ({ tooltip }) {
+          const cell = tooltip.dataPoints?.[0]?.raw?._data;
+          if (!cell) return showTip(state, { opacity: 0 });
+          return showTip(state, tooltip, cell.label, [{ name: "Value", value: write(data, cell.value) }, { name: "Change", value: format(cell.change, "percent", "", { sign: "always" }) }]);
+        } } },
+      },
+    };
+  }
+
+  // ---- Legend as buttons (lines and bars) or as a list (doughnut) ----
+
+  function legend(state, data, colours) {
+    state.figure.querySelector(".hf-legend")?.remove();
+    const round = data.kind === "doughnut";
+    const names = round ? data.labels : (data.series || []).map((series) => series.label);
+    if (names.length < 2) return;
+    const list = document.createElement("ul");
+    list.className = "hf-legend";
+    names.slice(0, 12).forEach(function (name, index) {
+      const item = document.createElement("li");
+      const holder = document.createElement(round ? "span" : "button");
+      const key = document.createElement("span");
+      key.className = "hf-key";
+      const dashed = !round && data.series[index].style === "dashed";
+      key.style.color = dashed ? colours.series[1] : colours.series[index % 8];
+      holder.append(key, name);
+      if (!round) {
+        holder.type = "button";
+        holder.setAttribute("aria-pressed", "true");
+        holder.addEventListener("click", function () {
+          const shown = !state.chart.isDatasetVisible(index);
+          state.chart.setDatasetVisibility(index, shown);
+          holder.setAttribute("aria-pressed", String(shown));
+          state.chart.update();
+        });
+      } else {
+        const total = data.series[0].values.reduce((sum, value) => sum + Number(value || 0), 0);
+        const share = document.createElement("span");
+        share.className = "tabular";
+        share.textContent = total ? format(Number(data.series[0].values[index] || 0) / total, "percent", "", { minimumFractionDigits: 1, maximumFractionDigits: 1 }) : "";
+        holder.append(share);
+      }
+      item.append(holder);
+      list.append(item);
+    });
+    state.box.after(list);
+  }
+
+  const BUILDERS = { line, area: line, bar, doughnut, candles, treemap };
+
+  /** Draw `state.data` on `state.canvas`; the Chart.js object. */
+  window.holdfast.drawChart = function (state) {
+    const data = state.data;
+    data.kind = data.kind || state.figure.dataset.chart;
+    const colours = palette();
+    const chart = new Chart(state.canvas, (BUILDERS[data.kind] || line)(state, data, colours));
+    state.chart = chart;
+    state.canvas.addEventListener("mouseleave", () => tip(state).removeAttribute("data-on"));
+    legend(state, data, colours);
+    if (data.kind === "line" && "selectSpan" in state.figure.dataset && state.note) selectSpan(state, data);
+    return chart;
+  };
+
+  /** The same figures as rows; newest first where they follow time. */
+  window.holdfast.tableOf = function (data) {
+    const kind = data.kind;
+    const money = data.unit === "money";
+    const text = (value, extra) => format(value, data.unit, data.currency, extra);
+    if (data.bars) return { money: false, head: ["Day", "Open", "High", "Low", "Close", "Volume"], rows: data.bars.map((bar) => [formatDate(bar.at), text(bar.open), text(bar.high), text(bar.low), text(bar.close), format(bar.volume, "number")]).reverse() };
+    if (data.cells) return { money, head: ["Name", "Value", "Change"], rows: data.cells.map((cell) => [cell.label, text(cell.value), format(cell.change, "percent", "", { sign: "always" })]) };
+    const timed = kind === "line" || kind === "area";
+    const rows = (data.labels || []).map((label, index) => [timed ? formatDate(label) : label, ...(data.series || []).map((series) => text(series.values[index]))]);
+    return { money, head: [timed ? "Day" : "Name", ...(data.series || []).map((series) => series.label)], rows: timed ? rows.reverse() : rows };
+  };
+})();
