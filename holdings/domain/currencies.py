@@ -1,0 +1,32 @@
+"""Currency codes: ISO 4217 (in use, and withdrawn ones that old books still name), and the coins people hold as cash."""
+
+from __future__ import annotations
+
+ISO_4217 = frozenset(
+    """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CLF
+    CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF
+    IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT
+    MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD
+    SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS
+    VED VES VND VUV WST XAF XAG XAU XCD XCG XDR XOF XPD XPF XPT XSU XUA YER ZAR ZMW ZWG
+    ADP ANG ATS AZM BEF BGL BGN BYR CUC CYP DEM EEK ESP FIM FRF GHC GRD HRK IEP ITL LTL LUF LVL MRO MTL MZM NLG PTE ROL SDD
+    SIT SKK SLL SRG STD TMM TRL VEB VEF XEU ZMK ZWL
+    """.split()
+)
+COINS = frozenset(
+    """
+    BTC XBT ETH USDT USDC DAI BUSD TUSD EURC EURT BNB SOL XRP ADA DOGE DOT AVAX TRX LTC BCH LINK XLM ATOM XMR ETC UNI AAVE
+    ALGO MATIC POL NEAR FIL ICP APT ARB SHIB TON HBAR VET EOS XTZ DASH ZEC WBTC STETH
+    """.split()
+)
+
+
+def is_currency(code: str) -> bool:
+    """Whether a code is one that cash can be kept in."""
+    return code in ISO_4217 or code in COINS
+
+
+def is_money(code: str) -> bool:
+    """Whether a code is a state's currency (what a portfolio can be reported in)."""
+    return code in ISO_4217

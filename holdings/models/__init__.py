@@ -1,0 +1,45 @@
+"""The tables of the books.
+
+`Transaction` and `TransactionVoid` are the truth; `Lot`, `Position`, `CashBalance` and `RealisedTrade` follow from them
+and can be rebuilt at any time. No other app reads these classes: it calls `holdings.queries` and `holdings.operations`.
+"""
+
+from __future__ import annotations
+
+from holdings.models.derived import (
+    CashBalance,
+    LedgerState,
+    Liability,
+    Lot,
+    Position,
+    RealisedTrade,
+)
+from holdings.models.imports import ImportBatch
+from holdings.models.journal import (
+    DraftTransaction,
+    EntryKey,
+    Transaction,
+    TransactionType,
+    TransactionVoid,
+)
+from holdings.models.portfolio import Account, AccountKind, CostBasisMethod, Portfolio, PortfolioKind
+
+__all__ = [
+    "Account",
+    "AccountKind",
+    "CashBalance",
+    "CostBasisMethod",
+    "DraftTransaction",
+    "EntryKey",
+    "ImportBatch",
+    "LedgerState",
+    "Liability",
+    "Lot",
+    "Portfolio",
+    "PortfolioKind",
+    "Position",
+    "RealisedTrade",
+    "Transaction",
+    "TransactionType",
+    "TransactionVoid",
+]

@@ -1,0 +1,374 @@
+"""Carrying journal entries over into lots, positions, cash and realised trades.
+
+An entry at the end of the journal is applied to the part of the books that it touches: what that costs does not depend on
+how long the journal is. An entry in the past, a void, a correction and a bulk import replay the journal instead.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+
+from holdings.domain.ledger import Books, Effects, Ledger, LedgerError, open_ledger
+from holdings.domain.ledger import Lot as OpenLot
+from holdings.domain.numbers import exact, plain
+from holdings.domain.types import PortfolioError
+from holdings.models import (
+    CashBalance,
+    LedgerState,
+    Liability,
+    Lot,
+    Position,
+    RealisedTrade,
+    Transaction,
+)
+from holdings.operations.errors import EntryRefused
+from holdings.operations.locking import LockedPortfolio
+from holdings.operations.preparing import Preparer
+from holdings.operations.rebuilding import rebuild_locked
+from holdings.queries.derived import (
+    POSITION_FIELDS,
+    PositionFigures,
+    add_effects,
+    lot_columns,
+    open_lot,
+    realised_columns,
+    spread_pool,
+)
+from holdings.queries.journal import domain_accounts, domain_instrument, domain_transaction
+from holdings.queries.replaying import books_market, setup_for
+
+# From here on a replay is cheaper than hydrating and writing entry by entry.
+BULK = 50
+ZERO = Decimal(0)
+_OPENING = frozenset({"buy", "delivery_in"})
+_POOLED = frozenset({"average", "section104"})
+_CASH_ONLY = frozenset(
+    {"deposit", "withdrawal", "fee", "fee_refund", "tax", "tax_refund", "interest_charge", "liability"}
+)
+_INCOME = frozenset({"dividend", "distribution", "interest", "staking"})
+# What a market value decides, or what ties instruments together, is left to a replay: it is rare.
+_REPLAYED = frozenset({"delivery_out", "spin_off", "merger", "symbol_change"})
+
+
+def apply_to_books(
+    locked: LockedPortfolio, *, preparer: Preparer, added: Sequence[Transaction], voided: Sequence[Transaction]
+) -> None:
+    """Bring the derived tables up to date with rows just written and rows just voided.
+
+    Raises `EntryRefused` when the books cannot hold together (a sale of more than is held, a missing rate).
+    """
+    if not added and not voided:
+        return
+    state = LedgerState.objects.filter(portfolio_id=locked.id).first()
+    last = state.last_occurred_at if state else None
+    rows = sorted(added, key=lambda row: (row.occurred_at, row.sequence))
+    at_end = not voided and (last is None or (bool(rows) and rows[0].occurred_at >= last))
+    if at_end and len(rows) <= BULK and _append(locked, preparer, rows, state):
+        return
+    try:
+        rebuild_locked(locked)
+    except PortfolioError as error:
+        raise _refusal_of_problems(error, added=list(added), voided=bool(voided)) from error
+
+
+def _append(
+    locked: LockedPortfolio, preparer: Preparer, rows: Sequence[Transaction], state: LedgerState | None
+) -> bool:
+    """Apply entries that come after everything else. False: only a replay can say what follows from them."""
+    if any(row.type in _REPLAYED or (row.type in _INCOME and row.quantity is not None) for row in rows):
+        return False
+    accounts = domain_accounts(preparer.accounts.values())
+    instruments = {str(pk): domain_instrument(i) for pk, i in preparer.instruments.items()}
+    entries = [domain_transaction(row, accounts) for row in rows]
+    setup = setup_for(
+        locked,
+        accounts=accounts,
+        instruments=instruments,
+        market=books_market(locked.base_currency, instruments, entries),
+    )
+    books = _hydrate(locked, rows, lot_order=state.lot_order if state else 0)
+    before = {lot.ref: (lot.cost, lot.cost_base) for lot in [*books.lots, *books.pools.values()]}
+    debts = dict(books.liabilities)
+    ledger = open_ledger(setup, books)
+    effects = Effects()
+    for row, entry in zip(rows, entries, strict=True):
+        try:
+            _collect(effects, ledger.apply(entry))
+        except LedgerError as error:
+            raise _refusal(error, row=row, ledger=ledger, preparer=preparer) from error
+    if locked.is_paper and any(flow.kind == "missing_cash" for flow in effects.flows):
+        raise EntryRefused("There is not enough cash for this.", code="cash_short", field="quantity")
+    if effects.replay or (locked.tax_country == "US" and any(row.gain_base < 0 or row.gain < 0 for row in effects.realised)):
+        return False
+    _store(locked, ledger, effects, before=before, debts=debts)
+    LedgerState.objects.update_or_create(
+        portfolio_id=locked.id,
+        defaults={"last_occurred_at": rows[-1].occurred_at, "lot_order": ledger.last_order},
+    )
+    return True
+
+
+def _collect(total: Effects, part: Effects) -> None:
+    for field in fields(Effects):
+        whole, more = getattr(total, field.name), getattr(part, field.name)
+        if field.name == "touched":
+            known = {id(lot) for lot in whole}
+            whole.extend(lot for lot in more if id(lot) not in known)
+        elif isinstance(whole, set):
+            whole.update(more)
+        else:
+            whole.extend(more)
+
+
+def _hydrate(locked: LockedPortfolio, rows: Sequence[Transaction], *, lot_order: int) -> Books:
+    """The part of the books that these entries can touch."""
+    books = Books(order=lot_order)
+    for account, currency, balance in CashBalance.objects.filter(portfolio_id=locked.id).values_list(
+        "account_id", "currency", "balance"
+    ):
+        books.cash[str(account), currency] = balance
+    if any(row.type == "liability" for row in rows):
+        books.liabilities = dict(
+            Liability.objects.filter(portfolio_id=locked.id).values_list("currency", "amount")
+        )
+    touched = [row for row in rows if row.instrument_id is not None and row.type not in _CASH_ONLY]
+    if not touched:
+        return books
+    pooled = locked.cost_basis_method in _POOLED
+    wanted = Q()
+    for row in touched:
+        condition = Q(instrument_id__in=[pk for pk in (row.instrument_id, row.to_instrument_id) if pk])
+        if row.account_id is not None:
+            places = Q(account_id__in=[pk for pk in (row.account_id, row.to_account_id) if pk])
+            condition &= places | Q(is_pool=True) if pooled else places
+        if row.type in _OPENING and not pooled:
+            condition &= Q(quantity__lt=0)  # a purchase changes no lot but the short ones it covers
+        elif row.type in _INCOME:
+            continue
+        wanted |= condition
+    if wanted:
+        for lot in Lot.objects.filter(wanted, portfolio_id=locked.id):
+            if lot.is_pool:
+                books.pools[str(lot.instrument_id)] = open_lot(lot)
+            else:
+                books.lots.append(open_lot(lot))
+    if locked.cost_basis_method == "section104" or locked.tax_country == "US":
+        books.watch = _traded_lately(locked, rows)
+    if pooled:
+        ids = {row.instrument_id for row in touched} | {row.to_instrument_id for row in touched}
+        for instrument, account, quantity in Position.objects.filter(
+            portfolio_id=locked.id, instrument_id__in=ids - {None}, quantity__gt=0
+        ).values_list("instrument_id", "account_id", "quantity"):
+            books.held[str(instrument), str(account)] = quantity
+    return books
+
+
+def _traded_lately(locked: LockedPortfolio, rows: Sequence[Transaction]) -> set[str]:
+    """Instruments of these entries that were also traded in the 30 days before: what is realised may change then."""
+    new = {row.pk for row in rows}
+    earlier = Transaction.objects.filter(
+        portfolio_id=locked.id,
+        instrument_id__in={row.instrument_id for row in rows},
+        occurred_date__gte=min(row.occurred_date for row in rows) - timedelta(days=31),
+    ).exclude(pk__in=new)
+    return {str(pk) for pk in earlier.values_list("instrument_id", flat=True).distinct()}
+
+
+def _store(
+    locked: LockedPortfolio,
+    ledger: Ledger,
+    effects: Effects,
+    *,
+    before: dict[int | None, tuple[Decimal, Decimal]],
+    debts: dict[str, Decimal],
+) -> None:
+    _store_lots(locked.id, effects.touched)
+    RealisedTrade.objects.bulk_create(
+        RealisedTrade(portfolio_id=locked.id, **columns) for columns in realised_columns(effects.realised)
+    )
+    positions: dict[tuple[int, int], PositionFigures] = {}
+    add_effects(positions, effects)
+    _add_cost_changes(locked, ledger, effects.touched, positions, before)
+    _upsert_positions(locked.id, positions)
+    cash: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    with exact():
+        for move in effects.cash:
+            cash[move.account, move.currency] += move.amount
+    _upsert(
+        "holdings_cashbalance",
+        ("portfolio_id", "account_id", "currency"),
+        ("balance",),
+        [(locked.id, int(account), currency, amount) for (account, currency), amount in cash.items()],
+    )
+    with exact():
+        owed = [
+            (locked.id, currency, amount - debts.get(currency, ZERO))
+            for currency, amount in ledger.liabilities.items()
+            if amount != debts.get(currency)
+        ]
+    _upsert("holdings_liability", ("portfolio_id", "currency"), ("amount",), owed)
+
+
+def _store_lots(portfolio_id: int, lots: Iterable[OpenLot]) -> None:
+    fresh, changed, closed = [], [], []
+    for lot in lots:
+        if not lot.quantity:
+            if lot.ref is not None:
+                closed.append(lot.ref)
+            continue
+        row = Lot(pk=lot.ref, portfolio_id=portfolio_id, **lot_columns(lot))
+        (fresh if lot.ref is None else changed).append(row)
+    if closed:
+        Lot.objects.filter(pk__in=closed).delete()
+    if changed:
+        Lot.objects.bulk_update(
+            changed, ["opened_date", "held_since", "quantity", "cost", "cost_base", "basis_base", "fees", "fees_base",
+                      "is_washed"]
+        )  # fmt: skip
+    if fresh:
+        Lot.objects.bulk_create(fresh)
+
+
+def _add_cost_changes(
+    locked: LockedPortfolio,
+    ledger: Ledger,
+    touched: Iterable[OpenLot],
+    positions: dict[tuple[int, int], PositionFigures],
+    before: dict[int | None, tuple[Decimal, Decimal]],
+) -> None:
+    pools = set()
+    with exact():
+        for lot in touched:
+            if not lot.account:
+                pools.add(lot.instrument)
+                continue
+            old = before[lot.ref] if lot.ref is not None else (ZERO, ZERO)
+            figures = positions.setdefault((int(lot.instrument), int(lot.account)), PositionFigures())
+            figures.cost_basis += lot.cost - old[0]
+            figures.cost_basis_base += lot.cost_base - old[1]
+    if locked.cost_basis_method in _POOLED:
+        moved = {instrument for instrument, _ in positions}
+        _add_pool_changes(locked, ledger, pools | {str(instrument) for instrument in moved}, positions)
+
+
+def _add_pool_changes(
+    locked: LockedPortfolio,
+    ledger: Ledger,
+    instruments: set[str],
+    positions: dict[tuple[int, int], PositionFigures],
+) -> None:
+    """A pool's cost lies with the accounts in proportion to what they hold: say by how much each share changes."""
+    stored = {
+        (row.instrument_id, row.account_id): row
+        for row in Position.objects.filter(portfolio_id=locked.id, instrument_id__in=[int(i) for i in instruments])
+    }
+    with exact():
+        for name in instruments:
+            pool = ledger.pools.get(name)
+            held = {int(account): q for (i, account), q in ledger.held.items() if i == name}
+            spread = spread_pool(pool, held) if pool is not None and pool.quantity else {}
+            long_before = {key[1] for key, row in stored.items() if key[0] == int(name) and row.quantity > 0}
+            for account in spread.keys() | long_before:
+                key = (int(name), account)
+                old = stored.get(key) if account in long_before else None
+                new = spread.get(account, (ZERO, ZERO))
+                figures = positions.setdefault(key, PositionFigures())
+                figures.cost_basis += new[0] - (old.cost_basis if old else ZERO)
+                figures.cost_basis_base += new[1] - (old.cost_basis_base if old else ZERO)
+
+
+def _upsert_positions(portfolio_id: int, positions: dict[tuple[int, int], PositionFigures]) -> None:
+    _upsert(
+        "holdings_position",
+        ("portfolio_id", "instrument_id", "account_id"),
+        POSITION_FIELDS,
+        [
+            (portfolio_id, *key, *(getattr(figures, name) for name in POSITION_FIELDS))
+            for key, figures in positions.items()
+        ],
+    )
+
+
+def _upsert(table: str, keys: tuple[str, ...], figures: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    """Add each row's figures to those of the row with the same keys, or insert it. Names come from this module alone."""
+    if not rows:
+        return
+    columns = ", ".join((*keys, *figures))
+    one = "(" + ", ".join(["%s"] * (len(keys) + len(figures))) + ")"
+    adding = ", ".join(f"{name} = {table}.{name} + EXCLUDED.{name}" for name in figures)
+    statement = (
+        f"INSERT INTO {table} ({columns}) VALUES {', '.join([one] * len(rows))} "  # noqa: S608
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {adding}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [value for row in rows for value in row])
+
+
+# --- refusals ---
+
+_FIELDS = {
+    "instrument": "instrument_id",
+    "to_instrument": "to_instrument_id",
+    "account": "account_id",
+    "to_account": "to_account_id",
+    "currency": "fx_rate",
+}
+
+
+def _refusal(error: LedgerError, *, row: Transaction, ledger: Ledger, preparer: Preparer) -> EntryRefused:
+    """The refusal in words of the person: names instead of ids, and what is held."""
+    field = _FIELDS.get(error.field, error.field)
+    if error.field == "quantity" and row.instrument_id is not None and row.quantity:
+        symbol = preparer.instruments[row.instrument_id].symbol
+        held = ledger.quantities.get((str(row.instrument_id), str(row.account_id)), ZERO)
+        account = preparer.accounts[row.account_id].name if row.account_id is not None else ""
+        return EntryRefused(
+            f"Only {plain(max(held, ZERO))} {symbol} is held in “{account}” on "
+            f"{row.occurred_date.isoformat()}; this needs {plain(row.quantity)}."
+            + ("" if preparer.locked.allow_short else " Short positions are off in this portfolio."),
+            code="not_held",
+            field="quantity",
+        )
+    return EntryRefused(_sentence(error.message), code="books_refuse", field=field)
+
+
+def _refusal_of_problems(
+    error: PortfolioError, *, added: Sequence[Transaction], voided: bool
+) -> EntryRefused:
+    """A replay names the entry that no longer works: the new one, or a later one that depended on what changed."""
+    problem = error.problems[0]
+    path, _, field = problem.path.partition(".")
+    numbers = {f"entry {row.pk}": index for index, row in enumerate(added)}
+    known = _FIELDS.get(field, field) or None
+    if path in numbers:
+        return EntryRefused(
+            _sentence(problem.message), code="books_refuse", field=known, row=numbers[path]
+        )
+    pk = path.removeprefix("entry ")
+    other = Transaction.objects.filter(pk=int(pk)).select_related("instrument").first() if pk.isdigit() else None
+    if other is None:
+        return EntryRefused(_sentence(problem.message), code="books_refuse", field=known)
+    what = f"the {other.get_type_display().lower()} of {other.occurred_date.isoformat()}"
+    if other.instrument is not None:
+        what = f"{what} ({other.instrument.symbol})"
+    because = "Without this entry" if voided and not added else "With this change"
+    return EntryRefused(
+        f"{because}, {what} could not have happened: there would not be enough to take it from.",
+        code="later_entry_depends",
+        field=known if added else None,
+    )
+
+
+def _sentence(text: str) -> str:
+    clean = text.strip()
+    return clean[:1].upper() + clean[1:] + ("" if clean.endswith(".") else ".")
+
+

@@ -1,0 +1,64 @@
+"""Why the books refuse something. Each message is a sentence for the person whose input it was."""
+
+from __future__ import annotations
+
+from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
+
+
+class EntryRefused(DomainError):
+    """An entry cannot be posted; `field` says which of its fields is at fault, `row` which entry of several."""
+
+    code = "entry_refused"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, field: str | None = None, row: int | None = None
+    ) -> None:
+        super().__init__(
+            message, code=code, field=field, details={} if row is None else {"row": row}
+        )
+        self.row = row
+
+    def at_row(self, row: int) -> EntryRefused:
+        """The same refusal, of the entry at `row`."""
+        return EntryRefused(self.message, code=self.code, field=self.field, row=row)
+
+
+class AlreadyPosted(ConflictError):
+    """An entry with this source and external id is in the journal already."""
+
+    code = "already_posted"
+
+
+class PaperJournalClosed(DomainError):
+    """The journal of a paper portfolio is written by trading alone."""
+
+    code = "paper_journal_closed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is a paper trading portfolio: its entries come from orders only. Place an order instead, "
+            "or keep a tracked portfolio for what you own elsewhere."
+        )
+
+
+class PortfolioArchived(DomainError):
+    """Nothing is posted to an archived portfolio."""
+
+    code = "portfolio_archived"
+
+    def __init__(self) -> None:
+        super().__init__("This portfolio is archived. Bring it back before you change it.")
+
+
+class PortfolioUnknown(NotFoundError):
+    """No such portfolio."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such portfolio.")
+
+
+class EntryUnknown(NotFoundError):
+    """No such entry, or it no longer counts."""
+
+    def __init__(self, message: str = "There is no such entry.") -> None:
+        super().__init__(message)

@@ -1,0 +1,84 @@
+"""The lock under which everything in a portfolio changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from holdings.models import Portfolio
+from holdings.operations.errors import PortfolioArchived, PortfolioUnknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedPortfolio:
+    """The facts about a portfolio that cannot change while its lock is held."""
+
+    id: int
+    owner_id: int
+    kind: str
+    base_currency: str
+    allow_short: bool
+    cost_basis_method: str
+    tax_country: str
+    time_zone: str
+    revision: int
+    last_sequence: int
+    is_archived: bool
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether trading alone writes the journal."""
+        return self.kind == "paper"
+
+
+def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
+    """Lock the portfolio's row until the transaction ends, and return what it holds.
+
+    `SELECT … FOR NO KEY UPDATE`: rows that refer to the portfolio can still be inserted. Where several portfolios are
+    needed, lock them in the order of their ids. Raises `RuntimeError` outside a transaction (the lock would be gone at
+    once) and `PortfolioUnknown`.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("lock_portfolio() belongs inside the transaction that it protects")
+    row = (
+        Portfolio.objects.filter(pk=portfolio_id)
+        .select_for_update(no_key=True)
+        .values_list(
+            "pk",
+            "owner_id",
+            "kind",
+            "base_currency",
+            "allow_short",
+            "cost_basis_method",
+            "tax_country",
+            "time_zone",
+            "revision",
+            "last_sequence",
+            "archived_at",
+        )
+        .first()
+    )
+    if row is None:
+        raise PortfolioUnknown
+    return LockedPortfolio(
+        id=row[0],
+        owner_id=row[1],
+        kind=row[2],
+        base_currency=row[3],
+        allow_short=row[4],
+        cost_basis_method=row[5],
+        tax_country=row[6],
+        time_zone=row[7],
+        revision=row[8],
+        last_sequence=row[9],
+        is_archived=row[10] is not None,
+    )
+
+
+def lock_for_writing(portfolio_id: int) -> LockedPortfolio:
+    """Like `lock_portfolio`; raises `PortfolioArchived` for one that is archived."""
+    locked = lock_portfolio(portfolio_id)
+    if locked.is_archived:
+        raise PortfolioArchived
+    return locked

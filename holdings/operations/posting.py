@@ -1,0 +1,278 @@
+"""Writing to the journal: posting entries, one or many. All of them, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from holdings.entries import Entry
+from holdings.events import TransactionsPosted, stream_of
+from holdings.models import DraftTransaction, EntryKey, ImportBatch, Portfolio, Transaction, TransactionVoid
+from holdings.models.journal import VoidKind
+from holdings.operations.applying import apply_to_books
+from holdings.operations.errors import AlreadyPosted, EntryRefused, PaperJournalClosed
+from holdings.operations.locking import LockedPortfolio, lock_for_writing, lock_portfolio
+from holdings.operations.preparing import Preparer
+from holdings.operations.rates import Rates
+from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.events import publish
+
+TRADING_SOURCE = "trading"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What a call has written: rows that count now, and entries that wait for their day."""
+
+    transactions: tuple[Transaction, ...]
+    drafts: tuple[DraftTransaction, ...]
+
+
+def post_transaction(*, portfolio_id: int, entry: Entry, actor: Any, now: datetime) -> Transaction | DraftTransaction:
+    """Post one entry and return its row; one that is dated in the future is returned as the draft it becomes.
+
+    Raises `EntryRefused` (field, sentence), `AlreadyPosted`, `PaperJournalClosed`, `PortfolioArchived` or
+    `PortfolioUnknown`; nothing is posted then.
+    """
+    try:
+        posted = post_transactions(portfolio_id=portfolio_id, entries=[entry], actor=actor, now=now)
+    except EntryRefused as refusal:
+        raise EntryRefused(refusal.message, code=refusal.code, field=refusal.field) from refusal
+    return posted.transactions[0] if posted.transactions else posted.drafts[0]
+
+
+def post_transactions(
+    *, portfolio_id: int, entries: Sequence[Entry], actor: Any, now: datetime
+) -> Posted:
+    """Post several entries, in this order where their times are equal, in one transaction.
+
+    Raises as `post_transaction`; an `EntryRefused` says by `row` which entry it is about.
+    """
+    with transaction.atomic():
+        locked = lock_for_writing(portfolio_id)
+        if locked.is_paper:
+            raise PaperJournalClosed
+        return post_locked(locked, entries=entries, actor=actor, now=now)
+
+
+def post_trade(
+    *,
+    portfolio_id: int,
+    instrument_id: int,
+    side: str,
+    quantity: Decimal,
+    price: Decimal,
+    amount: Decimal | None = None,
+    fees: Decimal,
+    occurred_at: datetime,
+    external_id: str,
+    actor: Any,
+    now: datetime,
+) -> Transaction:
+    """Post a fill of trading, inside trading's transaction, which holds the portfolio's lock.
+
+    `amount` is what the fill is worth before fees (quantity × price × multiplier when left out). `external_id` is the
+    execution's id: the same one again raises `AlreadyPosted`. Raises `RuntimeError` outside a transaction.
+    """
+    if side not in ("buy", "sell"):
+        raise ValueError("side is buy or sell")
+    locked = lock_portfolio(portfolio_id)
+    entry = Entry(
+        type=side,
+        occurred=occurred_at,
+        instrument_id=instrument_id,
+        quantity=quantity,
+        price=price,
+        amount=amount,
+        fees=fees,
+        source=TRADING_SOURCE,
+        external_id=external_id,
+    )
+    return post_locked(locked, entries=[entry], actor=actor, now=now).transactions[0]
+
+
+def post_starting_cash(
+    *, portfolio_id: int, amount: Decimal, currency: str, actor: Any, now: datetime
+) -> Transaction:
+    """Give a paper portfolio money to play with: a deposit, the one manual entry it has."""
+    with transaction.atomic():
+        locked = lock_for_writing(portfolio_id)
+        if not locked.is_paper:
+            raise EntryRefused("Only a paper portfolio has starting cash; book a deposit.", field="amount")
+        entry = Entry(
+            type="deposit",
+            occurred=now,
+            amount=amount,
+            currency=currency,
+            note="Starting cash",
+            source=TRADING_SOURCE,
+        )
+        return post_locked(locked, entries=[entry], actor=actor, now=now).transactions[0]
+
+
+def post_locked(
+    locked: LockedPortfolio,
+    *,
+    entries: Sequence[Entry],
+    actor: Any,
+    now: datetime,
+    batch: ImportBatch | None = None,
+    replaces: Transaction | None = None,
+    voids: Sequence[Transaction] = (),
+    void_kind: str = VoidKind.REMOVED,
+    void_reason: str = "",
+    rates: Rates | None = None,
+    extra_closes: Mapping[tuple[int, date], Decimal] | None = None,
+) -> Posted:
+    """Void `voids`, post `entries`, bring what follows from the journal up to date, bump the revision, announce it.
+
+    The portfolio is locked and the transaction open. This is the one way into the journal.
+    """
+    owner = actor if actor is not None and actor.pk == locked.owner_id else _owner(locked)
+    preparer = Preparer(
+        locked, entries=entries, owner=owner, now=now, rates=rates, extra_closes=extra_closes
+    )
+    rows: list[Transaction] = []
+    waiting: list[DraftTransaction] = []
+    for index, entry in enumerate(entries):
+        try:
+            prepared = preparer.prepare(entry)
+        except EntryRefused as refusal:
+            raise refusal.at_row(index) from refusal
+        row = prepared.row
+        row.posted_at, row.posted_by, row.import_batch, row.replaces = now, actor, batch, replaces
+        if prepared.is_future:
+            if replaces is not None:
+                raise EntryRefused(
+                    "An entry that counts cannot move into the future. Remove it and enter it anew.",
+                    field="occurred",
+                )
+            waiting.append(_draft(entry, row, actor=actor, now=now, batch=batch))
+        else:
+            row.sequence = locked.last_sequence + len(rows) + 1
+            rows.append(row)
+    _write_voids(voids, kind=void_kind, reason=void_reason, actor=actor, now=now)
+    Transaction.objects.bulk_create(rows, batch_size=2000)
+    _write_keys(rows)
+    drafts = _write_drafts(waiting)
+    apply_to_books(locked, preparer=preparer, added=rows, voided=list(voids))
+    if rows or voids:
+        _announce(locked, rows=rows, voids=voids, actor=actor)
+    return Posted(transactions=tuple(rows), drafts=tuple(drafts))
+
+
+def _owner(locked: LockedPortfolio) -> Any:
+    return get_user_model()._default_manager.get(pk=locked.owner_id)
+
+
+def _write_voids(
+    voids: Sequence[Transaction], *, kind: str, reason: str, actor: Any, now: datetime
+) -> None:
+    if not voids:
+        return
+    TransactionVoid.objects.bulk_create(
+        [
+            TransactionVoid(transaction=row, kind=kind, reason=reason[:300], voided_at=now, voided_by=actor)
+            for row in voids
+        ],
+        batch_size=2000,
+    )
+    EntryKey.objects.filter(transaction__in=voids).delete()
+
+
+def _write_keys(rows: Sequence[Transaction]) -> None:
+    keys = [
+        EntryKey(
+            portfolio_id=row.portfolio_id, source=row.source, external_id=row.external_id, transaction=row
+        )
+        for row in rows
+        if row.external_id
+    ]
+    if not keys:
+        return
+    try:
+        with transaction.atomic():
+            EntryKey.objects.bulk_create(keys, batch_size=2000)
+    except IntegrityError as error:
+        raise AlreadyPosted(
+            "An entry with this id is in the books already.", field="external_id"
+        ) from error
+
+
+def _draft(
+    entry: Entry, row: Transaction, *, actor: Any, now: datetime, batch: ImportBatch | None
+) -> DraftTransaction:
+    return DraftTransaction(
+        portfolio_id=row.portfolio_id,
+        occurred_at=row.occurred_at,
+        occurred_date=row.occurred_date,
+        entry=replace(entry, source=row.source, external_id=row.external_id).as_json(),
+        source=row.source,
+        external_id=row.external_id,
+        import_batch=batch,
+        created_at=now,
+        created_by=actor,
+    )
+
+
+def _write_drafts(drafts: Iterable[DraftTransaction]) -> list[DraftTransaction]:
+    try:
+        with transaction.atomic():
+            return DraftTransaction.objects.bulk_create(list(drafts))
+    except IntegrityError as error:
+        raise AlreadyPosted("An entry with this id waits for its day already.", field="external_id") from error
+
+
+def _announce(
+    locked: LockedPortfolio, *, rows: Sequence[Transaction], voids: Sequence[Transaction], actor: Any
+) -> None:
+    Portfolio.objects.filter(pk=locked.id).update(
+        revision=F("revision") + 1, last_sequence=locked.last_sequence + len(rows)
+    )
+    publish(
+        TransactionsPosted(
+            portfolio_id=locked.id,
+            user_id=locked.owner_id,
+            actor_id=actor.pk if actor is not None else None,
+            transaction_ids=[row.pk for row in rows[:1000]],
+            voided_ids=[row.pk for row in voids[:1000]],
+            revision=locked.revision + 1,
+        ),
+        stream=stream_of(locked.id),
+    )
+
+
+def post_due_drafts(*, now: datetime, limit: int = 1000) -> int:
+    """Post the drafts whose day has come; return how many. One that is refused keeps its reason for its owner to see."""
+    posted = 0
+    due = DraftTransaction.objects.filter(occurred_at__lte=now, refused_at__isnull=True).order_by("occurred_at", "pk")
+    for draft_id, portfolio_id in list(due.values_list("pk", "portfolio_id")[:limit]):
+        try:
+            posted += _post_draft(draft_id=draft_id, portfolio_id=portfolio_id, now=now)
+        except DomainError as refusal:
+            DraftTransaction.objects.filter(pk=draft_id).update(refused_at=now, refusal=refusal.message[:300])
+    return posted
+
+
+def _post_draft(*, draft_id: int, portfolio_id: int, now: datetime) -> int:
+    with transaction.atomic():
+        locked = lock_for_writing(portfolio_id)
+        draft = DraftTransaction.objects.filter(pk=draft_id).select_related("created_by", "import_batch").first()
+        if draft is None:  # somebody else posted or removed it meanwhile
+            return 0
+        draft.delete()
+        post_locked(
+            locked,
+            entries=[Entry.from_json(draft.entry)],
+            actor=draft.created_by,
+            now=now,
+            batch=draft.import_batch,
+        )
+    return 1

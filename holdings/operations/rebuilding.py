@@ -1,0 +1,127 @@
+"""Bringing the derived tables to what a replay of the journal says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from holdings.models import (
+    CashBalance,
+    LedgerState,
+    Liability,
+    Lot,
+    Portfolio,
+    Position,
+    RealisedTrade,
+    Transaction,
+)
+from holdings.operations.locking import LockedPortfolio, lock_portfolio
+from holdings.queries.derived import POSITION_FIELDS, Derived, derived_in_tables
+from holdings.queries.journal import load_journal
+from holdings.queries.replaying import replayed
+
+_BATCH = 2000
+
+
+def rebuild_holdings(*, portfolio_id: int) -> None:
+    """Recompute everything that follows from the portfolio's journal, and write what is different."""
+    with transaction.atomic():
+        rebuild_locked(lock_portfolio(portfolio_id))
+        Portfolio.objects.filter(pk=portfolio_id).update(revision=F("revision") + 1)
+
+
+def rebuild_locked(locked: LockedPortfolio) -> None:
+    """The same within the caller's transaction, which holds the lock. Raises the domain's refusals."""
+    wanted = replayed(locked, load_journal(locked.id))
+    stored = derived_in_tables(locked.id)
+    _write_rows(Lot, locked.id, stored=stored.lots, wanted=wanted.lots, name=_lot_filter)
+    _write_rows(RealisedTrade, locked.id, stored=stored.realised, wanted=wanted.realised, name=_realised_filter)
+    _write_positions(locked.id, stored=stored, wanted=wanted)
+    _write_balances(locked.id, stored=stored, wanted=wanted)
+    last = (
+        Transaction.objects.filter(portfolio_id=locked.id)
+        .counting()  # type: ignore[attr-defined]
+        .aggregate(last=Max("occurred_at"))["last"]
+    )
+    LedgerState.objects.update_or_create(
+        portfolio_id=locked.id, defaults={"last_occurred_at": last, "lot_order": wanted.lot_order}
+    )
+
+
+def _write_rows(
+    model: Any,
+    portfolio_id: int,
+    *,
+    stored: Mapping[Any, Mapping[str, Any]],
+    wanted: Mapping[Any, Mapping[str, Any]],
+    name: Any,
+) -> None:
+    """Delete rows that are gone or different, insert those that are new or different."""
+    stale = [columns for key, columns in stored.items() if wanted.get(key) != columns]
+    if len(stale) == len(stored):
+        model.objects.filter(portfolio_id=portfolio_id).delete()
+    else:
+        for start in range(0, len(stale), _BATCH):
+            name(model.objects.filter(portfolio_id=portfolio_id), stale[start : start + _BATCH]).delete()
+    fresh = [columns for key, columns in wanted.items() if stored.get(key) != columns]
+    model.objects.bulk_create(
+        [model(portfolio_id=portfolio_id, **columns) for columns in fresh], batch_size=_BATCH
+    )
+
+
+def _lot_filter(rows: Any, columns: list[Mapping[str, Any]]) -> Any:
+    return rows.filter(pk__in=_ids(rows, columns, ("instrument_id", "account_id", "position", "key")))
+
+
+def _realised_filter(rows: Any, columns: list[Mapping[str, Any]]) -> Any:
+    return rows.filter(pk__in=_ids(rows, columns, ("transaction_id", "number")))
+
+
+def _ids(rows: Any, columns: list[Mapping[str, Any]], names: tuple[str, ...]) -> list[int]:
+    wanted = {tuple(row[name] for name in names) for row in columns}
+    first = names[0]
+    candidates = rows.filter(**{f"{first}__in": {row[first] for row in columns}}).values_list("pk", *names)
+    return [pk for pk, *key in candidates if tuple(key) in wanted]
+
+
+def _write_positions(portfolio_id: int, *, stored: Derived, wanted: Derived) -> None:
+    gone = [key for key in stored.positions if key not in wanted.positions]
+    for instrument_id, account_id in gone:
+        Position.objects.filter(
+            portfolio_id=portfolio_id, instrument_id=instrument_id, account_id=account_id
+        ).delete()
+    changed = [
+        Position(
+            portfolio_id=portfolio_id,
+            instrument_id=key[0],
+            account_id=key[1],
+            **{name: getattr(figures, name) for name in POSITION_FIELDS},
+        )
+        for key, figures in wanted.positions.items()
+        if stored.positions.get(key) != figures
+    ]
+    Position.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["portfolio", "instrument", "account"],
+        update_fields=list(POSITION_FIELDS),
+        batch_size=_BATCH,
+    )
+
+
+def _write_balances(portfolio_id: int, *, stored: Derived, wanted: Derived) -> None:
+    if stored.cash != wanted.cash:
+        CashBalance.objects.filter(portfolio_id=portfolio_id).delete()
+        CashBalance.objects.bulk_create(
+            CashBalance(portfolio_id=portfolio_id, account_id=account, currency=currency, balance=balance)
+            for (account, currency), balance in wanted.cash.items()
+        )
+    if stored.liabilities != wanted.liabilities:
+        Liability.objects.filter(portfolio_id=portfolio_id).delete()
+        Liability.objects.bulk_create(
+            Liability(portfolio_id=portfolio_id, currency=currency, amount=amount)
+            for currency, amount in wanted.liabilities.items()
+        )
