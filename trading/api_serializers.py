@@ -1,0 +1,116 @@
+"""What orders look like on the wire of ``/api/v1/``. Decimals are strings, times ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from portfolio_site.kernel.api import DecimalString
+from trading.models import SIDE_CHOICES, STATUS_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
+
+
+class OrderRequestSerializer(serializers.Serializer[Any]):
+    """A new order. The instrument is named by ``instrument_id`` or by ``symbol``."""
+
+    portfolio_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    instrument_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    symbol = serializers.CharField(max_length=40, required=False)
+    side = serializers.ChoiceField(choices=SIDE_CHOICES)
+    type = serializers.ChoiceField(choices=TYPE_CHOICES)
+    time_in_force = serializers.ChoiceField(choices=TIME_IN_FORCE_CHOICES, default="day")
+    quantity = DecimalString(positive=True, help_text="Units; a multiple of the instrument's step.")
+    limit_price = DecimalString(
+        positive=True, required=False, allow_null=True, default=None, help_text="Exactly for limit orders."
+    )
+    client_order_id = serializers.CharField(
+        max_length=128,
+        required=False,
+        help_text=(
+            "Your name for the order, unique in the portfolio for good. Sent again with the same order, "
+            "the first answer comes back. Without it the `Idempotency-Key` header takes its place."
+        ),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Exactly one way to name the instrument."""
+        if ("instrument_id" in attrs) == ("symbol" in attrs):
+            raise serializers.ValidationError(
+                {"instrument_id": ["Name the instrument by instrument_id or by symbol."]}, code="required"
+            )
+        return attrs
+
+
+class TrailEntrySerializer(serializers.Serializer[Any]):
+    """One sentence of an order's history."""
+
+    at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    text = serializers.CharField()
+
+
+class FillSerializer(serializers.Serializer[Any]):
+    """One execution. ``amount`` is without ``fees``."""
+
+    id = serializers.UUIDField()
+    order_id = serializers.UUIDField()
+    portfolio_id = serializers.IntegerField()
+    instrument_id = serializers.IntegerField()
+    symbol = serializers.CharField()
+    side = serializers.CharField()
+    number = serializers.IntegerField(help_text="Counts the fills of the order from 1.")
+    quantity = DecimalString()
+    price = DecimalString()
+    amount = DecimalString()
+    fees = DecimalString()
+    currency = serializers.CharField()
+    position_quantity = DecimalString(help_text="The position right after the fill.")
+    executed_at = serializers.DateTimeField()
+    transaction_id = serializers.IntegerField(help_text="The journal entry it made.")
+
+
+class OrderSerializer(serializers.Serializer[Any]):
+    """An order. Prices and amounts are in ``currency``, the instrument's own."""
+
+    id = serializers.UUIDField()
+    client_order_id = serializers.CharField()
+    portfolio_id = serializers.IntegerField()
+    instrument_id = serializers.IntegerField()
+    symbol = serializers.CharField()
+    side = serializers.ChoiceField(choices=SIDE_CHOICES)
+    type = serializers.ChoiceField(choices=TYPE_CHOICES)
+    time_in_force = serializers.ChoiceField(choices=TIME_IN_FORCE_CHOICES)
+    quantity = DecimalString()
+    limit_price = DecimalString(allow_null=True)
+    currency = serializers.CharField()
+    status = serializers.ChoiceField(choices=STATUS_CHOICES)
+    filled_quantity = DecimalString()
+    filled_avg_price = DecimalString(allow_null=True)
+    reserved_cash = DecimalString(help_text="Cash the open part holds.")
+    reserved_quantity = DecimalString(help_text="Units the open part holds.")
+    reason_code = serializers.CharField(help_text="Why it ended by itself; empty otherwise.")
+    reason = serializers.CharField()
+    submitted_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    filled_at = serializers.DateTimeField(allow_null=True)
+    canceled_at = serializers.DateTimeField(allow_null=True)
+    expired_at = serializers.DateTimeField(allow_null=True)
+    rejected_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderDetailSerializer(OrderSerializer):
+    """An order with its history and its fills."""
+
+    trail = TrailEntrySerializer(many=True)
+    fills = FillSerializer(many=True)
+
+
+class BuyingPowerSerializer(serializers.Serializer[Any]):
+    """What an account can spend in one currency."""
+
+    currency = serializers.CharField()
+    cash = DecimalString()
+    reserved = DecimalString(help_text="Held by open buy orders.")
+    available = DecimalString()
+    open_orders = serializers.IntegerField()
