@@ -132,6 +132,13 @@ class Instrument(models.Model):
     provider_symbols = models.JSONField(
         default=dict, blank=True, help_text='How each provider calls it: {"yahoo": "SAP.DE"}.'
     )
+    anchor_date = models.DateField(null=True, blank=True, editable=False)
+    anchor_price = PriceField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The last close from a real source: what is simulated goes on from there.",
+    )
     is_active = models.BooleanField(
         default=True, help_text="Off for what is delisted: history stays, quotes stop."
     )
@@ -171,6 +178,11 @@ class Instrument(models.Model):
             models.CheckConstraint(condition=~Q(symbol=""), name="instrument_has_symbol"),
             models.CheckConstraint(condition=Q(multiplier__gt=0), name="instrument_multiplier_positive"),
             models.CheckConstraint(condition=Q(quantity_step__gt=0), name="instrument_step_positive"),
+            models.CheckConstraint(
+                condition=Q(anchor_date__isnull=True, anchor_price__isnull=True)
+                | Q(anchor_date__isnull=False, anchor_price__gt=0),
+                name="instrument_anchor_whole",
+            ),
             models.CheckConstraint(
                 condition=Q(currency__regex=r"^[A-Z0-9]{3,8}$"), name="instrument_currency_is_major_code"
             ),

@@ -1,0 +1,76 @@
+"""Market data: `manage.py set_quote SYMBOL --bid B --ask A` sets a quote and holds it; `--release` lets it
+go."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from marketdata.models import Instrument
+from marketdata.operations import release_quote, set_quote
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.events import dispatch_pending
+
+
+class Command(BaseCommand):
+    """Returns once everybody who listens to prices (the matching of orders above all) has dealt with the new
+    one."""
+
+    help = "Set the quote of a shared instrument and hold it there, so that no tick moves it; --release lets it move again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """What can be said on the command line."""
+        parser.add_argument("symbol")
+        parser.add_argument("--bid", type=_decimal)
+        parser.add_argument("--ask", type=_decimal)
+        parser.add_argument("--last", type=_decimal, help="default: the middle of bid and ask")
+        parser.add_argument("--exchange", default="", help="MIC, where several instruments share the symbol")
+        parser.add_argument("--release", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+        """Set or release."""
+        instrument = self._instrument(options["symbol"], options["exchange"])
+        now = clock.now()
+        if options["release"]:
+            released = release_quote(instrument_id=instrument.pk, now=now)
+            self.stdout.write(f"{instrument.symbol}: {'released' if released else 'was not held'}")
+        else:
+            if options["bid"] is None or options["ask"] is None:
+                raise CommandError("Give --bid and --ask, or --release.")
+            try:
+                set_quote(
+                    instrument_id=instrument.pk,
+                    bid=options["bid"],
+                    ask=options["ask"],
+                    last=options["last"],
+                    now=now,
+                )
+            except DomainError as error:
+                raise CommandError(error.message) from error
+            self.stdout.write(
+                f"{instrument.symbol}: {options['bid']} / {options['ask']} {instrument.currency}, held until --release"
+            )
+        dispatch_pending()
+
+    def _instrument(self, symbol: str, exchange: str) -> Instrument:
+        rows = Instrument.objects.shared().filter(symbol_key=symbol.upper())
+        if exchange:
+            rows = rows.filter(exchange=exchange)
+        found = list(rows[:2])
+        if not found:
+            raise CommandError(f"There is no shared instrument with the symbol {symbol}.")
+        if len(found) > 1:
+            raise CommandError(f"Several exchanges list {symbol}: add --exchange.")
+        return found[0]
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise CommandError(f"“{text}” is not a number.") from error
+    return value

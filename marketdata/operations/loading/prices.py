@@ -1,0 +1,208 @@
+"""Market data operations: daily bars from a file into the table, by COPY and one upsert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from marketdata.models import Instrument
+from marketdata.operations.history import SIMULATED, backfill_history
+from marketdata.operations.loading.symbols import KnownInstrument
+from marketdata.operations.prices import end_of
+from marketdata.operations.providing import names_with, provider_named, ref_of
+from marketdata.operations.quotes import apply_quotes
+from marketdata.providers.base import Capability, QuoteData
+from marketdata.queries import splits
+
+_STAGE = (
+    "CREATE TEMP TABLE staged (sym int, date date, open numeric, high numeric, low numeric, close numeric,"
+    " volume numeric) ON COMMIT DROP"
+)
+_CHUNK = 2000
+
+# What a price of a span of days is multiplied by to be one as traded, and a volume divided by.
+_SPANS = "unnest(%s::int[], %s::bigint[], %s::date[], %s::date[], %s::numeric[], %s::numeric[])"
+_SCALED = """
+    SELECT DISTINCT ON (g.id, s.date) g.id, s.date,
+           CASE WHEN g.price = 1 THEN s.open ELSE round(s.open * g.price, 6) END,
+           CASE WHEN g.price = 1 THEN s.high ELSE round(s.high * g.price, 6) END,
+           CASE WHEN g.price = 1 THEN s.low ELSE round(s.low * g.price, 6) END,
+           CASE WHEN g.price = 1 THEN s.close ELSE round(s.close * g.price, 6) END,
+           CASE WHEN g.shares = 1 THEN s.volume ELSE round(s.volume / g.shares) END
+"""
+# Of rows that a file has twice the later one counts.
+_UPSERT = f"""
+WITH stored AS (
+    INSERT INTO marketdata_pricebar AS b (instrument_id, date, open, high, low, close, volume, source)
+    {_SCALED}, %s::text
+    FROM staged s JOIN {_SPANS} AS g(sym, id, since, until, price, shares)
+      ON g.sym = s.sym AND s.date >= g.since AND s.date < g.until
+    ORDER BY g.id, s.date, s.ctid DESC
+    ON CONFLICT (instrument_id, date) DO UPDATE SET
+        open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+        volume = EXCLUDED.volume, source = EXCLUDED.source
+    WHERE %s::boolean AND (b.open, b.high, b.low, b.close, b.volume)
+          IS DISTINCT FROM (EXCLUDED.open, EXCLUDED.high, EXCLUDED.low, EXCLUDED.close, EXCLUDED.volume)
+    RETURNING (xmax = 0) AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
+"""  # noqa: S608 - the parts above
+_ANCHOR = """
+UPDATE marketdata_instrument i SET anchor_date = b.date, anchor_price = b.close
+FROM unnest(%s::bigint[]) AS n(id)
+CROSS JOIN LATERAL (
+    SELECT date, close FROM marketdata_pricebar p WHERE p.instrument_id = n.id ORDER BY date DESC LIMIT 1
+) b
+WHERE i.id = n.id AND b.close > 0
+"""
+_LAST_TWO = """
+SELECT n.id, b.date, b.close, b.source
+FROM unnest(%s::bigint[]) AS n(id)
+CROSS JOIN LATERAL (
+    SELECT date, close, source FROM marketdata_pricebar p WHERE p.instrument_id = n.id ORDER BY date DESC LIMIT 2
+) b
+ORDER BY n.id, b.date DESC
+"""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Prices that were new, that replaced others, and that were there already."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def plus(self, other: Counts) -> Counts:
+        """Add up two parts of a file."""
+        return Counts(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.notes + other.notes,
+        )
+
+
+def stage(cursor: Any, rows: Iterable[str]) -> None:
+    """Copy checked rows into a temporary table, a few thousand at a time."""
+    cursor.execute(_STAGE)
+    with cursor.copy("COPY staged FROM STDIN") as copy:
+        chunk: list[str] = []
+        for row in rows:
+            chunk.append(row)
+            if len(chunk) == _CHUNK:
+                copy.write("".join(chunk))
+                chunk.clear()
+        copy.write("".join(chunk))
+
+
+def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, source: str) -> Counts:
+    """Bring the staged rows of known instruments into the table as traded; return what was new and what
+    changed."""
+    if not known:
+        return Counts()
+    ids = sorted({instrument.instrument_id for instrument in known})
+    last_days = _last_days(cursor, known)
+    cursor.execute(
+        "DELETE FROM marketdata_pricebar WHERE instrument_id = ANY(%s::bigint[]) AND source = %s",
+        [ids, SIMULATED],
+    )
+    cursor.execute(
+        "DELETE FROM marketdata_corporateaction WHERE instrument_id = ANY(%s::bigint[]) AND source = %s",
+        [ids, SIMULATED],
+    )
+    spans = spans_of(known, last_days if adjusted == "split" else {})
+    cursor.execute(_UPSERT, [source, *spans, adjusted != "total"])
+    added, changed = cursor.fetchone()
+    cursor.execute(
+        "SELECT count(*) FROM staged WHERE sym = ANY(%s::int[])",
+        [[instrument.number for instrument in known]],
+    )
+    staged = cursor.fetchone()[0]
+    cursor.execute(_ANCHOR, [ids])
+    return Counts(added=added, changed=changed, unchanged=staged - added - changed)
+
+
+def _last_days(cursor: Any, known: Sequence[KnownInstrument]) -> dict[int, date]:
+    """The last day of each instrument in the file: what its prices were adjusted for happened up to then."""
+    cursor.execute("SELECT sym, max(date) FROM staged GROUP BY sym")
+    by_number = dict(cursor.fetchall())
+    return {i.instrument_id: by_number[i.number] for i in known if i.number in by_number}
+
+
+Spans = tuple[list[int], list[int], list[date], list[date], list[Decimal], list[Decimal]]
+
+
+def spans_of(known: Sequence[KnownInstrument], adjusted_through: dict[int, date]) -> Spans:
+    """For each instrument the spans of days (since, until) and what its prices and shares are scaled by in
+    them.
+
+    A split on or before the day through which the file is adjusted multiplies the prices before it back up.
+    """
+    history = splits(list(adjusted_through)) if adjusted_through else {}
+    spans: Spans = ([], [], [], [], [], [])
+    for instrument in known:
+        through = adjusted_through.get(instrument.instrument_id)
+        undone = [
+            (ex_date, ratio)
+            for ex_date, ratio in history.get(instrument.instrument_id, [])
+            if through is not None and ex_date <= through
+        ]
+        until, shares = date.max, Decimal(1)
+        for ex_date, ratio in reversed(undone):
+            _span(spans, instrument, ex_date, until, shares)
+            until, shares = ex_date, shares * ratio
+        _span(spans, instrument, date.min, until, shares)
+    return spans
+
+
+def _span(spans: Spans, instrument: KnownInstrument, since: date, until: date, shares: Decimal) -> None:
+    for column, value in zip(
+        spans,
+        (instrument.number, instrument.instrument_id, since, until, shares / instrument.units, shares),
+        strict=True,
+    ):
+        column.append(value)  # type: ignore[arg-type]
+
+
+def requote(instrument_ids: Sequence[int], *, now: datetime, source: str) -> None:
+    """Let the latest quotes follow new bars: simulated instruments go on from the last real close, others
+    show it."""
+    ids = list(instrument_ids)
+    instruments = Instrument.objects.in_bulk(ids)
+    backfill_history(now=now, instrument_ids=ids)
+    providing = names_with(Capability.QUOTES)
+    answers: list[QuoteData] = []
+    by_name: dict[str, list[Instrument]] = {}
+    for instrument in instruments.values():
+        if instrument.provider in providing:
+            by_name.setdefault(instrument.provider, []).append(instrument)
+    for name, served in by_name.items():
+        if provider_named(name).is_simulated:
+            answers += provider_named(name).quotes([ref_of(instrument) for instrument in served], now)
+    by_hand = [pk for pk, instrument in instruments.items() if instrument.provider not in providing]
+    apply_quotes(quotes=[*answers, *_closing_quotes(by_hand, now, source)], now=now)
+
+
+def _closing_quotes(ids: list[int], now: datetime, source: str) -> list[QuoteData]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_TWO, [ids])
+        newest: dict[int, list[tuple[date, Decimal]]] = {}
+        for pk, day, close, _ in cursor.fetchall():
+            newest.setdefault(pk, []).append((day, close))
+    return [
+        QuoteData(
+            instrument_id=pk,
+            last=closes[0][1],
+            previous_close=closes[1][1] if len(closes) > 1 else None,
+            quoted_at=end_of(closes[0][0], now),
+            source=f"file {source}"[:60],
+        )
+        for pk, closes in newest.items()
+    ]
