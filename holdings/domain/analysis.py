@@ -1,0 +1,201 @@
+"""Everything `analyse` prints, from one portfolio: the one entry point that the command, the pages and the API share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from holdings.domain.ledger import Replay, Setup, in_order, market_of, replay
+from holdings.domain.ledger.state import Effects
+from holdings.domain.market import Market, MissingRate
+from holdings.domain.numbers import exact
+from holdings.domain.performance import Performance, measure
+from holdings.domain.positions import Position, positions_of
+from holdings.domain.statement import CashBalance, Statement, Totals, cash_of, statement_of, totals_of
+from holdings.domain.types import (
+    AssetClass,
+    CostMethod,
+    Notice,
+    Portfolio,
+    PortfolioError,
+    Problem,
+    Transaction,
+)
+from holdings.domain.valuation import value_days
+
+UNITED_STATES = "US"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """The figures of a portfolio on a valuation day and over a period (start, end]."""
+
+    portfolio: Portfolio
+    method: CostMethod
+    start: date
+    end: date
+    market: Market
+    setup: Setup
+    journal: tuple[Transaction, ...]
+    replay: Replay
+    totals: Totals
+    cash: tuple[CashBalance, ...]
+    statement: Statement
+    performance: Performance
+    positions: tuple[Position, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def effects(self) -> Effects:
+        """What every transaction did."""
+        return self.replay.effects
+
+
+def analyse(
+    portfolio: Portfolio,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    method: CostMethod | None = None,
+    benchmark: str | None = None,
+) -> Analysis:
+    """Compute every figure. ``start`` is `--from`, ``end`` is `--to`; raises PortfolioError with every problem found."""
+    used = method or portfolio.cost_basis_method
+    last = end or portfolio.as_of
+    if benchmark is not None and benchmark not in portfolio.benchmarks:
+        raise PortfolioError([Problem(f"benchmarks.{benchmark}", "is not in the file")])
+    if start is not None and start > last:
+        raise PortfolioError([Problem("--from", f"{start} lies after the valuation day {last}")])
+    counted, ignored = _until(portfolio, last, by_instant=end is None)
+    ordered = in_order(counted, portfolio.timezone)
+    first = start or (date.fromordinal(ordered[0].day.toordinal() - 1) if ordered else last)
+    market = market_of(
+        base_currency=portfolio.base_currency,
+        instruments=portfolio.instruments,
+        prices=portfolio.prices,
+        fx=portfolio.fx,
+        ordered=ordered,
+    )
+    setup = Setup(
+        base_currency=portfolio.base_currency,
+        market=market,
+        instruments=portfolio.instruments,
+        accounts=portfolio.accounts,
+        method=used,
+        allow_short=portfolio.allow_short,
+        wash_sales=portfolio.tax_country.upper() == UNITED_STATES,
+        timezone=portfolio.timezone,
+    )
+    try:
+        done = replay(setup, ordered, rebase_on=first.toordinal())
+    except MissingRate as missing:
+        raise PortfolioError([_missing(missing)]) from missing
+    if done.problems:
+        raise PortfolioError(list(done.problems))
+    try:
+        with exact():
+            return _figures(portfolio, setup, done, ordered, first, last, benchmark, ignored)
+    except MissingRate as missing:
+        raise PortfolioError([_missing(missing)]) from missing
+
+
+def _missing(missing: MissingRate) -> Problem:
+    return Problem(f"fx.{missing.source}/{missing.target}", str(missing))
+
+
+def _figures(
+    portfolio: Portfolio,
+    setup: Setup,
+    done: Replay,
+    ordered: Sequence[Transaction],
+    first: date,
+    last: date,
+    benchmark: str | None,
+    ignored: list[Notice],
+) -> Analysis:
+    market, effects = setup.market, done.effects
+    start, end = first.toordinal(), last.toordinal()
+    valuation = value_days(market, first=start, last=end, quantities=effects.quantities, cash=effects.cash)
+    performance = measure(
+        valuation,
+        ((flow.ordinal, flow.amount) for flow in effects.flows),
+        every_day=crypto_alone(portfolio, ordered),
+        risk_free=portfolio.risk_free_rate,
+        benchmark=None if benchmark is None else (benchmark, portfolio.benchmarks[benchmark]),
+    )
+    positions = positions_of(done.ledger, effects, end)
+    cash = cash_of(market, done.ledger.cash, end)
+    totals = totals_of(
+        market, effects, positions=positions, cash=cash, liabilities=done.ledger.liabilities, ordinal=end
+    )
+    statement = statement_of(
+        market, effects, start=start, end=end, opening_value=valuation.at(0), closing_value=valuation.at(-1)
+    )
+    notices = [*portfolio.notices, *ignored, *effects.notices]
+    notices += _market_notices(positions, valuation.unpriced, end)
+    notices += _idle_notice(performance)
+    return Analysis(
+        portfolio=portfolio,
+        method=setup.method,
+        start=first,
+        end=last,
+        market=market,
+        setup=setup,
+        journal=tuple(ordered),
+        replay=done,
+        totals=totals,
+        cash=tuple(cash),
+        statement=statement,
+        performance=performance,
+        positions=tuple(positions),
+        notices=tuple(notices),
+    )
+
+
+def crypto_alone(portfolio: Portfolio, transactions: Sequence[Transaction]) -> bool:
+    """Whether every instrument of the journal is crypto (and there is one): then every day is a valuation day."""
+    names = {name for tx in transactions for name in (tx.instrument, tx.to_instrument) if name is not None}
+    return bool(names) and all(portfolio.instruments[name].asset_class is AssetClass.CRYPTO for name in names)
+
+
+def _until(portfolio: Portfolio, last: date, *, by_instant: bool) -> tuple[list[Transaction], list[Notice]]:
+    """Transactions up to the valuation day (or instant), and a notice for each later one."""
+    cut = portfolio.as_of_at if by_instant else None
+    counted, ignored = [], []
+    for tx in portfolio.transactions:
+        late = tx.day > last or (cut is not None and tx.at is not None and tx.at > cut)
+        if late:
+            when = tx.when or tx.day.isoformat()
+            ignored.append(Notice("future", f"dated {when}, after the valuation: ignored", f"{tx.path}.date"))
+        else:
+            counted.append(tx)
+    return counted, ignored
+
+
+def _market_notices(
+    positions: Sequence[Position], unpriced: Sequence[tuple[str, int]], end: int
+) -> list[Notice]:
+    notices = [
+        Notice("missing_price", f"{name} has no price on {date.fromordinal(day)}: valued at 0", f"prices.{name}")
+        for name, day in unpriced
+    ]
+    carried = {
+        position.instrument: position.price_date
+        for position in positions
+        if position.quantity and position.price_date is not None and position.price_date.toordinal() < end
+    }
+    notices += [
+        Notice("carried_price", f"the price of {name} is that of {day}, carried on", f"prices.{name}")
+        for name, day in carried.items()
+    ]
+    return notices
+
+
+def _idle_notice(performance: Performance) -> list[Notice]:
+    idle = performance.idle
+    if not idle:
+        return []
+    days = [date.fromordinal(performance.first + day).isoformat() for day in (idle[0], idle[-1])]
+    span = f"on {days[0]}" if len(idle) == 1 else f"on {len(idle)} days from {days[0]} to {days[1]}"
+    return [Notice("no_base", f"nothing was invested (base ≤ 0) {span}: no time-weighted return is counted", "performance.twr")]

@@ -1,0 +1,192 @@
+"""What the books are worth at the end of every day, exact to the last digit and vectorised.
+
+A day's value is Σ quantity × price × unit × rate + Σ cash × rate. Quantities, prices and rates are integers at known decimal
+scales, so each column (an instrument) is one numpy multiplication of int64 arrays over the days; where a product could leave
+int64 the column falls back to Python integers. Sums per currency are then multiplied by the rate and added as Python integers.
+Nothing is rounded: the result is the same decimal that a day-by-day replay gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdings.domain.ledger.state import CashMove, QuantityMove
+from holdings.domain.market import Market
+from holdings.domain.numbers import EXACT, decimals, exact, from_scaled, to_scaled
+from holdings.domain.series import INT64_SAFE, Series, integers
+from holdings.domain.types import ZERO, PortfolioError, Problem
+
+Ints = NDArray[Any]  # int64, or object holding Python integers
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """Values at the end of each day from ``first`` on: ``values[i] × 10^-scale`` in base currency.
+
+    ``unpriced``: (instrument, first day held without any price), valued at 0.
+    """
+
+    first: int
+    values: list[int]
+    scale: int
+    unpriced: tuple[tuple[str, int], ...] = ()
+
+    def at(self, index: int) -> Decimal:
+        """The exact value at an index of the days."""
+        return from_scaled(self.values[index], self.scale)
+
+
+class _Sums:
+    """Running totals per (currency, scale), in int64 as long as no sum can overflow."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.totals: dict[tuple[str, int], Ints] = {}
+        self.bounds: dict[tuple[str, int], int] = {}
+
+    def add(self, currency: str, scale: int, amounts: Ints, bound: int) -> None:
+        """Add one column; ``bound`` is a ceiling of its absolute values."""
+        key = (currency, scale)
+        known = self.totals.get(key)
+        bound += self.bounds.get(key, 0)
+        self.bounds[key] = bound
+        if known is None:
+            self.totals[key] = amounts
+        elif bound < INT64_SAFE and known.dtype != object and amounts.dtype != object:
+            self.totals[key] = known + amounts
+        else:
+            self.totals[key] = known.astype(object) + amounts.astype(object)
+
+
+def value_days(
+    market: Market,
+    *,
+    first: int,
+    last: int,
+    quantities: Iterable[QuantityMove] = (),
+    cash: Iterable[CashMove] = (),
+) -> Valuation:
+    """Value positions and cash on every calendar day from ``first`` to ``last``, both included (ordinals).
+
+    Raises PortfolioError when a non-zero amount needs an exchange rate that does not exist.
+    """
+    days = np.arange(first, last + 1, dtype=np.int64)
+    sums = _Sums(len(days))
+    unpriced: list[tuple[str, int]] = []
+    for (name, account), changes in _by_column(market, quantities).items():
+        _add_position(market, sums, days, name, account, changes, unpriced)
+    for currency, changes in _by_currency(cash).items():
+        held, scale = _running(changes, days, Decimal(1))
+        sums.add(currency, scale, held, _largest(held))
+    values, scale = _in_base(market, sums, days)
+    return Valuation(first, values, scale, tuple(unpriced))
+
+
+def _by_column(market: Market, moves: Iterable[QuantityMove]) -> dict[tuple[str, str | None], dict[int, Decimal]]:
+    columns: dict[tuple[str, str | None], dict[int, Decimal]] = {}
+    keys: dict[tuple[str, str], dict[int, Decimal]] = {}
+    with exact():
+        for ordinal, name, account, change in moves:
+            changes = keys.get((name, account))
+            if changes is None:
+                column = (name, market.account_key(name, account))
+                changes = keys[name, account] = columns.setdefault(column, {})
+            changes[ordinal] = changes.get(ordinal, ZERO) + change
+    return columns
+
+
+def _by_currency(moves: Iterable[CashMove]) -> dict[str, dict[int, Decimal]]:
+    currencies: dict[str, dict[int, Decimal]] = {}
+    with exact():
+        for move in moves:
+            changes = currencies.get(move.currency)
+            if changes is None:
+                changes = currencies[move.currency] = {}
+            changes[move.ordinal] = changes.get(move.ordinal, ZERO) + move.amount
+    return currencies
+
+
+def _running(changes: Mapping[int, Decimal], days: NDArray[np.int64], unit: Decimal) -> tuple[Ints, int]:
+    """The running total of dated changes on each day, as integers at the scale returned."""
+    ordinals = sorted(changes)
+    total = ZERO
+    totals: list[Decimal] = []
+    with exact():
+        for ordinal in ordinals:
+            total += changes[ordinal]
+            totals.append(total * unit)
+    scale = max(map(decimals, totals), default=0)
+    steps = integers([0, *(to_scaled(value, scale) for value in totals)])
+    index = np.searchsorted(np.array(ordinals, dtype=np.int64), days, side="right")
+    return steps[index], scale
+
+
+def _largest(values: Ints) -> int:
+    return max(abs(int(values.max())), abs(int(values.min()))) if len(values) else 0
+
+
+def _add_position(
+    market: Market,
+    sums: _Sums,
+    days: NDArray[np.int64],
+    name: str,
+    account: str | None,
+    changes: Mapping[int, Decimal],
+    unpriced: list[tuple[str, int]],
+) -> None:
+    instrument = market.instruments[name]
+    held, scale = _running(changes, days, instrument.unit)
+    prices: Series = market.price_series(name, account)
+    closes, known = prices.on_days(days)
+    if not known.all():
+        lacking = ~known & (held != 0)
+        if lacking.any():
+            unpriced.append((name, int(days[int(np.argmax(lacking))])))
+    bound = _largest(held) * _largest(closes)
+    if bound < INT64_SAFE and held.dtype != object and closes.dtype != object:
+        amounts: Ints = held * closes
+    else:
+        amounts = held.astype(object) * closes.astype(object)
+    sums.add(instrument.currency, scale + prices.scale, amounts, bound)
+
+
+def _in_base(market: Market, sums: _Sums, days: NDArray[np.int64]) -> tuple[list[int], int]:
+    parts: list[tuple[Ints, int]] = []
+    for (currency, scale), amounts in sums.totals.items():
+        if currency == market.base_currency:
+            parts.append((amounts, scale))
+            continue
+        if not (amounts != 0).any():
+            continue
+        series = market.rate_series(currency, market.base_currency)
+        rates, known = series.on_days(days)
+        lacking = ~known & (amounts != 0)
+        if lacking.any():
+            day = date.fromordinal(int(days[int(np.argmax(lacking))])).isoformat()
+            pair = f"{currency}/{market.base_currency}"
+            raise PortfolioError([Problem(f"fx.{pair}", f"no exchange rate on or before {day}, needed to value holdings")])
+        if amounts.dtype != object and rates.dtype != object and _largest(amounts) * _largest(rates) < INT64_SAFE:
+            parts.append((amounts * rates, scale + series.scale))
+        else:
+            parts.append((amounts.astype(object) * rates.astype(object), scale + series.scale))
+    if not parts:
+        return [0] * len(days), 0
+    common = max(scale for _, scale in parts)
+    total: Ints = np.zeros(len(days), dtype=object)
+    for amounts, scale in parts:
+        # astype(object) gives Python integers, which no scale can overflow
+        factor = 10 ** (common - scale)
+        total = total + (amounts.astype(object) * factor if factor != 1 else amounts.astype(object))
+    return total.tolist(), common
+
+
+def rescaled(amount: Decimal, scale: int) -> int:
+    """An amount as an integer at a scale that has room for all its decimals."""
+    return int(EXACT.scaleb(amount, scale))
