@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.core import signing
 from django.core.files.storage import Storage, storages
 from django.http.response import content_disposition_header
@@ -90,7 +92,17 @@ def presigned_url(document: Document) -> str | None:
         },
         expire=int(LIFETIME.total_seconds()),
     )
-    return url
+    return public_url(url)
+
+
+def public_url(url: str) -> str:
+    """The store's link under the address by which browsers reach the store, where that is another (`S3_PUBLIC_URL`).
+
+    The proxy there passes the request on under the inner name, for which the signature was made."""
+    if not settings.S3_PUBLIC_URL:
+        return url
+    outside = urlsplit(settings.S3_PUBLIC_URL)
+    return urlunsplit(urlsplit(url)._replace(scheme=outside.scheme, netloc=outside.netloc))
 
 
 def disposition(document: Document) -> str:

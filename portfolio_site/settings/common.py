@@ -1,5 +1,6 @@
 """The frame: all concerns together, in the order in which they may override each other."""
 
+from . import environment
 from .api import *  # noqa: F403
 from .base import *  # noqa: F403
 from .base import STORAGES
@@ -10,3 +11,4 @@ from .storage import PRIVATE_STORAGE
 from .auth import *  # noqa: F403,I001
 
 STORAGES["private"] = PRIVATE_STORAGE
+S3_PUBLIC_URL = environment.S3_PUBLIC_URL
