@@ -6,6 +6,7 @@ import http.client
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 BEAT_PATIENCE_SECONDS = 600
 
@@ -27,12 +28,15 @@ def worker() -> bool:
     """Send the worker of this container a ping through the queue."""
     name = f"celery@{os.environ['HOSTNAME']}"
     command = ["celery", "-A", "portfolio_site", "inspect", "ping", "--destination", name, "--timeout", "8"]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return (
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+        == 0
+    )
 
 
 def beat() -> bool:
     """Look whether any entry of the timetable ran lately; beat writes that down every few minutes."""
-    sys.path.insert(0, os.getcwd())
+    sys.path.insert(0, str(Path.cwd()))
     import django
 
     django.setup()
