@@ -2,7 +2,6 @@
 
 from importlib.util import find_spec
 
-from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -19,13 +18,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 # Rooms are mounted as they are finished.
-for room in ("accounts", "marketdata", "holdings", "trading", "reports", "documents", "notifications"):
-    if find_spec(f"{room}.urls"):
-        urlpatterns.append(path("", include(f"{room}.urls")))
-if find_spec("portfolio_site.web.urls"):
-    urlpatterns.append(path("", include("portfolio_site.web.urls")))
-
-handler400 = "django.views.defaults.bad_request"
-handler404 = "django.views.defaults.page_not_found"
-if settings.DEBUG:
-    urlpatterns += []
+ROOMS = (
+    "portfolio_site.web",
+    "accounts",
+    "marketdata",
+    "holdings",
+    "trading",
+    "reports",
+    "documents",
+    "notifications",
+)
+urlpatterns += [path("", include(f"{room}.urls")) for room in ROOMS if find_spec(f"{room}.urls")]

@@ -83,14 +83,14 @@ class ComboboxInput(forms.TextInput):
         context["widget"]["text"] = self.label_for(shown) if shown and self.label_for else shown
         return context
 
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:  # noqa: ARG002
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         """Prefer what was chosen from the list to what was typed."""
         return data.get(name) or data.get(f"{name}_text")
 
     def value_omitted_from_data(
         self,
         data: Mapping[str, Any],
-        files: Any,  # noqa: ARG002
+        files: Any,
         name: str,
     ) -> bool:
         """Both inputs have to be missing."""

@@ -18,13 +18,13 @@ from .models import IdempotencyRecord
 MAX_KEY_LENGTH = 255
 
 
-class KeyReused(ConflictError):
+class KeyReused(ConflictError):  # noqa: N818 - says what happened
     """The key came before with another request: answering the first one would be a lie."""
 
     code = "idempotency_key_reused"
 
 
-class KeyInvalid(DomainError):
+class KeyInvalid(DomainError):  # noqa: N818 - says what happened
     """The key is empty, too long or not printable."""
 
     code = "idempotency_key_invalid"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
@@ -27,6 +28,7 @@ class RequestIdHeaderMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
         response = self.get_response(request)
         request_id = structlog.contextvars.get_contextvars().get("request_id")
         if request_id:
@@ -41,16 +43,21 @@ class ContentSecurityPolicyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
         request.csp_nonce = SimpleLazyObject(lambda: secrets.token_urlsafe(16))  # type: ignore[attr-defined]
         response = self.get_response(request)
         if "Content-Security-Policy" not in response.headers:
             response.headers["Content-Security-Policy"] = self._policy(request)
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+        response.headers.setdefault(
+            "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"
+        )
         return response
 
     @staticmethod
     def _policy(request: HttpRequest) -> str:
-        socket = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}" if _has_host(request) else ""
+        socket = (
+            f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}" if _has_host(request) else ""
+        )
         directives = dict(settings.CONTENT_SECURITY_POLICY)
         if request.path.startswith(settings.CONTENT_SECURITY_POLICY_RELAXED_STYLE_PATHS):
             directives["style-src"] += " 'unsafe-inline'"
@@ -59,8 +66,6 @@ class ContentSecurityPolicyMiddleware:
 
 
 def _has_host(request: HttpRequest) -> bool:
-    from django.core.exceptions import DisallowedHost
-
     try:
         return bool(request.get_host())
     except DisallowedHost:
@@ -77,6 +82,7 @@ class DomainErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

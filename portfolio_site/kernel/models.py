@@ -22,7 +22,9 @@ class OutboxEvent(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["id"], condition=models.Q(dispatched_at__isnull=True), name="outbox_waiting"),
+            models.Index(
+                fields=["id"], condition=models.Q(dispatched_at__isnull=True), name="outbox_waiting"
+            ),
             models.Index(fields=["dispatched_at"], name="outbox_dispatched"),
         ]
 

@@ -8,9 +8,7 @@ from typing import Final
 
 #: ISO 4217 currencies whose minor unit is not 1/100.
 _MINOR_DIGITS: Final[dict[str, int]] = {
-    **dict.fromkeys(
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0
-    ),
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
     **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
     **dict.fromkeys("CLF UYW".split(), 4),
     # Coins used as a cash currency are divisible further than the books need; eight digits are kept.
@@ -116,8 +114,8 @@ class Money:
     def allocate(self, weights: list[Decimal]) -> list[Money]:
         """Split the rounded amount in proportion to `weights` so that the parts add up to it exactly.
 
-        Largest-remainder method: every part is rounded toward minus infinity in minor units, and the units left over go
-        to the largest remainders. Raises `ValueError` when there are no weights, a negative one, or only zeros.
+        Largest-remainder method: every part is rounded down in minor units, and the units left over go to the
+        largest remainders. Raises `ValueError` when there are no weights, a negative one, or only zeros.
         """
         if not weights or any(weight < 0 for weight in weights) or sum(weights) == 0:
             raise ValueError("weights must be non-negative and not all zero")

@@ -2,13 +2,13 @@
 
 from . import environment
 from .api import *  # noqa: F403
+from .auth import *  # noqa: F403
 from .base import *  # noqa: F403
 from .base import STORAGES
 from .jobs import *  # noqa: F403
 from .logs import *  # noqa: F403
 from .security import *  # noqa: F403
 from .storage import PRIVATE_STORAGE
-from .auth import *  # noqa: F403,I001
 
 STORAGES["private"] = PRIVATE_STORAGE
 S3_PUBLIC_URL = environment.S3_PUBLIC_URL

@@ -27,6 +27,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 CELERY_TIMEZONE = "UTC"
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
+
 def _timetable() -> dict[str, dict[str, Any]]:
     """Collect the kernel's own entries and those that each room lists in its `schedule.py`."""
     entries: dict[str, dict[str, Any]] = {

@@ -25,7 +25,9 @@ LOGGING: dict[str, Any] = {
                 structlog.processors.format_exc_info if LOG_JSON else structlog.stdlib.add_log_level,
                 structlog.processors.JSONRenderer()
                 if LOG_JSON
-                else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+                else structlog.dev.ConsoleRenderer(
+                    colors=False, exception_formatter=structlog.dev.plain_traceback
+                ),
             ],
         }
     },

@@ -11,7 +11,9 @@ _missing = [
     if not getattr(environment, name)
 ]
 if _missing:
-    raise ImproperlyConfigured("Set these environment variables (docs/configuration.md): " + ", ".join(_missing))
+    raise ImproperlyConfigured(
+        "Set these environment variables (docs/configuration.md): " + ", ".join(_missing)
+    )
 
 DEBUG = False
 SECRET_KEY = environment.SECRET_KEY

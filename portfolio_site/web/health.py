@@ -22,7 +22,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when database and cache answer, else 503 with what does not."""
     checks = {"database": _database(), "cache": _cache()}
     healthy = all(state == "ok" for state in checks.values())
-    return JsonResponse({"status": "ok" if healthy else "unavailable", **checks}, status=200 if healthy else 503)
+    return JsonResponse(
+        {"status": "ok" if healthy else "unavailable", **checks}, status=200 if healthy else 503
+    )
 
 
 def _database() -> str:

@@ -15,3 +15,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return render(request, "web/dashboard.html")
     return render(request, "web/home.html")
+
+
+def help_page(request: HttpRequest) -> HttpResponse:
+    """Explain first steps, figures and keys; open to visitors."""
+    return render(request, "web/help.html")

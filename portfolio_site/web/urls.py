@@ -2,12 +2,11 @@
 
 from django.urls import path
 
-from . import display, pages
+from . import pages
 
 app_name = "web"
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("help/", display.help_page, name="help"),
-    path("display/", display.switch, name="display"),
+    path("help/", pages.help_page, name="help"),
 ]

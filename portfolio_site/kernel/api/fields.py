@@ -27,7 +27,7 @@ class DecimalString(_Field):
     `min_value`/`max_value` are inclusive bounds; `positive` excludes zero.
     """
 
-    default_error_messages = {  # noqa: RUF012 - DRF's own declaration
+    default_error_messages = {
         "invalid": "Give a plain decimal number, like 12.5.",
         "min_value": "This must be at least {min_value}.",
         "max_value": "This must be at most {max_value}.",
@@ -74,7 +74,6 @@ def plain(value: Decimal | int) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
-
 
 
 __all__ = ["DecimalString", "plain"]

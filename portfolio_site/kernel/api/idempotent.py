@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.response import Response
 
-from ..idempotency import fingerprint_of, once
+from portfolio_site.kernel.idempotency import fingerprint_of, once
 
 IDEMPOTENCY_HEADER = OpenApiParameter(
     name="Idempotency-Key",

@@ -9,7 +9,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 
-class BodyTooLarge(ParseError):
+class BodyTooLargeError(ParseError):
     """The body is larger than the site reads."""
 
     default_code = "body_too_large"
@@ -37,7 +37,7 @@ class DecimalJSONParser(JSONParser):
         """Return the parsed body; `ParseError` (400) with a sentence when it is not JSON or too large."""
         body = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
         if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise BodyTooLarge("The request body is too large.")
+            raise BodyTooLargeError("The request body is too large.")
         try:
             return json.loads(body.decode("utf-8"), parse_float=_decimal, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
-from ..errors import DomainError
+from portfolio_site.kernel.errors import DomainError
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -36,7 +36,13 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 def problem(
-    *, status: int, code: str, detail: str, title: str = "", errors: list[dict[str, str]] | None = None, **more: Any
+    *,
+    status: int,
+    code: str,
+    detail: str,
+    title: str = "",
+    errors: list[dict[str, str]] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """Return the body of a problem answer; `more` are further facts beside the standard members."""
     request_id = structlog.contextvars.get_contextvars().get("request_id")

@@ -44,6 +44,7 @@ class RateLimitHeadersMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> Any:
+        """Answer the request, with headers where a limit was counted."""
         response = self.get_response(request)
         state = getattr(request, "rate_limit", None)
         if state is not None:

@@ -12,8 +12,9 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
-from .. import clock
-from ..models import EventReceipt, OutboxEvent
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.models import EventReceipt, OutboxEvent
+
 from .registry import Envelope, decode, handlers_of
 
 log = structlog.get_logger(__name__)
@@ -54,10 +55,14 @@ def _dispatch_one() -> bool:
         if found is None:
             return False
         row = OutboxEvent.objects.get(pk=found[0])
-        with structlog.contextvars.bound_contextvars(request_id=row.request_id, event=row.name, event_id=row.pk):
+        with structlog.contextvars.bound_contextvars(
+            request_id=row.request_id, event=row.name, event_id=row.pk
+        ):
             failure = _deliver(row)
         if failure is None:
-            OutboxEvent.objects.filter(pk=row.pk).update(dispatched_at=Now(), attempts=row.attempts + 1, last_error="")
+            OutboxEvent.objects.filter(pk=row.pk).update(
+                dispatched_at=Now(), attempts=row.attempts + 1, last_error=""
+            )
         else:
             wait = BACKOFF[min(row.attempts, len(BACKOFF) - 1)]
             OutboxEvent.objects.filter(pk=row.pk).update(
@@ -94,5 +99,5 @@ def _deliver(row: OutboxEvent) -> str | None:
 
 
 def _failed(subscriber: str, error: Exception) -> str:
-    log.exception("event_handler_failed", subscriber=subscriber)
+    log.error("event_handler_failed", subscriber=subscriber, exc_info=error)
     return f"{subscriber}: {type(error).__name__}: {error}"[:2000]

@@ -3,8 +3,9 @@
 import structlog
 from django.db import connection, transaction
 
-from ..jobs import enqueue
-from ..models import OutboxEvent
+from portfolio_site.kernel.jobs import enqueue
+from portfolio_site.kernel.models import OutboxEvent
+
 from .registry import Event, encode, name_of
 
 
@@ -29,7 +30,7 @@ def publish(item: Event, *, stream: str = "") -> int:
 
 def _ask_for_delivery() -> None:
     """Send one delivery task for the transaction, however many events it publishes."""
-    from ..tasks import drain_outbox
+    from portfolio_site.kernel.tasks import drain_outbox  # noqa: PLC0415 - the task delivers by this package
 
     already = any(getattr(hook[1], "is_outbox_delivery", False) for hook in connection.run_on_commit)
     if already:
