@@ -124,7 +124,10 @@
         count(frame);
       }
       refresh(frame.refresh || []);
-    } else if (frame.type === "refresh") refresh(frame.refresh || []);
+    } else if (frame.type === "refresh") {
+      if (Number.isSafeInteger(frame.unread)) count(frame);
+      refresh(frame.refresh || []);
+    }
     else if (frame.type === "resync") {
       sessionStorage.setItem(STORE, String(frame.last_event_id));
       refreshAll();

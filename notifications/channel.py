@@ -1,0 +1,40 @@
+"""The bell: the wire to the server processes that hold people's sockets. Best effort: what is lost here is caught up on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+
+def group_of(user_id: int) -> str:
+    """The channel-layer group that all sockets of a person are in."""
+    return f"user.{user_id}"
+
+
+def send_event(user_id: int, frame: dict[str, Any]) -> None:
+    """A numbered event for a person's sockets."""
+    _send(user_id, {"type": "user.event", "frame": frame})
+
+
+def send_refresh(user_id: int, frame: dict[str, Any]) -> None:
+    """A frame without a number for a person's sockets."""
+    _send(user_id, {"type": "user.frame", "frame": frame})
+
+
+def send_check(user_id: int) -> None:
+    """Ask a person's sockets whether their session is still good."""
+    _send(user_id, {"type": "user.check"})
+
+
+def _send(user_id: int, message: dict[str, Any]) -> None:
+    try:
+        async_to_sync(get_channel_layer().group_send)(group_of(user_id), message)
+    except (RedisError, OSError) as error:
+        # The row is there; the socket finds it at its next check, or the browser when it connects again.
+        log.warning("socket_message_not_sent", user_id=user_id, error=str(error))

@@ -1,0 +1,1 @@
+"""The bell: how events of the rooms below become messages. One file per room."""

@@ -1,0 +1,122 @@
+"""The bell: what a person is told of their orders."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.urls import reverse
+
+from accounts.queries import people
+from notifications.messages import Message
+from portfolio_site.kernel.formatting import DEFAULT_LOCALE, format_number, format_price
+from trading.events import (
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderPartiallyFilled,
+    OrderRejected,
+)
+
+_SIDES = {"buy": "Buy", "sell": "Sell"}
+_DONE = {"buy": "Bought", "sell": "Sold"}
+
+
+def accepted(event: OrderAccepted) -> Message:
+    """The order is working."""
+    locale = _locale(event.user_id)
+    at = f" at {_price(event.price, event.currency, locale)} or better" if event.price is not None else ""
+    waiting = " It waits for the next session." if event.status == "accepted" else ""
+    return _message(
+        event,
+        kind="order.accepted",
+        title=f"Order accepted: {event.symbol}",
+        body=f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}{at}.{waiting}",
+    )
+
+
+def partially_filled(event: OrderPartiallyFilled) -> Message:
+    """Some of the order traded."""
+    locale = _locale(event.user_id)
+    return _message(
+        event,
+        kind="order.partially_filled",
+        level="success",
+        title=f"Order partly filled: {event.symbol}",
+        body=(
+            f"{_done(event, locale)} {_number(event.filled_quantity, locale)} of {_number(event.order_quantity, locale)}"
+            " are done."
+        ),
+    )
+
+
+def filled(event: OrderFilled) -> Message:
+    """The order is complete."""
+    locale = _locale(event.user_id)
+    return _message(
+        event, kind="order.filled", level="success", title=f"Order filled: {event.symbol}", body=_done(event, locale)
+    )
+
+
+def canceled(event: OrderCanceled) -> Message:
+    """The open part was taken back."""
+    return _ended(event, kind="order.canceled", level="info", word="canceled")
+
+
+def rejected(event: OrderRejected) -> Message:
+    """The order could not be executed."""
+    return _ended(event, kind="order.rejected", level="danger", word="rejected")
+
+
+def expired(event: OrderExpired) -> Message:
+    """The order's time is over."""
+    return _ended(event, kind="order.expired", level="warning", word="expired")
+
+
+def _ended(event: OrderCanceled | OrderRejected | OrderExpired, *, kind: str, level: str, word: str) -> Message:
+    locale = _locale(event.user_id)
+    body = f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}."
+    if event.filled_quantity:
+        body += f" {_number(event.filled_quantity, locale)} had been filled before."
+    if event.reason:
+        body += f" {event.reason}"
+    return _message(event, kind=kind, level=level, title=f"Order {word}: {event.symbol}", body=body)
+
+
+def _done(event: OrderFilled | OrderPartiallyFilled, locale: str) -> str:
+    return (
+        f"{_DONE.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}"
+        f" at {_price(event.price, event.currency, locale)}."
+    )
+
+
+def _message(
+    event: OrderAccepted | OrderFilled | OrderPartiallyFilled | OrderCanceled | OrderRejected | OrderExpired,
+    *,
+    kind: str,
+    title: str,
+    body: str,
+    level: str = "info",
+) -> Message:
+    return Message(
+        user_id=event.user_id,
+        kind=kind,
+        level=level,
+        title=title,
+        body=body,
+        url=reverse("trading:detail", args=[event.order_id]),
+        refresh=("blotter", f"positions:{event.portfolio_id}"),
+    )
+
+
+def _locale(user_id: int) -> str:
+    person = people([user_id]).get(user_id)
+    return person.locale if person else DEFAULT_LOCALE
+
+
+def _number(value: Decimal, locale: str) -> str:
+    return format_number(value, locale=locale)
+
+
+def _price(value: Decimal, currency: str, locale: str) -> str:
+    return format_price(value, currency, locale=locale)
