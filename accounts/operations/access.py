@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
+from allauth.core.context import request_context
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group
@@ -165,7 +166,8 @@ def resend_verification(*, user_id: int, actor: User, request: HttpRequest) -> b
     )
     if address.verified:
         return False
-    address.send_confirmation(request)
+    with request_context(request):
+        address.send_confirmation(request)
     return True
 
 
