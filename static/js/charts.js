@@ -20,7 +20,10 @@
 
   async function libraries(kind) {
     for (const src of self.dataset.libs.split(" ")) await load(src);
-    if (kind === "candles" || kind === "treemap") await load(self.dataset[kind]);
+    if (kind === "candles" || kind === "treemap") {
+      await load(self.dataset[kind]);
+      await load(self.dataset.special);
+    }
   }
 
   // ---- One chart ----
