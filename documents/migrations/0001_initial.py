@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='document',
-            trigger=pgtrigger.compiler.Trigger(name='content_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.owner_id IS DISTINCT FROM NEW.owner_id OR OLD.storage_key IS DISTINCT FROM NEW.storage_key OR OLD.sha256 IS DISTINCT FROM NEW.sha256 OR OLD.size IS DISTINCT FROM NEW.size OR OLD.content_type IS DISTINCT FROM NEW.content_type)', func="RAISE EXCEPTION 'a stored document does not change';", hash='0a775fe0fcb00c2b1f9f100b07325368e444f744', operation='UPDATE OF "owner", "storage_key", "sha256", "size", "content_type"', pgid='pgtrigger_content_is_fixed_d7a68', table='documents_document', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='content_is_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.owner_id IS DISTINCT FROM NEW.owner_id OR OLD.storage_key IS DISTINCT FROM NEW.storage_key OR OLD.sha256 IS DISTINCT FROM NEW.sha256 OR OLD.size IS DISTINCT FROM NEW.size OR OLD.content_type IS DISTINCT FROM NEW.content_type)', func="RAISE EXCEPTION 'a stored document does not change';", hash='d605ff9a7cfd1fbbbe439bdfd22c0719bbf8c6a3', operation='UPDATE OF "owner_id", "storage_key", "sha256", "size", "content_type"', pgid='pgtrigger_content_is_fixed_d7a68', table='documents_document', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='document',
