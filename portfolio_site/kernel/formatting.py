@@ -178,7 +178,8 @@ def _require_decimal(value: object) -> None:
 
 
 def _with_sign(value: Decimal, write: WriteDecimal, sign: Sign) -> str:
-    text = write(abs(value))
+    # copy_abs, not abs(): the latter rounds to the digits of the current context.
+    text = write(value.copy_abs())
     if not any(character in "123456789" for character in text):
         return text
     if value < 0:

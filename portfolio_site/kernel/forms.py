@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -39,7 +39,7 @@ class FieldGroup:
 class FieldsetsMixin(forms.Form):
     """Group visible fields: `fieldsets = [("Legend", ["field", …]), …]`. A field named in none comes last."""
 
-    fieldsets: ClassVar[list[tuple[str, list[str]]]] = []
+    fieldsets: ClassVar[Sequence[tuple[str, list[str]]]] = ()
 
     def fieldset_groups(self) -> list[FieldGroup]:
         """Return the groups in order, for the form template."""
