@@ -63,7 +63,9 @@ class GhostfolioImporter:
         document = load_json(content)
         activities = document.get("activities")
         if not isinstance(activities, list):
-            raise FileRefused([Problem(path="activities", message="is missing; this is no Ghostfolio export")])
+            raise FileRefused(
+                [Problem(path="activities", message="is missing; this is no Ghostfolio export")]
+            )
         reader = _Reader(document)
         rows = [row for index, item in enumerate(activities) if (row := reader.row(index, item)) is not None]
         rows.sort(key=_instant)
@@ -174,7 +176,9 @@ class _Reader:
         if common["type"] == "delivery_in":
             common["cost"] = quantity * price + fee
             fee = Decimal(0)
-        return ParsedRow(**common, instrument=instrument.key, quantity=quantity, price=price, fees=fee, skip=skip)
+        return ParsedRow(
+            **common, instrument=instrument.key, quantity=quantity, price=price, fees=fee, skip=skip
+        )
 
     def _cash(
         self,

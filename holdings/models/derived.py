@@ -20,15 +20,40 @@ ZERO = Decimal(0)
 
 
 class LedgerState(models.Model):
-    """How far the derived tables of a portfolio have come: the last entry in them, the age given to the last lot."""
+    """How far the derived tables of a portfolio have come, and the sums over its whole journal in base currency.
+
+    `net_contributions` is what came in from outside less what went out; `interest` is less interest charges, `fees` and
+    `taxes` less refunds. `cash_cost` is every movement of cash at the rate of its own day.
+    """
 
     portfolio = models.OneToOneField(
         Portfolio, on_delete=models.CASCADE, primary_key=True, related_name="ledger_state"
     )
     last_occurred_at = models.DateTimeField(null=True)
     lot_order = models.BigIntegerField(default=0)
+    realised_gain = ExactField(default=ZERO)
+    dividends = ExactField(default=ZERO)
+    interest = ExactField(default=ZERO)
+    fees = ExactField(default=ZERO)
+    taxes = ExactField(default=ZERO)
+    net_contributions = ExactField(default=ZERO)
+    cash_cost = ExactField(default=ZERO)
 
     objects: ClassVar[models.Manager[LedgerState]] = models.Manager()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            bounded(
+                "ledger_state",
+                "realised_gain",
+                "dividends",
+                "interest",
+                "fees",
+                "taxes",
+                "net_contributions",
+                "cash_cost",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Books of {self.portfolio_id}"

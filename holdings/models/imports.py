@@ -51,7 +51,9 @@ class ImportBatch(models.Model):
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.CheckConstraint(condition=Q(state__in=ImportState.values), name="holdings_import_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=ImportState.values), name="holdings_import_state_known"
+            ),
         ]
 
     def __str__(self) -> str:

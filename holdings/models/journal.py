@@ -101,7 +101,9 @@ class Transaction(models.Model):
         help_text="Empty for a corporate action on every account.",
     )
     to_account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    cash_account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    cash_account = models.ForeignKey(
+        Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     instrument = models.ForeignKey(
         "marketdata.Instrument", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -140,13 +142,19 @@ class Transaction(models.Model):
             models.Index(
                 fields=["portfolio", "occurred_at", "sequence"], name="holdings_transaction_in_order"
             ),
-            models.Index(fields=["portfolio", "instrument", "occurred_at"], name="holdings_transaction_by_thing"),
+            models.Index(
+                fields=["portfolio", "instrument", "occurred_at"], name="holdings_transaction_by_thing"
+            ),
             GinIndex(fields=["tags"], name="holdings_transaction_tags"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["portfolio", "sequence"], name="holdings_transaction_sequence_once"),
             models.UniqueConstraint(
-                fields=["replaces"], condition=Q(replaces__isnull=False), name="holdings_transaction_replaced_once"
+                fields=["portfolio", "sequence"], name="holdings_transaction_sequence_once"
+            ),
+            models.UniqueConstraint(
+                fields=["replaces"],
+                condition=Q(replaces__isnull=False),
+                name="holdings_transaction_replaced_once",
             ),
             models.CheckConstraint(
                 condition=Q(type__in=TransactionType.values), name="holdings_transaction_type_known"

@@ -119,7 +119,9 @@ class Account(models.Model):
     name = models.CharField(max_length=120)
     kind = models.CharField(max_length=10, choices=AccountKind.choices)
     currency = models.CharField(max_length=8)
-    cash_account = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    cash_account = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     external_id = models.CharField(max_length=100, blank=True, help_text="Its id in the file it came from.")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -35,12 +35,14 @@ from holdings.operations.preparing import Preparer
 from holdings.operations.rebuilding import rebuild_locked
 from holdings.queries.derived import (
     POSITION_FIELDS,
+    TOTAL_FIELDS,
     PositionFigures,
     add_effects,
     lot_columns,
     open_lot,
     realised_columns,
     spread_pool,
+    totals_of,
 )
 from holdings.queries.journal import domain_accounts, domain_instrument, domain_transaction
 from holdings.queries.replaying import books_market, setup_for
@@ -59,7 +61,11 @@ _REPLAYED = frozenset({"delivery_out", "spin_off", "merger", "symbol_change"})
 
 
 def apply_to_books(
-    locked: LockedPortfolio, *, preparer: Preparer, added: Sequence[Transaction], voided: Sequence[Transaction]
+    locked: LockedPortfolio,
+    *,
+    preparer: Preparer,
+    added: Sequence[Transaction],
+    voided: Sequence[Transaction],
 ) -> None:
     """Bring the derived tables up to date with rows just written and rows just voided.
 
@@ -106,13 +112,12 @@ def _append(
             raise _refusal(error, row=row, ledger=ledger, preparer=preparer) from error
     if locked.is_paper and any(flow.kind == "missing_cash" for flow in effects.flows):
         raise EntryRefused("There is not enough cash for this.", code="cash_short", field="quantity")
-    if effects.replay or (locked.tax_country == "US" and any(row.gain_base < 0 or row.gain < 0 for row in effects.realised)):
+    if effects.replay or (
+        locked.tax_country == "US" and any(row.gain_base < 0 or row.gain < 0 for row in effects.realised)
+    ):
         return False
     _store(locked, ledger, effects, before=before, debts=debts)
-    LedgerState.objects.update_or_create(
-        portfolio_id=locked.id,
-        defaults={"last_occurred_at": rows[-1].occurred_at, "lot_order": ledger.last_order},
-    )
+    _store_state(locked.id, rows[-1], ledger, effects)
     return True
 
 
@@ -217,6 +222,21 @@ def _store(
     _upsert("holdings_liability", ("portfolio_id", "currency"), ("amount",), owed)
 
 
+def _store_state(portfolio_id: int, last: Transaction, ledger: Ledger, effects: Effects) -> None:
+    totals = totals_of(effects)
+    row = (portfolio_id, last.occurred_at, ledger.last_order, *(totals[name] for name in TOTAL_FIELDS))
+    columns = ("portfolio_id", "last_occurred_at", "lot_order", *TOTAL_FIELDS)
+    setting = ["last_occurred_at = EXCLUDED.last_occurred_at", "lot_order = EXCLUDED.lot_order"]
+    setting += [f"{name} = holdings_ledgerstate.{name} + EXCLUDED.{name}" for name in TOTAL_FIELDS]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO holdings_ledgerstate ({', '.join(columns)}) "  # noqa: S608 - names of this module alone
+            f"VALUES ({', '.join(['%s'] * len(columns))}) "
+            f"ON CONFLICT (portfolio_id) DO UPDATE SET {', '.join(setting)}",
+            row,
+        )
+
+
 def _store_lots(portfolio_id: int, lots: Iterable[OpenLot]) -> None:
     fresh, changed, closed = [], [], []
     for lot in lots:
@@ -268,7 +288,9 @@ def _add_pool_changes(
     """A pool's cost lies with the accounts in proportion to what they hold: say by how much each share changes."""
     stored = {
         (row.instrument_id, row.account_id): row
-        for row in Position.objects.filter(portfolio_id=locked.id, instrument_id__in=[int(i) for i in instruments])
+        for row in Position.objects.filter(
+            portfolio_id=locked.id, instrument_id__in=[int(i) for i in instruments]
+        )
     }
     with exact():
         for name in instruments:
@@ -349,11 +371,11 @@ def _refusal_of_problems(
     numbers = {f"entry {row.pk}": index for index, row in enumerate(added)}
     known = _FIELDS.get(field, field) or None
     if path in numbers:
-        return EntryRefused(
-            _sentence(problem.message), code="books_refuse", field=known, row=numbers[path]
-        )
+        return EntryRefused(_sentence(problem.message), code="books_refuse", field=known, row=numbers[path])
     pk = path.removeprefix("entry ")
-    other = Transaction.objects.filter(pk=int(pk)).select_related("instrument").first() if pk.isdigit() else None
+    other = (
+        Transaction.objects.filter(pk=int(pk)).select_related("instrument").first() if pk.isdigit() else None
+    )
     if other is None:
         return EntryRefused(_sentence(problem.message), code="books_refuse", field=known)
     what = f"the {other.get_type_display().lower()} of {other.occurred_date.isoformat()}"
@@ -370,5 +392,3 @@ def _refusal_of_problems(
 def _sentence(text: str) -> str:
     clean = text.strip()
     return clean[:1].upper() + clean[1:] + ("" if clean.endswith(".") else ".")
-
-

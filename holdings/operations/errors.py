@@ -5,7 +5,7 @@ from __future__ import annotations
 from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
 
 
-class EntryRefused(DomainError):
+class EntryRefused(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
     """An entry cannot be posted; `field` says which of its fields is at fault, `row` which entry of several."""
 
     code = "entry_refused"
@@ -13,9 +13,7 @@ class EntryRefused(DomainError):
     def __init__(
         self, message: str, *, code: str | None = None, field: str | None = None, row: int | None = None
     ) -> None:
-        super().__init__(
-            message, code=code, field=field, details={} if row is None else {"row": row}
-        )
+        super().__init__(message, code=code, field=field, details={} if row is None else {"row": row})
         self.row = row
 
     def at_row(self, row: int) -> EntryRefused:
@@ -23,13 +21,13 @@ class EntryRefused(DomainError):
         return EntryRefused(self.message, code=self.code, field=self.field, row=row)
 
 
-class AlreadyPosted(ConflictError):
+class AlreadyPosted(ConflictError):  # noqa: N818 - a refusal, by the name other rooms know it by
     """An entry with this source and external id is in the journal already."""
 
     code = "already_posted"
 
 
-class PaperJournalClosed(DomainError):
+class PaperJournalClosed(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
     """The journal of a paper portfolio is written by trading alone."""
 
     code = "paper_journal_closed"
@@ -41,7 +39,7 @@ class PaperJournalClosed(DomainError):
         )
 
 
-class PortfolioArchived(DomainError):
+class PortfolioArchived(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
     """Nothing is posted to an archived portfolio."""
 
     code = "portfolio_archived"
@@ -50,14 +48,14 @@ class PortfolioArchived(DomainError):
         super().__init__("This portfolio is archived. Bring it back before you change it.")
 
 
-class PortfolioUnknown(NotFoundError):
+class PortfolioUnknown(NotFoundError):  # noqa: N818 - a refusal, by the name other rooms know it by
     """No such portfolio."""
 
     def __init__(self) -> None:
         super().__init__("There is no such portfolio.")
 
 
-class EntryUnknown(NotFoundError):
+class EntryUnknown(NotFoundError):  # noqa: N818 - a refusal, by the name other rooms know it by
     """No such entry, or it no longer counts."""
 
     def __init__(self, message: str = "There is no such entry.") -> None:

@@ -21,7 +21,7 @@ SECURITIES_NAME = "Securities"
 CASH_NAME = "Cash"
 
 
-class PortfolioRefused(DomainError):
+class PortfolioRefused(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
     """A portfolio or account cannot be as it was asked for; `field` says why."""
 
     code = "portfolio_refused"
@@ -55,7 +55,9 @@ def create_portfolio(
         time_zone=time_zone or owner.time_zone,
     )
     if starting_cash is not None and kind != PortfolioKind.PAPER:
-        raise PortfolioRefused("Starting cash is for paper portfolios; book a deposit.", field="starting_cash")
+        raise PortfolioRefused(
+            "Starting cash is for paper portfolios; book a deposit.", field="starting_cash"
+        )
     with transaction.atomic():
         portfolio = Portfolio.objects.create(
             owner=owner,
@@ -137,7 +139,9 @@ def update_portfolio(
             field = "base_currency" if "base_currency" in changed else "time_zone"
             raise PortfolioRefused(
                 "This can change only while the portfolio has no entries, because each entry carries "
-                + ("its rate to this currency." if field == "base_currency" else "its day in this time zone."),
+                + (
+                    "its rate to this currency." if field == "base_currency" else "its day in this time zone."
+                ),
                 field=field,
             )
         if not changed:
@@ -146,7 +150,8 @@ def update_portfolio(
         if {"cost_basis_method", "allow_short", "tax_country"} & changed.keys():
             rebuild_locked(lock_portfolio(portfolio_id))
         publish(
-            PortfolioChanged(portfolio_id=portfolio_id, user_id=locked.owner_id), stream=stream_of(portfolio_id)
+            PortfolioChanged(portfolio_id=portfolio_id, user_id=locked.owner_id),
+            stream=stream_of(portfolio_id),
         )
         return Portfolio.objects.get(pk=portfolio_id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -35,7 +35,9 @@ class Posted:
     drafts: tuple[DraftTransaction, ...]
 
 
-def post_transaction(*, portfolio_id: int, entry: Entry, actor: Any, now: datetime) -> Transaction | DraftTransaction:
+def post_transaction(
+    *, portfolio_id: int, entry: Entry, actor: Any, now: datetime
+) -> Transaction | DraftTransaction:
     """Post one entry and return its row; one that is dated in the future is returned as the draft it becomes.
 
     Raises `EntryRefused` (field, sentence), `AlreadyPosted`, `PaperJournalClosed`, `PortfolioArchived` or
@@ -48,9 +50,7 @@ def post_transaction(*, portfolio_id: int, entry: Entry, actor: Any, now: dateti
     return posted.transactions[0] if posted.transactions else posted.drafts[0]
 
 
-def post_transactions(
-    *, portfolio_id: int, entries: Sequence[Entry], actor: Any, now: datetime
-) -> Posted:
+def post_transactions(*, portfolio_id: int, entries: Sequence[Entry], actor: Any, now: datetime) -> Posted:
     """Post several entries, in this order where their times are equal, in one transaction.
 
     Raises as `post_transaction`; an `EntryRefused` says by `row` which entry it is about.
@@ -136,9 +136,7 @@ def post_locked(
     The portfolio is locked and the transaction open. This is the one way into the journal.
     """
     owner = actor if actor is not None and actor.pk == locked.owner_id else _owner(locked)
-    preparer = Preparer(
-        locked, entries=entries, owner=owner, now=now, rates=rates, extra_closes=extra_closes
-    )
+    preparer = Preparer(locked, entries=entries, owner=owner, now=now, rates=rates, extra_closes=extra_closes)
     rows: list[Transaction] = []
     waiting: list[DraftTransaction] = []
     for index, entry in enumerate(entries):
@@ -159,7 +157,8 @@ def post_locked(
             row.sequence = locked.last_sequence + len(rows) + 1
             rows.append(row)
     _write_voids(voids, kind=void_kind, reason=void_reason, actor=actor, now=now)
-    Transaction.objects.bulk_create(rows, batch_size=2000)
+    if rows:
+        Transaction.objects.bulk_create(rows, batch_size=2000)
     _write_keys(rows)
     drafts = _write_drafts(waiting)
     apply_to_books(locked, preparer=preparer, added=rows, voided=list(voids))
@@ -172,9 +171,7 @@ def _owner(locked: LockedPortfolio) -> Any:
     return get_user_model()._default_manager.get(pk=locked.owner_id)
 
 
-def _write_voids(
-    voids: Sequence[Transaction], *, kind: str, reason: str, actor: Any, now: datetime
-) -> None:
+def _write_voids(voids: Sequence[Transaction], *, kind: str, reason: str, actor: Any, now: datetime) -> None:
     if not voids:
         return
     TransactionVoid.objects.bulk_create(
@@ -201,9 +198,7 @@ def _write_keys(rows: Sequence[Transaction]) -> None:
         with transaction.atomic():
             EntryKey.objects.bulk_create(keys, batch_size=2000)
     except IntegrityError as error:
-        raise AlreadyPosted(
-            "An entry with this id is in the books already.", field="external_id"
-        ) from error
+        raise AlreadyPosted("An entry with this id is in the books already.", field="external_id") from error
 
 
 def _draft(
@@ -222,12 +217,16 @@ def _draft(
     )
 
 
-def _write_drafts(drafts: Iterable[DraftTransaction]) -> list[DraftTransaction]:
+def _write_drafts(drafts: list[DraftTransaction]) -> list[DraftTransaction]:
+    if not drafts:
+        return []
     try:
         with transaction.atomic():
-            return DraftTransaction.objects.bulk_create(list(drafts))
+            return DraftTransaction.objects.bulk_create(drafts)
     except IntegrityError as error:
-        raise AlreadyPosted("An entry with this id waits for its day already.", field="external_id") from error
+        raise AlreadyPosted(
+            "An entry with this id waits for its day already.", field="external_id"
+        ) from error
 
 
 def _announce(
@@ -252,7 +251,9 @@ def _announce(
 def post_due_drafts(*, now: datetime, limit: int = 1000) -> int:
     """Post the drafts whose day has come; return how many. One that is refused keeps its reason for its owner to see."""
     posted = 0
-    due = DraftTransaction.objects.filter(occurred_at__lte=now, refused_at__isnull=True).order_by("occurred_at", "pk")
+    due = DraftTransaction.objects.filter(occurred_at__lte=now, refused_at__isnull=True).order_by(
+        "occurred_at", "pk"
+    )
     for draft_id, portfolio_id in list(due.values_list("pk", "portfolio_id")[:limit]):
         try:
             posted += _post_draft(draft_id=draft_id, portfolio_id=portfolio_id, now=now)
@@ -264,7 +265,9 @@ def post_due_drafts(*, now: datetime, limit: int = 1000) -> int:
 def _post_draft(*, draft_id: int, portfolio_id: int, now: datetime) -> int:
     with transaction.atomic():
         locked = lock_for_writing(portfolio_id)
-        draft = DraftTransaction.objects.filter(pk=draft_id).select_related("created_by", "import_batch").first()
+        draft = (
+            DraftTransaction.objects.filter(pk=draft_id).select_related("created_by", "import_batch").first()
+        )
         if draft is None:  # somebody else posted or removed it meanwhile
             return 0
         draft.delete()

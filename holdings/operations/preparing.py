@@ -150,7 +150,9 @@ class Preparer:
         if pk is None:
             return None
         if pk not in self.accounts:
-            raise EntryRefused("That account is not one of this portfolio.", code="unknown_account", field=field)
+            raise EntryRefused(
+                "That account is not one of this portfolio.", code="unknown_account", field=field
+            )
         return pk
 
     def _default_account(self, kind: str) -> int:
@@ -197,7 +199,9 @@ class Preparer:
             code = self.accounts[cash].currency if cash is not None else self.locked.base_currency
         if not is_currency(code):
             raise EntryRefused(
-                f"“{code[:12]}” is not a currency that the books know.", code="unknown_currency", field="currency"
+                f"“{code[:12]}” is not a currency that the books know.",
+                code="unknown_currency",
+                field="currency",
             )
         row.currency = code
 
@@ -220,7 +224,9 @@ class Preparer:
                 "price",
             )
         if row.type != "liability" and row.amount is not None and row.amount < 0:
-            raise EntryRefused("The amount must not be negative: the type says which way it goes.", field="amount")
+            raise EntryRefused(
+                "The amount must not be negative: the type says which way it goes.", field="amount"
+            )
 
     def _record_rates(self, row: Transaction) -> None:
         if row.fx_rate is None and row.currency != self.locked.base_currency:
@@ -273,7 +279,9 @@ def unit_of(instrument: Instrument) -> Decimal:
 
 def canonical_ratio(text: str) -> str:
     """`4`, `0.125`, `3:2` or `3/2` as `new:old` in lowest terms. Raises `EntryRefused`."""
-    problem = EntryRefused("Write the ratio as new shares per old share, like 4, 0.125 or 3:2.", field="ratio")
+    problem = EntryRefused(
+        "Write the ratio as new shares per old share, like 4, 0.125 or 3:2.", field="ratio"
+    )
     if len(text) > 40:
         raise problem
     parts = text.replace("/", ":").split(":")
@@ -284,7 +292,11 @@ def canonical_ratio(text: str) -> str:
         fraction = Fraction(numbers[0]) / (Fraction(numbers[1]) if len(numbers) == 2 else 1)
     except (ArithmeticError, ValueError) as error:
         raise problem from error
-    return str(fraction.numerator) if fraction.denominator == 1 else f"{fraction.numerator}:{fraction.denominator}"
+    return (
+        str(fraction.numerator)
+        if fraction.denominator == 1
+        else f"{fraction.numerator}:{fraction.denominator}"
+    )
 
 
 def _number(value: object, field: str, kind: str) -> Decimal:
@@ -302,7 +314,9 @@ def _number(value: object, field: str, kind: str) -> Decimal:
         return value
     rounded = value.quantize(_TWELVE, context=_CONTEXT)
     if value and not rounded:
-        raise EntryRefused(f"The {_name(field)} has more than 12 decimal places.", code="too_small", field=field)
+        raise EntryRefused(
+            f"The {_name(field)} has more than 12 decimal places.", code="too_small", field=field
+        )
     return rounded
 
 

@@ -16,7 +16,9 @@ _CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 class Rates:
     """Rates by pair and day. `extra` are rates that came with a file; they go before the site's own."""
 
-    def __init__(self, base_currency: str, extra: Mapping[tuple[str, str, date], Decimal] | None = None) -> None:
+    def __init__(
+        self, base_currency: str, extra: Mapping[tuple[str, str, date], Decimal] | None = None
+    ) -> None:
         self.base_currency = base_currency
         self._known: dict[tuple[str, str, date], Decimal] = dict(extra or {})
 

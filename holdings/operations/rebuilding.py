@@ -38,7 +38,9 @@ def rebuild_locked(locked: LockedPortfolio) -> None:
     wanted = replayed(locked, load_journal(locked.id))
     stored = derived_in_tables(locked.id)
     _write_rows(Lot, locked.id, stored=stored.lots, wanted=wanted.lots, name=_lot_filter)
-    _write_rows(RealisedTrade, locked.id, stored=stored.realised, wanted=wanted.realised, name=_realised_filter)
+    _write_rows(
+        RealisedTrade, locked.id, stored=stored.realised, wanted=wanted.realised, name=_realised_filter
+    )
     _write_positions(locked.id, stored=stored, wanted=wanted)
     _write_balances(locked.id, stored=stored, wanted=wanted)
     last = (
@@ -47,7 +49,8 @@ def rebuild_locked(locked: LockedPortfolio) -> None:
         .aggregate(last=Max("occurred_at"))["last"]
     )
     LedgerState.objects.update_or_create(
-        portfolio_id=locked.id, defaults={"last_occurred_at": last, "lot_order": wanted.lot_order}
+        portfolio_id=locked.id,
+        defaults={"last_occurred_at": last, "lot_order": wanted.lot_order, **wanted.totals},
     )
 
 

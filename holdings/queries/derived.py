@@ -79,6 +79,9 @@ REALISED_FIELDS = (
 )
 
 
+TOTAL_FIELDS = ("realised_gain", "dividends", "interest", "fees", "taxes", "net_contributions", "cash_cost")
+
+
 @dataclass(slots=True, kw_only=True)
 class Derived:
     """Everything that follows from a journal. Rows are dicts of column to value, keyed by what identifies them."""
@@ -90,6 +93,7 @@ class Derived:
     realised: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     last_occurred_at: datetime | None = None
     lot_order: int = 0
+    totals: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(TOTAL_FIELDS, ZERO))
 
 
 def lot_columns(lot: OpenLot) -> dict[str, Any]:
@@ -200,6 +204,23 @@ def add_effects(positions: dict[PositionKey, PositionFigures], effects: Effects)
                 figures.taxes_base += charge.base
 
 
+def totals_of(effects: Effects) -> dict[str, Decimal]:
+    """The sums over all of a portfolio, in base currency, that effects add to."""
+    totals = dict.fromkeys(TOTAL_FIELDS, ZERO)
+    with exact():
+        for row in effects.realised:
+            totals["realised_gain"] += row.gain_base
+        for income in effects.incomes:
+            totals["dividends" if income.kind == "dividend" else "interest"] += income.base
+        for charge in effects.charges:
+            totals["fees" if charge.kind == "fee" else "taxes"] += charge.base
+        for flow in effects.flows:
+            totals["net_contributions"] += flow.amount
+        for move in effects.cash:
+            totals["cash_cost"] += move.base
+    return totals
+
+
 def _at(positions: dict[PositionKey, PositionFigures], instrument: str, account: str) -> PositionFigures:
     return positions.setdefault((int(instrument), int(account)), PositionFigures())
 
@@ -224,7 +245,7 @@ def spread_pool(pool: OpenLot, held: Mapping[int, Decimal]) -> dict[int, tuple[D
 
 def derived_from(books: Books, effects: Effects) -> Derived:
     """What a replay says should be in the tables."""
-    derived = Derived(lot_order=books.order)
+    derived = Derived(lot_order=books.order, totals=totals_of(effects))
     add_effects(derived.positions, effects)
     with exact():
         for lot in [*books.lots, *books.pools.values()]:
@@ -245,7 +266,8 @@ def derived_from(books: Books, effects: Effects) -> Derived:
     derived.cash = {(int(account), currency): value for (account, currency), value in books.cash.items()}
     derived.liabilities = dict(books.liabilities)
     derived.realised = {
-        (columns["transaction_id"], columns["number"]): columns for columns in realised_columns(effects.realised)
+        (columns["transaction_id"], columns["number"]): columns
+        for columns in realised_columns(effects.realised)
     }
     return derived
 
@@ -256,16 +278,22 @@ def derived_in_tables(portfolio_id: int) -> Derived:
     derived = Derived(
         lot_order=state.lot_order if state else 0, last_occurred_at=state.last_occurred_at if state else None
     )
+    if state is not None:
+        derived.totals = {name: getattr(state, name) for name in TOTAL_FIELDS}
     for columns in Lot.objects.filter(portfolio_id=portfolio_id).values(*LOT_FIELDS).iterator():
         derived.lots[lot_identity(columns)] = columns
-    for row in Position.objects.filter(portfolio_id=portfolio_id).values("instrument_id", "account_id", *POSITION_FIELDS):
+    for row in Position.objects.filter(portfolio_id=portfolio_id).values(
+        "instrument_id", "account_id", *POSITION_FIELDS
+    ):
         key = (row.pop("instrument_id"), row.pop("account_id"))
         derived.positions[key] = PositionFigures(**row)
     for balance in CashBalance.objects.filter(portfolio_id=portfolio_id):
         derived.cash[balance.account_id, balance.currency] = balance.balance
     for liability in Liability.objects.filter(portfolio_id=portfolio_id):
         derived.liabilities[liability.currency] = liability.amount
-    for columns in RealisedTrade.objects.filter(portfolio_id=portfolio_id).values(*REALISED_FIELDS).iterator():
+    for columns in (
+        RealisedTrade.objects.filter(portfolio_id=portfolio_id).values(*REALISED_FIELDS).iterator()
+    ):
         derived.realised[columns["transaction_id"], columns["number"]] = columns
     return derived
 
@@ -299,7 +327,10 @@ def differences(stored: Derived, replayed: Derived) -> list[Difference]:
             for name in POSITION_FIELDS
             if getattr(ours, name) != getattr(theirs, name)
         ]
+    if stored.lot_order != replayed.lot_order:
+        found.append(Difference("age of the last lot", stored.lot_order, replayed.lot_order))
     for label, one, other in (
+        ("total", stored.totals, replayed.totals),
         ("cash", stored.cash, replayed.cash),
         ("liability", stored.liabilities, replayed.liabilities),
     ):

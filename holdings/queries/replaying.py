@@ -41,7 +41,9 @@ def books_market(
         if row.price is not None and row.type in VALUED:
             rate = row.instrument_rate if own != row.currency else None
             valued = (row.to_instrument or row.instrument) if row.type in IN_KIND else row.instrument
-            prices.setdefault(valued, {})[row.day] = row.price if rate is None else EXACT.multiply(row.price, rate)
+            prices.setdefault(valued, {})[row.day] = (
+                row.price if rate is None else EXACT.multiply(row.price, rate)
+            )
     return market_of(
         base_currency=base_currency,
         instruments=instruments,
@@ -86,7 +88,9 @@ def setup_for(
 def replayed(settings: BookSettings, journal: Journal) -> Derived:
     """What follows from a journal. Raises the domain's `PortfolioError`, with every problem, where it does not hold together."""
     ordered = in_order(journal.transactions, settings.time_zone)
-    market = books_market(settings.base_currency, journal.instruments, ordered, closes=_closes_needed(ordered))
+    market = books_market(
+        settings.base_currency, journal.instruments, ordered, closes=_closes_needed(ordered)
+    )
     setup = setup_for(settings, accounts=journal.accounts, instruments=journal.instruments, market=market)
     result = replay(setup, ordered)
     if result.problems:

@@ -1,0 +1,1 @@
+"""Pure readers of files that hold a portfolio."""
