@@ -177,7 +177,9 @@ def _market_notices(
     positions: Sequence[Position], unpriced: Sequence[tuple[str, int]], end: int
 ) -> list[Notice]:
     notices = [
-        Notice("missing_price", f"{name} has no price on {date.fromordinal(day)}: valued at 0", f"prices.{name}")
+        Notice(
+            "missing_price", f"{name} has no price on {date.fromordinal(day)}: valued at 0", f"prices.{name}"
+        )
         for name, day in unpriced
     ]
     carried = {
@@ -198,4 +200,10 @@ def _idle_notice(performance: Performance) -> list[Notice]:
         return []
     days = [date.fromordinal(performance.first + day).isoformat() for day in (idle[0], idle[-1])]
     span = f"on {days[0]}" if len(idle) == 1 else f"on {len(idle)} days from {days[0]} to {days[1]}"
-    return [Notice("no_base", f"nothing was invested (base ≤ 0) {span}: no time-weighted return is counted", "performance.twr")]
+    return [
+        Notice(
+            "no_base",
+            f"nothing was invested (base ≤ 0) {span}: no time-weighted return is counted",
+            "performance.twr",
+        )
+    ]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from holdings.domain.numbers import EXACT, derived
-from holdings.domain.series import EMPTY, Series
+from holdings.domain.series import EMPTY, INT64_SAFE, Ints, Series
 from holdings.domain.types import ONE, Instrument
 
 MAX_LEGS = 3
@@ -125,7 +125,9 @@ class Market:
     def pairs_used(self, source: str, target: str) -> list[str]:
         """The pairs a rate is derived from (``["EUR/USD", "EUR/CHF"]``), for explanations and messages."""
         paths = self._path_list(source, target)
-        return [] if not paths else [self._leg_name(a, b) for a, b in zip(paths[0], paths[0][1:], strict=False)]
+        return (
+            [] if not paths else [self._leg_name(a, b) for a, b in zip(paths[0], paths[0][1:], strict=False)]
+        )
 
     def _leg_name(self, source: str, target: str) -> str:
         return f"{source}/{target}" if (source, target) in self._fx else f"{target}/{source}"
@@ -180,7 +182,9 @@ class Market:
 
     # --- prices ---
 
-    def price(self, instrument: str, ordinal: int, account: str | None = None, order: int = END_OF_DAY) -> Quote | None:
+    def price(
+        self, instrument: str, ordinal: int, account: str | None = None, order: int = END_OF_DAY
+    ) -> Quote | None:
         """The unit price that applies in an account on a day, in the instrument's currency; None where there is none at all.
 
         ``order`` places the question within the day: a split of that day which comes later in the journal is not in it yet.
@@ -241,7 +245,8 @@ def _with_splits(trades: Sequence[TradePrice], closes: Series, splits: Sequence[
     """Entries beside the closes: transaction prices, and a divided price on each split day that has no close of its own."""
     points: dict[int, _Point] = {}
     events: list[tuple[int, int, TradePrice | SplitEvent]] = sorted(
-        [(p.ordinal, p.order, p) for p in trades] + [(s.ordinal, s.order, s) for s in splits], key=lambda e: e[:2]
+        [(p.ordinal, p.order, p) for p in trades] + [(s.ordinal, s.order, s) for s in splits],
+        key=lambda e: e[:2],
     )
     close_days: list[int] = closes.days.tolist() if splits else []
     current: tuple[Decimal, int] | None = None  # unit price carried so far, and the day it was quoted
@@ -271,23 +276,27 @@ def _with_splits(trades: Sequence[TradePrice], closes: Series, splits: Sequence[
 def _merged(closes: Series, points: Iterable[_Point]) -> Series:
     """Closes with a few more entries put in at their days."""
     extra = sorted(points)
-    more = Series.from_decimals([p.ordinal for p in extra], [p.price for p in extra], [p.quoted for p in extra])
+    more = Series.from_decimals(
+        [p.ordinal for p in extra], [p.price for p in extra], [p.quoted for p in extra]
+    )
     scale = max(closes.scale, more.scale)
     old, new = _rescaled(closes, scale), _rescaled(more, scale)
     at = np.searchsorted(closes.days, more.days)
+    if new.dtype == object:
+        old = old.astype(object)
     return Series(
         np.insert(closes.days, at, more.days),
-        np.insert(old.astype(new.dtype) if new.dtype == object else old, at, new),
+        np.insert(old, at, new),
         scale,
         np.insert(closes.quoted, at, more.quoted),
     )
 
 
-def _rescaled(series: Series, scale: int) -> np.typing.NDArray[np.generic]:
+def _rescaled(series: Series, scale: int) -> Ints:
     factor = 10 ** (scale - series.scale)
     if factor == 1:
         return series.values
     largest = max(abs(int(series.values.max())), abs(int(series.values.min()))) if len(series) else 0
-    if series.values.dtype != object and largest * factor >= 2**62:
-        return series.values.astype(object) * factor
+    if series.values.dtype == object or max(largest, 1) * factor >= INT64_SAFE:
+        return np.asarray(series.values.astype(object) * factor)
     return np.asarray(series.values * factor)

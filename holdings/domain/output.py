@@ -47,14 +47,16 @@ def document(analysis: Analysis, *, daily: bool = False) -> Json:
             "statement": statement(analysis.statement),
             "performance": performance(analysis.performance),
             "positions": [
-                position(row, analysis.totals.market_value + analysis.totals.cash) for row in analysis.positions
+                position(row, analysis.totals.market_value + analysis.totals.cash)
+                for row in analysis.positions
             ],
             "realised": [realised(row) for row in in_closing_order(analysis.effects.realised)],
         }
         if daily:
             body["daily"] = daily_rows(analysis.performance)
         body["warnings"] = [
-            {"code": notice.code, "message": notice.message, "path": notice.path} for notice in analysis.notices
+            {"code": notice.code, "message": notice.message, "path": notice.path}
+            for notice in analysis.notices
         ]
         return body
 
@@ -130,7 +132,15 @@ def position(row: Position, total: Decimal) -> Json:
     shown["price"] = None if row.price is None else plain(row.price)
     shown["price_base"] = None if row.price_base is None else plain(row.price_base)
     shown["price_date"] = None if row.price_date is None else row.price_date.isoformat()
-    for name in ("market_value", "unrealised_gain", "realised_gain", "dividends", "interest", "fees", "taxes"):
+    for name in (
+        "market_value",
+        "unrealised_gain",
+        "realised_gain",
+        "dividends",
+        "interest",
+        "fees",
+        "taxes",
+    ):
         _twins(shown, row, name)
     shown["irr"] = number(row.irr.rate)
     shown["irr_base"] = number(row.irr_base.rate)

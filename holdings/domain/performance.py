@@ -75,7 +75,9 @@ def measure(
     The valuation starts on ``from`` and ends on ``to``; flows outside (from, to] are ignored.
     """
     first, size = valuation.first, len(valuation.values)
-    dated = [(ordinal - first, amount) for ordinal, amount in flows if first < ordinal < first + size and amount]
+    dated = [
+        (ordinal - first, amount) for ordinal, amount in flows if first < ordinal < first + size and amount
+    ]
     scale = max([valuation.scale, *(decimals(amount) for _, amount in dated)])
     factor = 10 ** (scale - valuation.scale)
     values = valuation.values if factor == 1 else [value * factor for value in valuation.values]

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from holdings.domain.numbers import decimals, from_scaled, to_scaled
 
 INT64_SAFE = 2**62
+Ints = NDArray[Any]  # int64, or object holding Python integers where int64 is too small
 
 
 class Series:
@@ -30,7 +32,7 @@ class Series:
     __slots__ = ("_days", "_values", "days", "quoted", "scale", "values")
 
     def __init__(
-        self, days: NDArray[np.int64], values: NDArray[np.generic], scale: int, quoted: NDArray[np.int64] | None = None
+        self, days: NDArray[np.int64], values: Ints, scale: int, quoted: NDArray[np.int64] | None = None
     ) -> None:
         self.days = days
         self.values = values
@@ -47,7 +49,9 @@ class Series:
         return cls.from_decimals([day.toordinal() for day in days], [items[day] for day in days])
 
     @classmethod
-    def from_decimals(cls, ordinals: Sequence[int], values: Sequence[Decimal], quoted: Sequence[int] | None = None) -> Series:
+    def from_decimals(
+        cls, ordinals: Sequence[int], values: Sequence[Decimal], quoted: Sequence[int] | None = None
+    ) -> Series:
         """A series of rising ordinals and their exact values."""
         scale = max(map(decimals, values), default=0)
         return cls(
@@ -92,7 +96,7 @@ class Series:
         """Ordinal of the first entry."""
         return int(self.days[0]) if len(self.days) else None
 
-    def on_days(self, days: NDArray[np.int64]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    def on_days(self, days: NDArray[np.int64]) -> tuple[Ints, NDArray[np.bool_]]:
         """Values (scaled integers) for an array of ordinals, and a mask of the days that have one; 0 where there is none."""
         if not len(self.days):
             return np.zeros(len(days), dtype=np.int64), np.zeros(len(days), dtype=bool)
@@ -115,7 +119,7 @@ class Series:
 EMPTY = Series(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0)
 
 
-def integers(values: list[int]) -> NDArray[np.generic]:
+def integers(values: list[int]) -> Ints:
     """Python integers as int64 where they all fit with room for a sum, else as an object array."""
     if not values or max(map(abs, values)) < INT64_SAFE:
         return np.array(values, dtype=np.int64)

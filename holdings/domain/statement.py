@@ -86,7 +86,11 @@ class Statement:
 def in_base(market: Market, balances: Mapping[str, Decimal], ordinal: int) -> Decimal:
     """A sum of money per currency at a day's rates; only non-zero amounts need one (MissingRate)."""
     return sum(
-        (amount * market.rate(currency, market.base_currency, ordinal) for currency, amount in balances.items() if amount),
+        (
+            amount * market.rate(currency, market.base_currency, ordinal)
+            for currency, amount in balances.items()
+            if amount
+        ),
         ZERO,
     )
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,8 @@ from numpy.typing import NDArray
 from holdings.domain.ledger.state import CashMove, QuantityMove
 from holdings.domain.market import Market
 from holdings.domain.numbers import EXACT, decimals, exact, from_scaled, to_scaled
-from holdings.domain.series import INT64_SAFE, Series, integers
+from holdings.domain.series import INT64_SAFE, Ints, Series, integers
 from holdings.domain.types import ZERO, PortfolioError, Problem
-
-Ints = NDArray[Any]  # int64, or object holding Python integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,9 @@ def value_days(
     return Valuation(first, values, scale, tuple(unpriced))
 
 
-def _by_column(market: Market, moves: Iterable[QuantityMove]) -> dict[tuple[str, str | None], dict[int, Decimal]]:
+def _by_column(
+    market: Market, moves: Iterable[QuantityMove]
+) -> dict[tuple[str, str | None], dict[int, Decimal]]:
     columns: dict[tuple[str, str | None], dict[int, Decimal]] = {}
     keys: dict[tuple[str, str], dict[int, Decimal]] = {}
     with exact():
@@ -171,8 +170,14 @@ def _in_base(market: Market, sums: _Sums, days: NDArray[np.int64]) -> tuple[list
         if lacking.any():
             day = date.fromordinal(int(days[int(np.argmax(lacking))])).isoformat()
             pair = f"{currency}/{market.base_currency}"
-            raise PortfolioError([Problem(f"fx.{pair}", f"no exchange rate on or before {day}, needed to value holdings")])
-        if amounts.dtype != object and rates.dtype != object and _largest(amounts) * _largest(rates) < INT64_SAFE:
+            raise PortfolioError(
+                [Problem(f"fx.{pair}", f"no exchange rate on or before {day}, needed to value holdings")]
+            )
+        if (
+            amounts.dtype != object
+            and rates.dtype != object
+            and _largest(amounts) * _largest(rates) < INT64_SAFE
+        ):
             parts.append((amounts * rates, scale + series.scale))
         else:
             parts.append((amounts.astype(object) * rates.astype(object), scale + series.scale))

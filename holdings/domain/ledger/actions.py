@@ -56,7 +56,9 @@ def split(ledger: Ledger, tx: Transaction) -> None:
     sold = tx.quantity if tx.amount and tx.quantity else None
     key = max(keys, key=lambda k: abs(ledger.quantities[k]))
     if sold is not None and sold > scaled(max(ledger.quantities[key], ZERO), ratio):
-        raise LedgerError("quantity", f"cash in lieu of {plain(sold)} shares, more than are held after the split")
+        raise LedgerError(
+            "quantity", f"cash in lieu of {plain(sold)} shares, more than are held after the split"
+        )
     money = _settle(ledger, tx, instrument)
     for each in keys:
         _split_position(ledger, each, ratio)
@@ -104,7 +106,9 @@ def return_of_capital(ledger: Ledger, tx: Transaction) -> None:
     instrument = ledger.instrument(tx.instrument)
     keys = [key for key in affected(ledger, tx) if ledger.quantities[key] > 0]
     if not keys:
-        raise LedgerError("instrument", f"return of capital of {tx.instrument}, of which nothing is held long")
+        raise LedgerError(
+            "instrument", f"return of capital of {tx.instrument}, of which nothing is held long"
+        )
     if tx.amount is None:
         raise LedgerError("amount", "is required")
     money = _settle(ledger, tx, instrument)
@@ -115,14 +119,17 @@ def return_of_capital(ledger: Ledger, tx: Transaction) -> None:
         piece = rest if size == remaining else rest.part(size, remaining)
         rest, remaining = rest.less(piece), remaining - size
         ledger.position_flow(tx, key, -piece.net, -piece.net_base, -piece.gross_base)
-        _return_to(ledger, tx, key, [ledger.pools[key[0]]] if ledger.pooled else list(ledger.lots[key]), piece)
+        _return_to(
+            ledger, tx, key, [ledger.pools[key[0]]] if ledger.pooled else list(ledger.lots[key]), piece
+        )
 
 
 def _return_to(ledger: Ledger, tx: Transaction, key: Key, lots: list[Lot], money: Money) -> None:
     # Fees are no part of what lowers the cost: they are a charge of their own, so the gross amount counts here.
     gross = money.net + money.fees
-    rest, remaining = Money(gross, money.net_base + money.fees_base, money.gross_base, ZERO, ZERO), sum(
-        (lot.quantity for lot in lots), ZERO
+    rest, remaining = (
+        Money(gross, money.net_base + money.fees_base, money.gross_base, ZERO, ZERO),
+        sum((lot.quantity for lot in lots), ZERO),
     )
     for lot in lots:
         piece = rest if lot.quantity == remaining else rest.part(lot.quantity, remaining)
@@ -180,7 +187,9 @@ def _pay_out(ledger: Ledger, tx: Transaction) -> None:
         piece = rest if size == remaining else rest.part(size, remaining)
         rest, remaining = rest.less(piece), remaining - size
         ledger.position_flow(tx, key, -piece.net, -piece.net_base, -piece.gross_base)
-        ledger.close_long(tx, key, [] if ledger.pooled else ledger.pick(key, size, tx, oldest=True), size, piece)
+        ledger.close_long(
+            tx, key, [] if ledger.pooled else ledger.pick(key, size, tx, oldest=True), size, piece
+        )
 
 
 def _convert(ledger: Ledger, tx: Transaction, ratio: Fraction) -> None:
@@ -241,7 +250,11 @@ def _cash_part(
     cash = tx.amount * ledger.rates(tx, source.currency)[1]
     worth = ledger.value(tx, target, tx.account or "", abs(received))
     if worth is None:
-        ledger.notice("missing_price", f"no price of {target.id} on {tx.day}: the cash is taken as gain without cost", tx)
+        ledger.notice(
+            "missing_price",
+            f"no price of {target.id} on {tx.day}: the cash is taken as gain without cost",
+            tx,
+        )
         return ZERO, ONE
     return cash, cash + worth[1]
 
@@ -295,13 +308,17 @@ def _spun_part(
         moved = tx.amount * (ledger.rates(tx, source.currency)[0] if tx.amount else ONE)
         cost = sum((abs(_cost(ledger, key)) for key in keys), ZERO)
         if moved > cost:
-            raise LedgerError("amount", f"moves a cost of {plain(moved)} but the shares held cost {plain(cost)}")
+            raise LedgerError(
+                "amount", f"moves a cost of {plain(moved)} but the shares held cost {plain(cost)}"
+            )
         return (moved, cost) if cost else (ZERO, ONE)
     account = tx.account or keys[0][1]
     old = ledger.value(tx, source, account, abs(total))
     new = ledger.value(tx, target, account, scaled(abs(total), ratio))
     if old is None or new is None or not old[1] + new[1]:
-        ledger.notice("missing_price", f"no prices to divide the cost of {source.id} by: all of it stays there", tx)
+        ledger.notice(
+            "missing_price", f"no prices to divide the cost of {source.id} by: all of it stays there", tx
+        )
         return ZERO, ONE
     return new[1], old[1] + new[1]
 
@@ -316,14 +333,18 @@ def _cost(ledger: Ledger, key: Key) -> Decimal:
 def _same_side(ledger: Ledger, keys: list[Key], target: str) -> None:
     for key in keys:
         if ledger.quantities[key] * ledger.quantities.get((target, key[1]), ZERO) < 0:
-            raise LedgerError("to_instrument", f"account {key[1]} holds {target} the other way round (long and short)")
+            raise LedgerError(
+                "to_instrument", f"account {key[1]} holds {target} the other way round (long and short)"
+            )
 
 
 def _cost_rate(ledger: Ledger, source: Instrument, target: Instrument) -> Decimal:
     return ledger.market.rate(source.currency, target.currency, ledger.ordinal)
 
 
-def _worth(ledger: Ledger, tx: Transaction, target: Instrument, key: Key, quantity: Decimal) -> Decimal | None:
+def _worth(
+    ledger: Ledger, tx: Transaction, target: Instrument, key: Key, quantity: Decimal
+) -> Decimal | None:
     value = ledger.value(tx, target, key[1], quantity)
     return None if value is None else value[1]
 
@@ -389,5 +410,3 @@ def _carry_flow(
         tx, key, -out - money.net, -value_base - money.net_base, -value_base - money.gross_base
     )
     ledger.position_flow(tx, (target.id, key[1]), into, value_base, value_base)
-
-

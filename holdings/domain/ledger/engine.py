@@ -147,10 +147,14 @@ class Ledger:
 
     # --- entry points ---
 
-    def apply(self, transaction: Transaction) -> Effects:
-        """Book one transaction at the end of what was applied so far; raises LedgerError and changes nothing if refused."""
+    def apply(self, transaction: Transaction, *, sequence: int = 0) -> Effects:
+        """Book one transaction after those applied so far; raises LedgerError and changes nothing if refused.
+
+        ``sequence``: its place in the journal the market was made of (from 1), 0 when it is the last of its day.
+        """
         self.effects = Effects()
         self.tracking = True
+        self.sequence = sequence
         with exact():
             self.book(transaction)
         return self.effects
@@ -202,7 +206,9 @@ class Ledger:
             return base, base
         return self.market.rate(own, currency, self.ordinal), base
 
-    def value(self, tx: Transaction, instrument: Instrument, account: str, quantity: Decimal) -> tuple[Decimal, Decimal] | None:
+    def value(
+        self, tx: Transaction, instrument: Instrument, account: str, quantity: Decimal
+    ) -> tuple[Decimal, Decimal] | None:
         """Market value of a quantity at the day's price: (instrument's currency, base); None where there is no price."""
         quote = self.market.price(instrument.id, self.ordinal, account, self.sequence or 2**62)
         if quote is None:
@@ -229,18 +235,31 @@ class Ledger:
         key = (account, tx.currency)
         balance = self.cash.get(key, ZERO) + amount
         self.cash[key] = balance
-        self.effects.cash.append(CashMove(self.ordinal, account, tx.currency, amount, amount * base_rate, tx.id))
+        self.effects.cash.append(
+            CashMove(self.ordinal, account, tx.currency, amount, amount * base_rate, tx.id)
+        )
         if balance < 0 and amount < 0:
-            self.notice("negative_balance", f"leaves {plain(balance)} {tx.currency} in cash account {account}", tx)
+            self.notice(
+                "negative_balance", f"leaves {plain(balance)} {tx.currency} in cash account {account}", tx
+            )
 
-    def charge(self, tx: Transaction, fees: Decimal, taxes: Decimal, currency: str, rates: tuple[Decimal, Decimal]) -> None:
+    def charge(
+        self, tx: Transaction, fees: Decimal, taxes: Decimal, currency: str, rates: tuple[Decimal, Decimal]
+    ) -> None:
         """Record fees and taxes (negative: refunds) given in the transaction's currency."""
         for kind, amount in (("fee", fees), ("tax", taxes)):
             if amount:
                 account = tx.account or tx.cash_account or ""
                 self.effects.charges.append(
                     Charge(
-                        self.ordinal, kind, tx.instrument, account, currency, amount * rates[0], amount * rates[1], tx.id
+                        self.ordinal,
+                        kind,
+                        tx.instrument,
+                        account,
+                        currency,
+                        amount * rates[0],
+                        amount * rates[1],
+                        tx.id,
                     )
                 )
 
@@ -248,9 +267,13 @@ class Ledger:
         """Record an external flow in base currency."""
         self.effects.flows.append(Flow(self.ordinal, kind, amount, account or "", tx.id))
 
-    def position_flow(self, tx: Transaction, key: Key, amount: Decimal, base: Decimal, gross_base: Decimal) -> None:
+    def position_flow(
+        self, tx: Transaction, key: Key, amount: Decimal, base: Decimal, gross_base: Decimal
+    ) -> None:
         """Record money going into (positive) or out of a position."""
-        self.effects.positions.append(PositionFlow(self.ordinal, key[0], key[1], amount, base, gross_base, tx.id))
+        self.effects.positions.append(
+            PositionFlow(self.ordinal, key[0], key[1], amount, base, gross_base, tx.id)
+        )
 
     def change(self, key: Key, change: Decimal) -> None:
         """Change a position's quantity."""
@@ -311,7 +334,9 @@ class Ledger:
             insort(lots, lot, key=lambda other: other.order)
         self.touch(lot)
 
-    def pick(self, key: Key, quantity: Decimal, tx: Transaction, *, oldest: bool = False) -> list[tuple[Lot, Decimal]]:
+    def pick(
+        self, key: Key, quantity: Decimal, tx: Transaction, *, oldest: bool = False
+    ) -> list[tuple[Lot, Decimal]]:
         """Which lots a closing takes, and how much of each, without changing anything."""
         lots = self.lots.get(key, [])
         short = bool(lots) and lots[0].quantity < 0
@@ -350,7 +375,9 @@ class Ledger:
 
     # --- closing and opening ---
 
-    def close_long(self, tx: Transaction, key: Key, picked: list[tuple[Lot, Decimal]], quantity: Decimal, money: Money) -> None:
+    def close_long(
+        self, tx: Transaction, key: Key, picked: list[tuple[Lot, Decimal]], quantity: Decimal, money: Money
+    ) -> None:
         """Close long parcels of one account for a price: one realised row per lot, or per Section 104 match."""
         self.change(key, -quantity)
         if self.pooled:
@@ -408,7 +435,9 @@ class Ledger:
     def _close_pooled(self, tx: Transaction, key: Key, quantity: Decimal, money: Money) -> None:
         self.held[key] -= quantity
         section104 = self.setup.method is CostMethod.SECTION104
-        self.effects.pool_events.append(PoolEvent(self.ordinal, self.sequence, key[0], key[1], -quantity, tx.id))
+        self.effects.pool_events.append(
+            PoolEvent(self.ordinal, self.sequence, key[0], key[1], -quantity, tx.id)
+        )
         if section104:
             self.ask_for_replay(key[0])
         rest, remaining = money, quantity
@@ -440,7 +469,13 @@ class Ledger:
         )  # fmt: skip
 
     def acquire(
-        self, tx: Transaction, key: Key, quantity: Decimal, cost: Decimal, cost_base: Decimal, basis_base: Decimal
+        self,
+        tx: Transaction,
+        key: Key,
+        quantity: Decimal,
+        cost: Decimal,
+        cost_base: Decimal,
+        basis_base: Decimal,
     ) -> None:
         """Take securities in: cover what is short in that account first, open a lot (or add to the pool) with the rest."""
         lots = self.lots.get(key)
@@ -533,7 +568,9 @@ class Ledger:
         self.rebased = ordinal
         for (name, account), lots in self.lots.items():
             if lots:
-                for lot, value in zip(lots, self._values(name, account, [x.quantity for x in lots]), strict=True):
+                for lot, value in zip(
+                    lots, self._values(name, account, [x.quantity for x in lots]), strict=True
+                ):
                     lot.basis_base = value
         if self.pooled:
             totals: dict[str, Decimal] = dict.fromkeys(self.pools, ZERO)

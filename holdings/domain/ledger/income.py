@@ -47,7 +47,16 @@ def _in_kind(ledger: Ledger, tx: Transaction) -> None:
     if target.currency != source.currency and value:
         own = value * ledger.market.rate(target.currency, source.currency, ledger.ordinal)
     ledger.effects.incomes.append(
-        Income(ledger.ordinal, INCOME_KIND[tx.type], source.id, tx.account, source.currency, own, value_base, tx.id)
+        Income(
+            ledger.ordinal,
+            INCOME_KIND[tx.type],
+            source.id,
+            tx.account,
+            source.currency,
+            own,
+            value_base,
+            tx.id,
+        )
     )
     ledger.charge(tx, tx.fees, tx.taxes, source.currency, rates)
     ledger.move_cash(tx, tx.cash_account, -tx.fees - tx.taxes, rates[1])

@@ -97,7 +97,12 @@ def market_of(
             elif tx.type in (TransactionType.SYMBOL_CHANGE, TransactionType.MERGER):
                 _carry_price(trades, tx, order, prices, instruments)
     return Market(
-        base_currency=base_currency, instruments=instruments, prices=prices, fx=fx, splits=splits, trade_prices=trades
+        base_currency=base_currency,
+        instruments=instruments,
+        prices=prices,
+        fx=fx,
+        splits=splits,
+        trade_prices=trades,
     )
 
 
@@ -110,7 +115,12 @@ def _carry_price(
 ) -> None:
     """A new symbol without a price of its own starts from the old one's, divided by the ratio."""
     old, new = tx.instrument, tx.to_instrument
-    if old is None or new is None or new not in instruments or instruments[old].currency != instruments[new].currency:
+    if (
+        old is None
+        or new is None
+        or new not in instruments
+        or instruments[old].currency != instruments[new].currency
+    ):
         return
     ordinal = tx.day.toordinal()
     closes = prices.get(old)
@@ -167,7 +177,9 @@ def _splits(ordered: Sequence[Transaction]) -> dict[str, list[SplitEvent]]:
     found: dict[str, list[SplitEvent]] = {}
     for order, tx in enumerate(ordered, 1):
         if tx.type is TransactionType.SPLIT and tx.instrument and tx.ratio:
-            found.setdefault(tx.instrument, []).append(SplitEvent(tx.day.toordinal(), order, tx.ratio, tx.account))
+            found.setdefault(tx.instrument, []).append(
+                SplitEvent(tx.day.toordinal(), order, tx.ratio, tx.account)
+            )
     return found
 
 
@@ -225,4 +237,3 @@ def disagreement(tx: Transaction, instrument: Instrument) -> Decimal | None:
     if tx.amount == computed:
         return ZERO
     return derived(abs(computed - tx.amount), tx.amount) if tx.amount else Decimal(1)
-

@@ -31,7 +31,9 @@ def quantity_of(tx: Transaction) -> Decimal:
     return tx.quantity
 
 
-def closable(ledger: Ledger, key: Key, quantity: Decimal, *, short_allowed: bool, verb: str) -> tuple[Decimal, Decimal]:
+def closable(
+    ledger: Ledger, key: Key, quantity: Decimal, *, short_allowed: bool, verb: str
+) -> tuple[Decimal, Decimal]:
     """(long quantity to close, excess that opens a short): an excess of at most 1e-12 simply closes the position."""
     held = max(ledger.quantities.get(key, ZERO), ZERO)
     excess = quantity - held
@@ -41,7 +43,8 @@ def closable(ledger: Ledger, key: Key, quantity: Decimal, *, short_allowed: bool
         return held, ZERO
     if not short_allowed:
         raise LedgerError(
-            "quantity", f"{verb} {plain(quantity)} of {key[0]} but only {plain(held)} is held in account {key[1]}"
+            "quantity",
+            f"{verb} {plain(quantity)} of {key[0]} but only {plain(held)} is held in account {key[1]}",
         )
     return held, excess
 
@@ -59,7 +62,9 @@ def buy(ledger: Ledger, tx: Transaction) -> None:
             ledger.move_cash(tx, tx.cash_account, missing, rates[1])
             ledger.flow(tx, "missing_cash", missing * rates[1], tx.cash_account)
             ledger.notice(
-                "missing_cash", f"{plain(missing)} {tx.currency} contributed on {tx.day} for a buy without cash", tx
+                "missing_cash",
+                f"{plain(missing)} {tx.currency} contributed on {tx.day} for a buy without cash",
+                tx,
             )
     ledger.move_cash(tx, tx.cash_account, -total, rates[1])
     cost, cost_base, paid_base = with_fees * rates[0], with_fees * rates[1], paid * rates[1]
@@ -132,4 +137,6 @@ def _value(
 def check_method(ledger: Ledger, tx: Transaction) -> None:
     """Say that lots named on a sale mean nothing to a pooled method."""
     if tx.lots and ledger.setup.method in (CostMethod.AVERAGE, CostMethod.SECTION104):
-        ledger.notice("lots_ignored", f"the {ledger.setup.method} method pools cost: the lots named are ignored", tx)
+        ledger.notice(
+            "lots_ignored", f"the {ledger.setup.method} method pools cost: the lots named are ignored", tx
+        )

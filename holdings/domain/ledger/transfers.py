@@ -31,12 +31,15 @@ def transfer(ledger: Ledger, tx: Transaction) -> None:
     held = ledger.quantities.get(source, ZERO)
     if not held or is_early(ledger, tx):
         raise LedgerError(
-            "quantity", f"transfers {plain(quantity)} of {source[0]} but only {plain(abs(held))} is held in account {source[1]}"
+            "quantity",
+            f"transfers {plain(quantity)} of {source[0]} but only {plain(abs(held))} is held in account {source[1]}",
         )
     quantity = min(quantity, abs(held))
     there = ledger.quantities.get(target, ZERO)
     if held * there < 0:
-        raise LedgerError("to_account", f"account {target[1]} holds {source[0]} the other way round (long and short)")
+        raise LedgerError(
+            "to_account", f"account {target[1]} holds {source[0]} the other way round (long and short)"
+        )
     rates = ledger.rates(tx, instrument.currency) if tx.fees or tx.taxes else (ONE, ONE)
     signed = quantity if held > 0 else -quantity
     worth = ledger.value(tx, instrument, source[1], signed) or (ZERO, ZERO)
@@ -48,7 +51,13 @@ def transfer(ledger: Ledger, tx: Transaction) -> None:
 
 
 def move_lots(
-    ledger: Ledger, tx: Transaction, instrument: Instrument, source: Key, target: Key, quantity: Decimal, signed: Decimal
+    ledger: Ledger,
+    tx: Transaction,
+    instrument: Instrument,
+    source: Key,
+    target: Key,
+    quantity: Decimal,
+    signed: Decimal,
 ) -> None:
     """Move the oldest lots (or the account's part of the pool) as they are."""
     if ledger.pooled and signed > 0:

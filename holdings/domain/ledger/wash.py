@@ -61,7 +61,9 @@ class WashSales:
 
     def bought(self, ledger: Ledger, lot: Lot) -> None:
         """Look at a new purchase: it replaces the losses of the last 30 days, the oldest first."""
-        self.pending = [loss for loss in self.pending if loss.unmatched and loss.row.closed + WINDOW >= lot.opened]
+        self.pending = [
+            loss for loss in self.pending if loss.unmatched and loss.row.closed + WINDOW >= lot.opened
+        ]
         for loss in self.pending:
             if loss.row.instrument != lot.instrument or not loss.unmatched:
                 continue

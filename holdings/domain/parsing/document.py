@@ -139,17 +139,27 @@ def _accounts(reader: Reader, value: object, base: str) -> dict[str, Account]:
         currency = reader.currency(row.get("currency"), f"{path}.currency") or base
         cash = reader.text(row.get("cash_account"), f"{path}.cash_account") or None
         accounts[name] = Account(
-            id=name, kind=kind, currency=currency, name=reader.text(row.get("name"), f"{path}.name"), cash_account=cash
+            id=name,
+            kind=kind,
+            currency=currency,
+            name=reader.text(row.get("name"), f"{path}.name"),
+            cash_account=cash,
         )
         paths[name] = path
     for account in accounts.values():
         if account.cash_account is not None and account.cash_account not in accounts:
-            reader.wrong(f"{paths[account.id]}.cash_account", f"unknown account {shown(account.cash_account)}")
+            reader.wrong(
+                f"{paths[account.id]}.cash_account", f"unknown account {shown(account.cash_account)}"
+            )
     if not accounts:
         accounts = {
             "cash": Account(id="cash", kind=AccountKind.CASH, currency=base, name="Cash"),
             "securities": Account(
-                id="securities", kind=AccountKind.SECURITIES, currency=base, name="Securities", cash_account="cash"
+                id="securities",
+                kind=AccountKind.SECURITIES,
+                currency=base,
+                name="Securities",
+                cash_account="cash",
             ),
         }
     return accounts
@@ -181,7 +191,9 @@ def _instrument(reader: Reader, row: Mapping[str, object], path: str, name: str)
         currency=reader.currency(row.get("currency"), f"{path}.currency", required=True),
         symbol=text("symbol"),
         name=text("name"),
-        asset_class=_choice(reader, AssetClass, row.get("asset_class"), f"{path}.asset_class", AssetClass.OTHER),
+        asset_class=_choice(
+            reader, AssetClass, row.get("asset_class"), f"{path}.asset_class", AssetClass.OTHER
+        ),
         isin=text("isin"),
         exchange=text("exchange"),
         multiplier=ONE if multiplier is None else multiplier,

@@ -119,7 +119,9 @@ class Reader:
         self.wrong(path, f"must be true or false, not {shown(value)}")
         return False
 
-    def decimal(self, value: object, path: str, *, negative: bool = False, zero: bool = True) -> Decimal | None:
+    def decimal(
+        self, value: object, path: str, *, negative: bool = False, zero: bool = True
+    ) -> Decimal | None:
         """A number written as a string of plain digits; None when missing or wrong."""
         if value is None:
             return None

@@ -27,7 +27,9 @@ def read_prices(
     for name, days in (reader.mapping(value, path) or {}).items():
         where = f"{path}.{name}"
         if known is not None and name not in known:
-            reader.notice("unknown_instrument", f"no instrument {shown(name)}: its prices were ignored", where)
+            reader.notice(
+                "unknown_instrument", f"no instrument {shown(name)}: its prices were ignored", where
+            )
             continue
         found[name] = read_series(reader, days, where, zero=True)
     return found
@@ -73,7 +75,10 @@ def _fast(days: Mapping[str, object], *, zero: bool) -> Series | None:
         ordinals = np.array(list(map(date.toordinal, map(date.fromisoformat, days))), dtype=np.int64)
     except ValueError:
         return None
-    if ordinals.min() < date(FIRST_YEAR, 1, 1).toordinal() or ordinals.max() > date(LAST_YEAR, 12, 31).toordinal():
+    if (
+        ordinals.min() < date(FIRST_YEAR, 1, 1).toordinal()
+        or ordinals.max() > date(LAST_YEAR, 12, 31).toordinal()
+    ):
         return None
     floats = np.array(values, dtype=np.float64)
     largest = float(floats.max())

@@ -121,7 +121,9 @@ class _RowReader:
             ratio=reader.ratio(row.get("ratio"), f"{path}.ratio"),
             cost=numbers["cost"],
             lots=reader.strings(row.get("lots"), f"{path}.lots") if "lots" in row else (),
-            external_id=reader.text(row.get("external_id"), f"{path}.external_id") if "external_id" in row else "",
+            external_id=reader.text(row.get("external_id"), f"{path}.external_id")
+            if "external_id" in row
+            else "",
             note=reader.text(row.get("note"), f"{path}.note") if "note" in row else "",
             tags=reader.strings(row.get("tags"), f"{path}.tags") if "tags" in row else (),
             path=path,
@@ -141,7 +143,9 @@ class _RowReader:
         self.reader.wrong(f"{path}.type", message)
         return T.LIABILITY
 
-    def _reference(self, row: Mapping[str, object], key: str, path: str, known: Mapping[str, object]) -> str | None:
+    def _reference(
+        self, row: Mapping[str, object], key: str, path: str, known: Mapping[str, object]
+    ) -> str | None:
         value = row.get(key)
         if value is None:
             return None
@@ -149,11 +153,15 @@ class _RowReader:
         if not name:
             return None
         if name not in known:
-            self.reader.wrong(f"{path}.{key}", f"unknown {key.removeprefix('to_').replace('_', ' ')} {shown(name)}")
+            self.reader.wrong(
+                f"{path}.{key}", f"unknown {key.removeprefix('to_').replace('_', ' ')} {shown(name)}"
+            )
             return None
         return name
 
-    def _numbers(self, row: Mapping[str, object], path: str, kind: TransactionType) -> dict[str, Decimal | None]:
+    def _numbers(
+        self, row: Mapping[str, object], path: str, kind: TransactionType
+    ) -> dict[str, Decimal | None]:
         found: dict[str, Decimal | None] = dict.fromkeys(NUMBERS)
         for key in NUMBERS:
             value = row.get(key)
@@ -221,7 +229,9 @@ class _RowReader:
             need(row.get("quantity") is not None and row.get("instrument") is None, f"{path}.instrument")
             if tx.quantity is not None and tx.amount is not None:
                 self.reader.notice(
-                    "amount_ignored", "income in kind counts at the day's value: its amount was ignored", f"{path}.amount"
+                    "amount_ignored",
+                    "income in kind counts at the day's value: its amount was ignored",
+                    f"{path}.amount",
                 )
         elif tx.type in COSTS:
             need(row.get("amount") is None and not tx.fees and not tx.taxes, f"{path}.amount")
@@ -263,7 +273,9 @@ class _RowReader:
             apart = disagreement(tx, self.instruments[tx.instrument])
         if apart is not None and apart > TOLERANCE:
             self.reader.notice(
-                "amount_differs", "amount and quantity × price differ by more than 0.5 %: the amount counts", f"{path}.amount"
+                "amount_differs",
+                "amount and quantity × price differ by more than 0.5 %: the amount counts",
+                f"{path}.amount",
             )
 
 

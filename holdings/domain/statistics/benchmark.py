@@ -42,7 +42,9 @@ def compare(returns: Returns) -> Comparison:
         volatility=other_spread * math.sqrt(year),
         beta=beta,
         alpha=None if beta is None else excess_own - beta * excess_other,
-        correlation=_bounded(covariance / (own_spread * other_spread)) if own_spread and other_spread else None,
+        correlation=_bounded(covariance / (own_spread * other_spread))
+        if own_spread and other_spread
+        else None,
         tracking_error=tracking_error,
         information_ratio=float(np.mean(own - other)) * year / tracking_error if tracking_error else None,
     )

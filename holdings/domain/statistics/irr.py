@@ -101,7 +101,10 @@ class _Curve:
 
     @staticmethod
     def _no_root(
-        near: NDArray[np.float64], far: NDArray[np.float64], plus: NDArray[np.float64], minus: NDArray[np.float64]
+        near: NDArray[np.float64],
+        far: NDArray[np.float64],
+        plus: NDArray[np.float64],
+        minus: NDArray[np.float64],
     ) -> bool:
         """Whether plus·w − minus·w keeps one sign for all weights between near and far (both sums fall)."""
         return bool(plus @ far > minus @ near or plus @ near < minus @ far)

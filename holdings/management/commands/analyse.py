@@ -29,17 +29,25 @@ def day(text: str) -> date:
 class Command(BaseCommand):
     """Print the analysis of one file, or write those of a whole folder beside its files."""
 
-    help = "Analyse a portfolio file (or, with --batch, every *.json of a folder) and print the figures as JSON."
+    help = (
+        "Analyse a portfolio file (or, with --batch, every *.json of a folder) and print the figures as JSON."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         parser.add_argument("file", nargs="?", type=Path, help="the portfolio file")
-        parser.add_argument("--batch", type=Path, metavar="DIR", help="write NAME.out.json or NAME.err beside each NAME.json")
+        parser.add_argument(
+            "--batch", type=Path, metavar="DIR", help="write NAME.out.json or NAME.err beside each NAME.json"
+        )
         parser.add_argument("--from", dest="start", type=day, help="the period starts at the end of this day")
-        parser.add_argument("--to", dest="end", type=day, help="the valuation day (default: as_of of the file)")
+        parser.add_argument(
+            "--to", dest="end", type=day, help="the valuation day (default: as_of of the file)"
+        )
         parser.add_argument("--method", choices=METHODS, help="cost basis method instead of the file's")
-        parser.add_argument("--daily", action="store_true", help="also print value, flow and index of each day")
+        parser.add_argument(
+            "--daily", action="store_true", help="also print value, flow and index of each day"
+        )
         parser.add_argument("--benchmark", metavar="ID", help="compare with this benchmark of the file")
 
     def handle(self, *_args: Any, **options: Any) -> None:
