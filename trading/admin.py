@@ -1,7 +1,5 @@
 """Orders and fills in the administration pages: to look at, never to change."""
 
-# ruff: noqa: ARG002 - the signatures are Django's
-
 from __future__ import annotations
 
 from typing import Any

@@ -64,7 +64,7 @@ class OrderForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.user = user
         self.fields["client_order_id"].initial = str(uuid.uuid4())
-        self.fields["instrument"].widget.label_for = self._label_for  # type: ignore[attr-defined]
+        self.fields["instrument"].widget.label_for = self._label_for
         self._known: dict[str, Instrument | None] = {}
 
     def clean_instrument(self) -> Instrument:
@@ -113,9 +113,7 @@ class OrderForm(forms.Form):
 
     def with_new_id(self) -> None:
         """Give the ticket another ``client_order_id``: the one it had belongs to an order already."""
-        data = self.data.copy()
-        data[self.add_prefix("client_order_id")] = str(uuid.uuid4())
-        self.data = data
+        self.data = {**dict(self.data.items()), self.add_prefix("client_order_id"): str(uuid.uuid4())}
 
     def _by_id(self, text: str) -> Instrument | None:
         if text not in self._known:

@@ -109,7 +109,7 @@ class Order(models.Model):
     expired_at = models.DateTimeField(null=True, blank=True)
     rejected_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[Order]] = OrderQuerySet.as_manager()  # type: ignore[assignment]
+    objects = OrderQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -209,7 +209,7 @@ class Fill(models.Model):
     executed_at = models.DateTimeField()
     transaction = models.OneToOneField("holdings.Transaction", on_delete=models.PROTECT, related_name="+")
 
-    objects: ClassVar[models.Manager[Fill]] = FillQuerySet.as_manager()  # type: ignore[assignment]
+    objects = FillQuerySet.as_manager()
 
     class Meta:
         triggers: ClassVar[list[pgtrigger.Trigger]] = [

@@ -3,6 +3,7 @@
 Fees are returned unrounded, in the currency of the price, never negative; posting rounds them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
@@ -62,7 +63,7 @@ class PercentFees:
         return max(self.minimum, trade.notional * self.fraction)
 
 
-_MODELS = {"per_share": PerShareFees, "percent": PercentFees}
+_MODELS: dict[str, Callable[..., FeeModel]] = {"per_share": PerShareFees, "percent": PercentFees}
 
 
 def parse_fee_model(text: str) -> FeeModel:

@@ -268,7 +268,8 @@ def _free_cash_covers(desk: Desk, cost: Decimal) -> bool:
     held = open_reservations(
         portfolio_id=order.portfolio_id, currency=order.currency, instrument_id=order.instrument_id
     ).cash
-    return cost <= cash - held + order.reserved_cash
+    free: Decimal = cash - held + order.reserved_cash
+    return cost <= free
 
 
 def _refuse_for_cash(desk: Desk, price: Decimal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -155,8 +156,8 @@ def _terms(
         ("type", type, OrderType),
         ("time_in_force", time_in_force, TimeInForce),
     ):
-        if value not in {kind.value for kind in kinds}:  # type: ignore[attr-defined]
-            options = ", ".join(kind.value for kind in kinds)  # type: ignore[attr-defined]
+        if value not in {kind.value for kind in kinds}:
+            options = ", ".join(kind.value for kind in kinds)
             raise OrderRefusedError(f"Choose one of: {options}.", code=f"{name}_unknown", field=name)
     for name, number in (("quantity", quantity), ("limit_price", limit_price)):
         if number is None:
@@ -200,7 +201,7 @@ def _lock_own_paper_portfolio(portfolio_id: int, actor: Any) -> Any:
     return portfolio
 
 
-def _first_answer(order_id: object, *, instrument_id: int, terms: Terms) -> OrderView:
+def _first_answer(order_id: UUID, *, instrument_id: int, terms: Terms) -> OrderView:
     order = Order.objects.select_related("instrument", "portfolio").get(pk=order_id)
     asked = (
         instrument_id,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from functools import lru_cache
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -53,7 +55,7 @@ class Reservations:
 
     cash: Decimal
     quantity: Decimal
-    same_client_id: object | None = None
+    same_client_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,8 @@ def value_factor(instrument: Instrument) -> Decimal:
     """What turns price x quantity into money: the multiplier, a hundredth of it for percent quotes."""
     if instrument.quote_unit == QuoteUnit.PERCENT:
         return _EXACT.divide(instrument.multiplier, Decimal(100))
-    return instrument.multiplier
+    factor: Decimal = instrument.multiplier
+    return factor
 
 
 def cost_of(
@@ -179,7 +182,7 @@ def open_reservations(
     """What open orders hold, and who already has that client order id. One statement."""
     is_open = Q(status__in=OPEN_STATUSES)
     rows = Order.objects.filter(portfolio_id=portfolio_id)
-    sums: dict[str, object] = {
+    sums: dict[str, Any] = {
         "cash": Sum("reserved_cash", filter=is_open & Q(currency=currency)),
         "quantity": Sum("reserved_quantity", filter=is_open & Q(instrument_id=instrument_id)),
     }

@@ -8,12 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from marketdata.queries import QuoteView, cached_quotes, is_market_open
 from trading.engine.matching import match
 from trading.engine.types import BookOrder, OrderType, Side
-from trading.models import Fill, Order
+from trading.models import Fill, Order, OrderQuerySet
 from trading.queries.assessment import tick_of
 from trading.queries.values import FillView, OrderView, fill_views, order_view
 
@@ -21,7 +19,7 @@ from trading.queries.values import FillView, OrderView, fill_views, order_view
 MAX_LISTED = 200
 
 
-def orders_queryset(user: Any) -> QuerySet[Order]:
+def orders_queryset(user: Any) -> OrderQuerySet:
     """The orders ``user`` may see, with what a view of them needs. For filters and cursor paging."""
     return Order.objects.visible_to(user).select_related("instrument", "portfolio")
 

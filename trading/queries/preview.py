@@ -116,4 +116,5 @@ def _weight_after(
         except FxRateMissing:
             return None
         value *= rate
-    return min(value / total, Decimal(1))
+    share: Decimal = value / total
+    return min(share, Decimal(1))

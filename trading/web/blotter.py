@@ -90,7 +90,7 @@ def _blotter_context(request: HttpRequest) -> dict[str, Any]:
     now = clock.now()
     wanted = request.GET.get("portfolio", "")
     portfolio_id = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18 else None
-    closed = queries.orders_queryset(user).closed().order_by("-submitted_at", "id")  # type: ignore[attr-defined]
+    closed = queries.orders_queryset(user).closed().order_by("-submitted_at", "id")
     if portfolio_id is not None:
         closed = closed.filter(portfolio_id=portfolio_id)
     page = Paginator(closed, CLOSED_PER_PAGE).get_page(request.GET.get("page"))

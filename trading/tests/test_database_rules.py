@@ -1,0 +1,80 @@
+"""What the database itself refuses, whatever the code above it does."""
+
+import uuid
+
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+
+from trading.models import Fill, Order
+from trading.tests.support import NOW
+
+
+def row(account, trader, share, **changes):
+    fields = {
+        "portfolio_id": account,
+        "instrument": share,
+        "client_order_id": str(uuid.uuid4()),
+        "side": "buy",
+        "type": "limit",
+        "time_in_force": "day",
+        "quantity": 10,
+        "limit_price": 5,
+        "currency": "USD",
+        "status": "new",
+        "reserved_cash": 50,
+        "placed_by": trader,
+        "submitted_at": NOW,
+        "updated_at": NOW,
+    }
+    return Order(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "constraint"),
+    [
+        ({"client_order_id": ""}, "client_id_given"),
+        ({"side": "hold"}, "side_known"),
+        ({"status": "weird"}, "status_known"),
+        ({"time_in_force": "ioc"}, "tif_known"),
+        ({"limit_price": None}, "limit_iff_limit"),
+        ({"type": "market"}, "limit_iff_limit"),
+        ({"limit_price": 0}, "limit_iff_limit"),
+        ({"quantity": 0}, "quantity_positive"),
+        ({"filled_quantity": 11, "filled_avg_price": 5}, "filled_within"),
+        ({"status": "filled", "reserved_cash": 0}, "filled_iff_all"),
+        ({"filled_quantity": 10, "filled_avg_price": 5}, "filled_iff_all"),
+        ({"filled_quantity": 1}, "average_iff_filled"),
+        ({"filled_avg_price": 1}, "average_iff_filled"),
+        ({"reserved_cash": -1}, "reserves_its_side"),
+        ({"reserved_quantity": 1}, "reserves_its_side"),
+        ({"side": "sell", "reserved_cash": 1}, "reserves_its_side"),
+        ({"side": "sell", "reserved_cash": 0, "reserved_quantity": 11}, "reserves_its_side"),
+        ({"status": "canceled"}, "end_releases_all"),
+    ],
+)
+def test_impossible_order_is_refused(account, trader, share, changes, constraint):
+    with pytest.raises(IntegrityError, match=f"trading_order_{constraint}"), transaction.atomic():
+        row(account, trader, share, **changes).save(force_insert=True)
+
+
+def test_possible_order_is_taken(account, trader, share):
+    row(account, trader, share).save(force_insert=True)
+    assert Order.objects.count() == 1
+
+
+def test_fills_are_facts(place):
+    place()
+    with pytest.raises(DatabaseError, match="Cannot update"), transaction.atomic():
+        Fill.objects.update(price=1)
+    with pytest.raises(DatabaseError, match="Cannot delete"), transaction.atomic():
+        Fill.objects.all().delete()
+
+
+def test_every_version_of_an_order_is_kept(place, trader):
+    from trading.models import OrderEvent
+    from trading.operations import cancel_order
+
+    placed = place(limit_price="50")
+    cancel_order(order_id=placed.id, actor=trader, now=NOW)
+    versions = OrderEvent.objects.filter(pgh_obj_id=placed.id).order_by("pgh_id")
+    assert [version.status for version in versions] == ["new", "canceled"]
