@@ -47,11 +47,11 @@ def _git(*arguments: str) -> list[str]:
 
 def main() -> int:
     """Lint, and return 1 when something is wrong."""
-    import django  # noqa: PLC0415 - the settings are read here and not before
-    from django.apps import apps  # noqa: PLC0415
+    import django
+    from django.apps import apps
 
     django.setup()
-    from django_migration_linter import MigrationLinter  # noqa: PLC0415
+    from django_migration_linter import MigrationLinter
 
     ours = [config.label for config in apps.get_app_configs() if Path(config.path).is_relative_to(ROOT)]
     ours = [label for label in ours if ".venv" not in Path(apps.get_app_config(label).path).parts]

@@ -6,7 +6,6 @@ both
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -92,6 +91,11 @@ class EphemeralServices:
             self._environ.pop(name, None)
         self._added.clear()
 
+    def end_with_us(self, pid: int) -> None:
+        """Have a process that uses the servers ended with them, should we be killed."""
+        if self._reaper is not None:
+            self._reaper.watch(pid, signal.SIGTERM)
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -115,13 +119,16 @@ def main(arguments: list[str]) -> int:
     environ = dict(os.environ)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with EphemeralServices(environ):
+        with EphemeralServices(environ) as services:
             process = subprocess.Popen(command, env=environ)
+            services.end_with_us(process.pid)
             try:
                 return process.wait()
-            except (KeyboardInterrupt, SystemExit):
-                with contextlib.suppress(ProcessLookupError):
-                    process.terminate()
+            except KeyboardInterrupt:
+                process.wait()  # the terminal has told it as well
+                raise
+            except SystemExit:
+                process.terminate()
                 process.wait()
                 raise
     except ScriptError as error:

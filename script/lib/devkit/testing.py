@@ -92,7 +92,11 @@ def _pytest(arguments: list[str], environ: dict[str, str], *, in_ci: bool) -> in
     process = subprocess.Popen([*command, *arguments], cwd=ROOT, env=environ, stdin=subprocess.DEVNULL)
     try:
         status = process.wait()
-    except BaseException:
+    except KeyboardInterrupt:
+        # The terminal has sent the same signal to pytest, which is tidying up; a second one would stop that.
+        process.wait()
+        raise
+    except SystemExit:
         process.send_signal(signal.SIGINT)
         process.wait()
         raise
