@@ -13,6 +13,7 @@ Numbers are compared as floats, which is enough to tell a mistake, and passed on
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +24,10 @@ from portfolio_site.kernel.money import ISO_CURRENCIES
 #: Earlier codes that still stand in the ECB's file.
 _FORMER_CURRENCIES = frozenset(["CYP", "EEK", "LTL", "LVL", "MTL", "ROL", "SIT", "SKK", "TRL", "BGN", "HRK"])
 _EARLIEST = "1800-01-01"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: What the text of good numbers is made of; `float` alone would also take blanks, underscores and other
+#: digits.
+_NUMBERS = re.compile(r"[0-9.eE+-]*")
 _LIMIT = 1e12
 #: How COPY writes nothing.
 _NULL = r"\N"
@@ -37,7 +42,7 @@ class Form(Enum):
     WIDE = "closes, one column a symbol"
 
 
-class NotAPriceFile(ValueError):  # noqa: N818 - says what happened
+class NotAPriceFile(ValueError):
     """The header is none of the known forms."""
 
 
@@ -124,8 +129,7 @@ def copy_rows(reader: Iterable[list[str]], reading: Reading) -> Iterator[str]:
 
 
 def _tidy(reader: Iterable[list[str]], reading: Reading) -> Iterator[str]:
-    places = [reading.header.index(name) for name in ("date", "close")]
-    day_at, close_at = places
+    day_at, close_at = (reading.header.index(name) for name in ("date", "close"))
     symbol_at = reading.header.index("symbol") if "symbol" in reading.header else None
     if {"open", "high", "low"} <= set(reading.header):
         open_at, high_at, low_at = (reading.header.index(name) for name in ("open", "high", "low"))
@@ -141,6 +145,8 @@ def _tidy(reader: Iterable[list[str]], reading: Reading) -> Iterator[str]:
         reading.rows += 1
         # The fast way: everything is as it should be. Whatever is not takes the slow way, which finds the
         # reason.
+        good = False
+        symbol = day = opened = high = low = close = volume = ""
         try:
             symbol = row[symbol_at] if symbol_at is not None else reading.symbol
             day, opened, high, low, close = (
@@ -150,12 +156,17 @@ def _tidy(reader: Iterable[list[str]], reading: Reading) -> Iterator[str]:
                 row[low_at],
                 row[close_at],
             )
-            o, h, l, c = float(opened), float(high), float(low), float(close)  # noqa: E741 - the field's own names
             volume = row[volume_at] if volume_at is not None else ""
-            good = 0.0 < l <= o <= h < _LIMIT and l <= c <= h and (not volume or 0.0 <= float(volume) < 1e15)
+            top, bottom = float(high), float(low)
+            good = (
+                0.0 < bottom <= float(opened) <= top < _LIMIT
+                and bottom <= float(close) <= top
+                and (not volume or 0.0 <= float(volume) < 1e15)
+            )
         except (ValueError, IndexError):
             good = False
-        if not good or not symbol or not days.good(day) or "_" in f"{opened}{high}{low}{close}{volume}":
+        plain = good and _NUMBERS.fullmatch(f"{opened}{high}{low}{close}{volume}") is not None
+        if not plain or not symbol or not days.good(day):
             reading.on_fault(Fault(_line(reader), _why(row, reading, days)))
             continue
         number = symbols.get(symbol)
@@ -243,15 +254,19 @@ class _Days:
         return self._check(text) or "the date is fine"
 
     def _check(self, text: str) -> str | None:
-        try:
-            if len(text) != 10:
-                raise ValueError
-            date.fromisoformat(text)
-        except ValueError:
+        if not _DATE.fullmatch(text) or not _exists(text):
             return f"“{text[:20]}” is not a date (YYYY-MM-DD)"
         if text > self._today:
             return f"{text} is in the future"
         return f"{text} is too long ago" if text < _EARLIEST else None
+
+
+def _exists(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _plain_symbol(symbol: str) -> bool:
@@ -263,7 +278,7 @@ def _number_fault(name: str, text: str) -> str | None:
         value = float(text)
     except ValueError:
         return f"the {name} “{text[:20]}” is not a number" if text else f"the {name} is missing"
-    if value != value or "_" in text or not text.isascii():  # noqa: PLR0124 - only NaN differs from itself
+    if value != value or not _NUMBERS.fullmatch(text):  # noqa: PLR0124 - only NaN differs from itself
         return f"the {name} is not a number ({text})"
     if value <= 0:
         return f"the {name} is {'zero' if value == 0 else 'negative'} ({text})"
@@ -284,7 +299,9 @@ def _why(row: list[str], reading: Reading, days: _Days) -> str:
         reason = _number_fault(name, cells[name]) if name in cells else None
         if reason:
             return reason
-    return _order_fault(cells) or _volume_fault(cells.get("volume", "")) or "it cannot be read"
+    return (
+        _order_fault(cells) or _volume_fault(cells.get("volume", "")) or "a number has blanks or signs in it"
+    )
 
 
 def _order_fault(cells: dict[str, str]) -> str | None:

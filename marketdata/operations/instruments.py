@@ -20,7 +20,7 @@ from portfolio_site.kernel.money import is_currency
 STARTER_SOURCE = "starter list"
 
 
-class InstrumentRefused(DomainError):  # noqa: N818 - says what happened
+class InstrumentRefused(DomainError):
     """An instrument that cannot be entered like this; `field` says where."""
 
     code = "instrument_refused"

@@ -19,7 +19,7 @@ MANUAL_SOURCE = "manual"
 EARLIEST = date(1800, 1, 1)
 
 
-class PriceRefused(DomainError):  # noqa: N818 - says what happened
+class PriceRefused(DomainError):
     """A price that cannot be entered like this; `field` says where."""
 
     code = "price_refused"

@@ -25,14 +25,14 @@ from portfolio_site.kernel.events import publish
 
 log = structlog.get_logger(__name__)
 
-_COLUMNS = "instrument_id, bid, ask, last, previous_close, volume, quoted_at, received_at, source, is_simulated, is_held"
 # Rows are locked in the order of their keys, so that two refreshes cannot wait for each other.
-_UPSERT = f"""
-INSERT INTO marketdata_quote ({_COLUMNS})
+_UPSERT = """
+INSERT INTO marketdata_quote (instrument_id, bid, ask, last, previous_close, volume, quoted_at, received_at, source,
+                              is_simulated, is_held)
 SELECT n.id, n.bid, n.ask, n.last, n.previous_close, n.volume, n.quoted_at, %s::timestamptz, n.source, n.is_simulated,
        %s::boolean
-FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[],
-            %s::text[], %s::boolean[])
+FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
+            %s::timestamptz[], %s::text[], %s::boolean[])
      AS n(id, bid, ask, last, previous_close, volume, quoted_at, source, is_simulated)
 WHERE EXISTS (SELECT 1 FROM marketdata_instrument i WHERE i.id = n.id)
 ORDER BY n.id
@@ -43,10 +43,10 @@ ON CONFLICT (instrument_id) DO UPDATE SET
     source = EXCLUDED.source, is_simulated = EXCLUDED.is_simulated, is_held = EXCLUDED.is_held
 WHERE %s::boolean OR (NOT marketdata_quote.is_held AND marketdata_quote.quoted_at <= EXCLUDED.quoted_at)
 RETURNING instrument_id
-"""  # noqa: S608 - the column list above
+"""
 
 
-class QuoteRefused(DomainError):  # noqa: N818 - says what happened
+class QuoteRefused(DomainError):
     """A price that cannot be: not positive, bid above ask."""
 
     code = "quote_refused"

@@ -28,11 +28,11 @@ class ProviderError(Exception):
     """A provider could not answer. The last good price stays."""
 
 
-class ProviderUnavailable(ProviderError):  # noqa: N818 - says what happened
+class ProviderUnavailable(ProviderError):
     """It cannot be reached, timed out, or answers with an error of its own."""
 
 
-class RateLimited(ProviderError):  # noqa: N818 - says what happened
+class RateLimited(ProviderError):
     """It wants to be left alone, for `retry_after` seconds where it says so."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -40,11 +40,11 @@ class RateLimited(ProviderError):  # noqa: N818 - says what happened
         self.retry_after = retry_after
 
 
-class UnknownSymbol(ProviderError):  # noqa: N818 - says what happened
+class UnknownSymbol(ProviderError):
     """It does not know the instrument."""
 
 
-class BadAnswer(ProviderError):  # noqa: N818 - says what happened
+class BadAnswer(ProviderError):
     """It answered, but not with what was asked for: wrong shape, wrong currency, no number."""
 
 

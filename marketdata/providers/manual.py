@@ -24,22 +24,22 @@ class ManualProvider:
     is_simulated = False
     capabilities: frozenset[Capability] = frozenset()
 
-    def quotes(self, instruments: Sequence[InstrumentRef], at: datetime) -> list[QuoteData]:  # noqa: ARG002
+    def quotes(self, instruments: Sequence[InstrumentRef], at: datetime) -> list[QuoteData]:
         """Nothing moves a hand-kept price."""
         return []
 
-    def bars(self, instrument: InstrumentRef, start: date, end: date) -> list[BarData]:  # noqa: ARG002
+    def bars(self, instrument: InstrumentRef, start: date, end: date) -> list[BarData]:
         """No history but the one entered."""
         return []
 
-    def actions(self, instrument: InstrumentRef, start: date, end: date) -> list[ActionData]:  # noqa: ARG002
+    def actions(self, instrument: InstrumentRef, start: date, end: date) -> list[ActionData]:
         """No splits or dividends but those entered."""
         return []
 
-    def rates(self, currencies: Iterable[str], start: date, end: date) -> list[RateData]:  # noqa: ARG002
+    def rates(self, currencies: Iterable[str], start: date, end: date) -> list[RateData]:
         """No rates but those loaded."""
         return []
 
-    def search(self, text: str) -> list[SymbolData]:  # noqa: ARG002
+    def search(self, text: str) -> list[SymbolData]:
         """Nothing to find."""
         return []

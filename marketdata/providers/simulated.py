@@ -186,7 +186,7 @@ class SimulatedProvider:
             ]
         return found
 
-    def search(self, text: str) -> list[SymbolData]:  # noqa: ARG002 - the list is in the database already
+    def search(self, text: str) -> list[SymbolData]:
         """Nothing beyond the starter list."""
         return []
 

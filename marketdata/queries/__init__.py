@@ -7,6 +7,7 @@ here calls a provider: what is not in the database is not known.
 from marketdata.queries.bars import (
     BarView,
     DatedPrice,
+    YearRange,
     bars,
     close_arrays,
     close_on,
@@ -14,26 +15,34 @@ from marketdata.queries.bars import (
     closes_on,
     corporate_actions,
     splits,
+    year_range,
 )
 from marketdata.queries.fx import FxRateMissing, FxRateView, fx_rate, fx_rate_view, fx_rates_between
 from marketdata.queries.hours import SessionView, is_market_open, market_session
 from marketdata.queries.instruments import (
+    CLASS_ORDER,
+    ClassView,
     InstrumentNotFound,
     find_by_symbol,
-    instruments_by_class,
+    ids_by_symbol,
+    instruments_of_class,
+    instruments_overview,
     search_instruments,
     visible_instrument,
 )
 from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
 
 __all__ = [
+    "CLASS_ORDER",
     "BarView",
+    "ClassView",
     "DatedPrice",
     "FxRateMissing",
     "FxRateView",
     "InstrumentNotFound",
     "QuoteView",
     "SessionView",
+    "YearRange",
     "bars",
     "cached_quotes",
     "close_arrays",
@@ -45,7 +54,9 @@ __all__ = [
     "fx_rate",
     "fx_rate_view",
     "fx_rates_between",
-    "instruments_by_class",
+    "ids_by_symbol",
+    "instruments_of_class",
+    "instruments_overview",
     "is_market_open",
     "latest_quote",
     "latest_quotes",
@@ -53,4 +64,5 @@ __all__ = [
     "search_instruments",
     "splits",
     "visible_instrument",
+    "year_range",
 ]

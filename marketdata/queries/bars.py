@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -62,7 +62,9 @@ CROSS JOIN LATERAL (
 # today's. Consecutive days share a bucket when there are more than asked for; counted from the newest so that
 # the last bar is whole.
 _BARS = """
-SELECT max(date), (array_agg(open / factor ORDER BY date))[1], max(high / factor), min(low / factor),
+SELECT max(date), (array_agg(open / factor ORDER BY date))[1],
+       CASE WHEN count(*) = 1 THEN max(high / factor) ELSE max(COALESCE(high, close) / factor) END,
+       CASE WHEN count(*) = 1 THEN min(low / factor) ELSE min(COALESCE(low, close) / factor) END,
        (array_agg(close / factor ORDER BY date DESC))[1], sum(volume * factor),
        (array_agg(source ORDER BY date DESC))[1]
 FROM (
@@ -170,3 +172,21 @@ def bars(
             BarView(date=r[0], open=r[1], high=r[2], low=r[3], close=r[4], volume=r[5], source=r[6])
             for r in cursor.fetchall()
         ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearRange:
+    """The lowest and highest price of the last 52 weeks, in today's shares."""
+
+    low: Decimal
+    high: Decimal
+
+
+def year_range(instrument_id: int, *, now: datetime) -> YearRange | None:
+    """Return the range of the last 52 weeks, None without a bar in them. Two statements."""
+    today = now.astimezone(UTC).date()
+    found = bars(instrument_id, today - timedelta(days=364), today, at_most=1)
+    if not found:
+        return None
+    (year,) = found
+    return YearRange(low=year.low or year.close, high=year.high or year.close)

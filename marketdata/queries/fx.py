@@ -41,7 +41,7 @@ ORDER BY p.base, p.quote, r.date
 """
 
 
-class FxRateMissing(DomainError):  # noqa: N818 - the name other rooms know it by
+class FxRateMissing(DomainError):
     """There is no exchange rate for a pair of currencies on or before a day."""
 
     code = "fx_rate_missing"

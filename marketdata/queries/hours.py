@@ -88,8 +88,8 @@ def _calendar(exchange: str, year: int) -> Any:
     if not exchange:
         return None
     # Imported here: it brings pandas, which takes longer to load than the rest of this room.
-    import exchange_calendars  # noqa: PLC0415
-    from exchange_calendars.errors import InvalidCalendarName  # noqa: PLC0415
+    import exchange_calendars
+    from exchange_calendars.errors import InvalidCalendarName
 
     try:
         return exchange_calendars.get_calendar(exchange, start=f"{year - 1}-12-01", end=f"{year + 1}-01-31")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Case, IntegerField, Q, Value, When
-from django.db.models.functions import Length
+from django.db.models import Case, Count, IntegerField, Q, Value, When, Window
+from django.db.models.functions import Length, RowNumber
 
 from marketdata.models import AssetClass, Instrument
 from portfolio_site.kernel.errors import NotFoundError
@@ -28,7 +30,7 @@ CLASS_ORDER = (
 _MAX_TEXT = 100
 
 
-class InstrumentNotFound(NotFoundError):  # noqa: N818 - the name other rooms know it by
+class InstrumentNotFound(NotFoundError):
     """There is no such instrument, or not for this person."""
 
     code = "instrument_not_found"
@@ -58,6 +60,17 @@ def find_by_symbol(*, user: Any, symbol: str, exchange: str = "") -> Instrument 
     if exchange:
         rows = rows.filter(exchange=exchange)
     return rows.order_by("owner_id", "-is_active", "pk").first()
+
+
+def ids_by_symbol(*, user: Any, symbols: Iterable[str]) -> dict[str, int]:
+    """Return the instrument of each symbol (in capitals) that the person can see, chosen like
+    `find_by_symbol`. One statement."""
+    keys = {symbol.strip().upper() for symbol in symbols}
+    rows = Instrument.objects.visible_to(user).filter(symbol_key__in=keys)
+    found: dict[str, int] = {}
+    for key, pk in rows.order_by("owner_id", "-is_active", "pk").values_list("symbol_key", "pk"):
+        found.setdefault(key, pk)
+    return found
 
 
 def search_instruments(
@@ -107,15 +120,41 @@ def _words(text: str) -> SearchQuery | None:
     return SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")
 
 
-def instruments_by_class(*, user: Any, asset_class: str = "", limit: int = 500) -> list[Instrument]:
-    """Return what is quoted, in the order of `CLASS_ORDER` and then by symbol; of one class only when named.
-    One statement."""
-    rows = Instrument.objects.visible_to(user).active()
-    if asset_class:
-        rows = rows.filter(asset_class=asset_class)
-    order = Case(
-        *(When(asset_class=kind, then=Value(place)) for place, kind in enumerate(CLASS_ORDER)),
-        default=Value(99),
-        output_field=IntegerField(),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassView:
+    """The first instruments of a kind, and how many there are."""
+
+    asset_class: str
+    instruments: list[Instrument]
+    total: int
+
+
+def instruments_overview(*, user: Any, per_class: int) -> list[ClassView]:
+    """Return what is quoted: the first few of each kind by symbol, kinds in the order of `CLASS_ORDER`. One
+    statement."""
+    rows = (
+        Instrument.objects.visible_to(user)
+        .active()
+        .annotate(
+            place=Window(RowNumber(), partition_by="asset_class", order_by=["symbol_key", "pk"]),
+            total=Window(Count("*"), partition_by="asset_class"),
+        )
+        .filter(place__lte=per_class)
+        .order_by("symbol_key", "pk")
     )
-    return list(rows.order_by(order, "symbol_key", "pk")[:limit])
+    by_class: dict[str, list[Any]] = {}
+    for row in rows:
+        by_class.setdefault(row.asset_class, []).append(row)
+    return [
+        ClassView(asset_class=kind, instruments=by_class[kind], total=by_class[kind][0].total)
+        for kind in CLASS_ORDER
+        if kind in by_class
+    ]
+
+
+def instruments_of_class(
+    *, user: Any, asset_class: str, offset: int = 0, limit: int = 100
+) -> tuple[int, list[Instrument]]:
+    """Return how many active instruments of a kind there are, and some of them by symbol. Two statements."""
+    rows = Instrument.objects.visible_to(user).active().filter(asset_class=asset_class)
+    return rows.count(), list(rows.order_by("symbol_key", "pk")[offset : offset + limit])

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     whole."""
 
     help = (
-        "Load tidy daily CSV files (.gz too): prices, exchange rates, corporate actions. docs/marketdata.md tells the forms. "
+        "Load tidy daily CSV files (.gz too): prices, exchange rates, corporate actions; docs/marketdata.md has the forms. "
         "Faulty rows are named by line and left out. Exit status 1 when there were any, 2 when a file was refused."
     )
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             "--all-faults", action="store_true", help="name every faulty row, not the first 20 of a file"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Load file after file, corporate actions first: prices adjusted for splits are undone with them."""
         load = LoadOptions(
             adjusted=options["adjusted"],
@@ -96,7 +96,7 @@ class Command(BaseCommand):
         if summary.unknown:
             names = [f"{name} ({count:,} rows)" for name, count in summary.unknown.items()]
             self.stderr.write(
-                f"  {sum(summary.unknown.values()):,} rows left out, symbols unknown (--create makes them): {_some(names)}"
+                f"  {sum(summary.unknown.values()):,} rows left out, unknown symbols (--create): {_some(names)}"
             )
         for note in summary.notes:
             self.stderr.write(f"  note: {note}")

@@ -15,13 +15,13 @@ from portfolio_site.kernel import clock
 class Command(BaseCommand):
     """Safe to repeat: what is there stays as it is."""
 
-    help = "Enter the starter list of instruments with ten years of simulated history, exchange rates and first quotes."
+    help = "Enter the starter list with ten years of simulated history, exchange rates and first quotes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What can be said on the command line."""
         parser.add_argument("--without-history", action="store_true", help="only the list, no prices")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Enter what is missing and say how much that was."""
         now = clock.now()
         self.stdout.write(f"{load_starter_instruments()} instruments entered")

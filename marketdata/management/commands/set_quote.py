@@ -20,7 +20,7 @@ class Command(BaseCommand):
     """Returns once everybody who listens to prices (the matching of orders above all) has dealt with the new
     one."""
 
-    help = "Set the quote of a shared instrument and hold it there, so that no tick moves it; --release lets it move again."
+    help = "Set the quote of a shared instrument and hold it: no tick moves it until --release."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """What can be said on the command line."""
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--exchange", default="", help="MIC, where several instruments share the symbol")
         parser.add_argument("--release", action="store_true")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         """Set or release."""
         instrument = self._instrument(options["symbol"], options["exchange"])
         now = clock.now()
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             except DomainError as error:
                 raise CommandError(error.message) from error
             self.stdout.write(
-                f"{instrument.symbol}: {options['bid']} / {options['ask']} {instrument.currency}, held until --release"
+                f"{instrument.symbol}: {options['bid']} / {options['ask']} {instrument.currency}, held"
             )
         dispatch_pending()
 

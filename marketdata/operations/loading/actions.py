@@ -10,43 +10,39 @@ from marketdata.operations.loading.prices import Counts, spans_of
 from marketdata.operations.loading.symbols import KnownInstrument
 
 _STAGE = "CREATE TEMP TABLE staged (sym int, ex_date date, kind text, value numeric, is_adjusted boolean) ON COMMIT DROP"
-_STORED = """
-    ON CONFLICT (instrument_id, ex_date, kind) DO UPDATE SET value = EXCLUDED.value, source = EXCLUDED.source
-    WHERE a.value <> EXCLUDED.value
-    RETURNING (xmax = 0) AS is_new
-)
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
-"""
-_SPLITS = (
-    """
+_SPLITS = """
 WITH stored AS (
     INSERT INTO marketdata_corporateaction AS a (instrument_id, ex_date, kind, value, source)
     SELECT DISTINCT ON (n.id, s.ex_date) n.id, s.ex_date, 'split', s.value, %s::text
     FROM staged s JOIN unnest(%s::int[], %s::bigint[]) AS n(sym, id) ON n.sym = s.sym
     WHERE s.kind = 'split' AND s.value <> 1
     ORDER BY n.id, s.ex_date, s.ctid DESC
-"""
-    + _STORED
+    ON CONFLICT (instrument_id, ex_date, kind) DO UPDATE SET value = EXCLUDED.value, source = EXCLUDED.source
+    WHERE a.value <> EXCLUDED.value
+    RETURNING (xmax = 0) AS is_new
 )
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
+"""
 # Two dividends with one ex-date (an ordinary and a special one) are one fact: their sum.
-_DIVIDENDS = (
-    """
-WITH stored AS (
-    INSERT INTO marketdata_corporateaction AS a (instrument_id, ex_date, kind, value, source)
-    SELECT g.id, s.ex_date, 'dividend',
-           round(sum(s.value * CASE WHEN %s = 'split' OR (%s = 'auto' AND s.is_adjusted) THEN g.price ELSE g.unit END), 9),
-           %s::text
+_DIVIDENDS = """
+WITH dividends AS (
+    SELECT g.id, s.ex_date, s.value * CASE WHEN %s = 'split' OR (%s = 'auto' AND s.is_adjusted) THEN g.price
+                                           ELSE g.price / g.shares END AS value
     FROM staged s
-    JOIN (SELECT sym, id, since, until, price, price / shares AS unit
-          FROM unnest(%s::int[], %s::bigint[], %s::date[], %s::date[], %s::numeric[], %s::numeric[])
-               AS u(sym, id, since, until, price, shares)) g
+    JOIN unnest(%s::int[], %s::bigint[], %s::date[], %s::date[], %s::numeric[], %s::numeric[])
+         AS g(sym, id, since, until, price, shares)
       ON g.sym = s.sym AND s.ex_date >= g.since AND s.ex_date < g.until
     WHERE s.kind = 'dividend'
-    GROUP BY g.id, s.ex_date
-    HAVING round(sum(s.value * g.unit), 9) > 0
-"""
-    + _STORED
+), stored AS (
+    INSERT INTO marketdata_corporateaction AS a (instrument_id, ex_date, kind, value, source)
+    SELECT id, ex_date, 'dividend', round(sum(value), 9), %s::text
+    FROM dividends GROUP BY id, ex_date HAVING round(sum(value), 9) > 0
+    ON CONFLICT (instrument_id, ex_date, kind) DO UPDATE SET value = EXCLUDED.value, source = EXCLUDED.source
+    WHERE a.value <> EXCLUDED.value
+    RETURNING (xmax = 0) AS is_new
 )
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
+"""
 _LATE_SPLITS = """
 SELECT i.symbol FROM marketdata_instrument i
 WHERE i.id = ANY(%s::bigint[]) AND EXISTS (
@@ -87,7 +83,7 @@ def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, sourc
     cursor.execute(_SPLITS, [source, numbers, [instrument.instrument_id for instrument in known]])
     added, changed = cursor.fetchone()
     spans = spans_of(known, dict.fromkeys(ids, through) if through else {})
-    cursor.execute(_DIVIDENDS, [adjusted, adjusted, source, *spans])
+    cursor.execute(_DIVIDENDS, [adjusted, adjusted, *spans, source])
     more_added, more_changed = cursor.fetchone()
     cursor.execute("SELECT count(*) FROM staged WHERE sym = ANY(%s::int[])", [numbers])
     staged = cursor.fetchone()[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.db import connection, transaction
 
@@ -33,7 +33,7 @@ from portfolio_site.kernel.errors import DomainError
 ADJUSTMENTS = ("auto", "none", "split", "total")
 
 
-class FileRefused(DomainError):  # noqa: N818 - says what happened
+class FileRefused(DomainError):
     """A file that is not what it should be, as a whole."""
 
     code = "price_file_refused"
@@ -45,10 +45,11 @@ class LoadOptions:
 
     `adjusted`: what was done to the prices in the file. `none`: as traded. `split`: adjusted for splits;
     those known to lie between a bar and the file's last day are undone. `total`: for dividends too; such
-    closes only fill gaps. `auto`: `split` where the file has an `adj_close` column (then its prices are
-    Yahoo's), else `none`; a wide file of closes does not say, and is refused. `create`: unknown symbols
-    become instruments, in `currency`, of `asset_class` unless the symbol tells (`^` an index, `BTC-USD`
-    crypto), served by `provider`. `symbol`: for a file without a symbol column.
+    closes are taken only for instruments that have no others. `auto`: `split` where the file has an
+    `adj_close` column (then its prices are Yahoo's), else `none`; a wide file of closes does not say, and is
+    refused. `create`: unknown symbols become instruments, in `currency`, of `asset_class` unless the symbol
+    tells (`^` an index, `BTC-USD` crypto), served by `provider`. `symbol`: for a file without a symbol
+    column.
     """
 
     adjusted: str = "auto"
@@ -140,7 +141,8 @@ def _store(
     else:
         counts = prices.merge(cursor, found.instruments, summary.adjusted, source=source)
         if found.pairs:
-            counts = counts.plus(rates.merge(cursor, found.pairs, source=source))
+            counts = counts.plus(rates.merge(cursor, found.pairs, source=source.partition(",")[0]))
+        summary.notes += counts.notes
     summary.added, summary.changed, summary.unchanged = counts.added, counts.changed, counts.unchanged
     summary.touched = sorted({instrument.instrument_id for instrument in found.instruments})
 
@@ -190,6 +192,7 @@ class _Counter:
 
 @contextmanager
 def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as text:  # type: ignore[type-var]
-        yield open_reader(text)
+    with path.open("rb") as raw:
+        plain: IO[bytes] = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+        with TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+            yield open_reader(text)

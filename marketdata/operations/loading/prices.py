@@ -46,12 +46,19 @@ WITH stored AS (
     ON CONFLICT (instrument_id, date) DO UPDATE SET
         open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
         volume = EXCLUDED.volume, source = EXCLUDED.source
-    WHERE %s::boolean AND (b.open, b.high, b.low, b.close, b.volume)
-          IS DISTINCT FROM (EXCLUDED.open, EXCLUDED.high, EXCLUDED.low, EXCLUDED.close, EXCLUDED.volume)
+    WHERE (b.open, b.high, b.low, b.close, b.volume)
+       IS DISTINCT FROM (EXCLUDED.open, EXCLUDED.high, EXCLUDED.low, EXCLUDED.close, EXCLUDED.volume)
     RETURNING (xmax = 0) AS is_new
 )
 SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
 """  # noqa: S608 - the parts above
+_TRADED = """
+SELECT i.id, i.symbol FROM marketdata_instrument i
+WHERE i.id = ANY(%s::bigint[]) AND EXISTS (
+    SELECT 1 FROM marketdata_pricebar b
+    WHERE b.instrument_id = i.id AND b.source <> %s AND b.source NOT LIKE '%%, adjusted for dividends'
+)
+"""
 _ANCHOR = """
 UPDATE marketdata_instrument i SET anchor_date = b.date, anchor_price = b.close
 FROM unnest(%s::bigint[]) AS n(id)
@@ -107,6 +114,16 @@ def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, sourc
     changed."""
     if not known:
         return Counts()
+    notes: list[str] = []
+    if adjusted == "total":
+        # Such closes are no prices anybody paid: they are never mixed with those that are.
+        cursor.execute(_TRADED, [[instrument.instrument_id for instrument in known], SIMULATED])
+        traded = dict(cursor.fetchall())
+        if traded:
+            known = [instrument for instrument in known if instrument.instrument_id not in traded]
+            notes.append("left alone, they have prices as traded: " + ", ".join(sorted(traded.values())))
+    if not known:
+        return Counts(notes=notes)
     ids = sorted({instrument.instrument_id for instrument in known})
     last_days = _last_days(cursor, known)
     cursor.execute(
@@ -118,7 +135,7 @@ def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, sourc
         [ids, SIMULATED],
     )
     spans = spans_of(known, last_days if adjusted == "split" else {})
-    cursor.execute(_UPSERT, [source, *spans, adjusted != "total"])
+    cursor.execute(_UPSERT, [source, *spans])
     added, changed = cursor.fetchone()
     cursor.execute(
         "SELECT count(*) FROM staged WHERE sym = ANY(%s::int[])",
@@ -126,7 +143,7 @@ def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, sourc
     )
     staged = cursor.fetchone()[0]
     cursor.execute(_ANCHOR, [ids])
-    return Counts(added=added, changed=changed, unchanged=staged - added - changed)
+    return Counts(added=added, changed=changed, unchanged=staged - added - changed, notes=notes)
 
 
 def _last_days(cursor: Any, known: Sequence[KnownInstrument]) -> dict[int, date]:

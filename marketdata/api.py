@@ -1,0 +1,219 @@
+"""Market data: its part of the API."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from marketdata import operations, queries
+from marketdata.api_serializers import (
+    BarsSerializer,
+    InstrumentSerializer,
+    OwnInstrumentSerializer,
+    QuotesSerializer,
+)
+from marketdata.models import Instrument
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.api import idempotent
+from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
+
+MAX_QUOTES = 500
+
+
+class InstrumentFilter(django_filters.FilterSet):
+    """What the list of instruments can be narrowed by."""
+
+    symbol = django_filters.CharFilter(method="exactly", help_text="Exactly this symbol, in any case.")
+
+    class Meta:
+        model = Instrument
+        fields = ("asset_class", "currency", "exchange", "isin", "country", "is_active")
+
+    def exactly(self, rows: QuerySet[Instrument], _name: str, value: str) -> QuerySet[Instrument]:
+        """Compare symbols without regard to case."""
+        return rows.filter(symbol_key=value.upper())
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="List instruments",
+        description="The shared list and your own. To find one as people type, use `/instruments/search/`.",
+    ),
+    retrieve=extend_schema(summary="Show an instrument", description="Key data of an instrument."),
+)
+class InstrumentViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Instrument]
+):
+    """Instruments: what can be held, quoted and traded."""
+
+    queryset = Instrument.objects.none()
+    serializer_class = InstrumentSerializer
+    filterset_class = InstrumentFilter
+    ordering = ("symbol_key", "id")
+    lookup_value_converter = "int"
+
+    def get_queryset(self) -> QuerySet[Instrument]:
+        """Those this person may see."""
+        return Instrument.objects.visible_to(self.request.user)
+
+    @extend_schema(
+        summary="Enter an instrument of your own",
+        description="Something no provider quotes, such as property. Nobody else sees it; its prices are kept by hand.",
+        request=OwnInstrumentSerializer,
+        responses={201: InstrumentSerializer},
+        parameters=[IDEMPOTENCY_HEADER],
+    )
+    def create(self, request: Request) -> Response:
+        """Enter it by the operation."""
+        given = OwnInstrumentSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+
+        def do() -> tuple[int, Any]:
+            made = operations.create_instrument(owner=request.user, **given.validated_data)
+            made.refresh_from_db()
+            return 201, InstrumentSerializer(made, context={"request": request}).data
+
+        return idempotent(request, route="instruments.create", do=do)
+
+    @extend_schema(
+        summary="Search instruments",
+        description="By symbol, ISIN or words of the name; exact symbols come first. At most 50.",
+        parameters=[
+            OpenApiParameter("q", str, required=True, description="What was typed."),
+            OpenApiParameter("limit", int, description="1 to 50, 20 unless told."),
+        ],
+        responses=InstrumentSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=False, pagination_class=None)
+    def search(self, request: Request) -> Response:
+        """Ranked matches."""
+        limit = _whole(request.query_params.get("limit", "20"), "limit")
+        found = queries.search_instruments(
+            user=request.user, text=request.query_params.get("q", ""), limit=max(1, min(limit, 50))
+        )
+        return Response(InstrumentSerializer(found, many=True, context={"request": request}).data)
+
+    @extend_schema(
+        summary="Daily history",
+        description=(
+            "Open, high, low, close and volume by day, oldest first, in the instrument's currency. "
+            "By default prices before a split are divided by its ratio; `adjusted=false` gives them as traded. "
+            "Dividends are never worked into prices."
+        ),
+        parameters=[
+            OpenApiParameter("from", OpenApiTypes.DATE, description="First day; a year ago unless told."),
+            OpenApiParameter("to", OpenApiTypes.DATE, description="Last day; today unless told."),
+            OpenApiParameter("adjusted", bool, description="Default true."),
+            OpenApiParameter(
+                "points", int, description="Join days so that there are at most this many bars."
+            ),
+        ],
+        responses=BarsSerializer,
+        filters=False,
+    )
+    @action(detail=True, pagination_class=None)
+    def bars(self, request: Request, pk: int) -> Response:
+        """The bars of one instrument."""
+        instrument = queries.visible_instrument(request.user, pk)
+        today = clock.now().date()
+        given = request.query_params
+        end = _day(given.get("to"), "to") or today
+        start = _day(given.get("from"), "from") or end - timedelta(days=365)
+        adjusted = given.get("adjusted", "true").lower() not in {"false", "0", "no"}
+        points = _whole(given["points"], "points") if "points" in given else None
+        if points is not None and points < 1:
+            raise ValidationError({"points": ["This must be at least 1."]})
+        found = queries.bars(instrument.pk, start, end, adjusted=adjusted, at_most=points)
+        body = {
+            "instrument_id": instrument.pk,
+            "symbol": instrument.symbol,
+            "currency": instrument.currency,
+            "adjusted": adjusted,
+            "results": [_rounded(bar) for bar in found],
+        }
+        return Response(BarsSerializer(body).data)
+
+
+class QuotesView(APIView):
+    """Latest quotes of several instruments at once."""
+
+    @extend_schema(
+        summary="Latest quotes",
+        description=f"Name instruments by `ids` or `symbols`, separated by commas; at most {MAX_QUOTES}. "
+        "What is simulated says so in `is_simulated`.",
+        parameters=[
+            OpenApiParameter("ids", str, description="Instrument ids: `1,2,3`."),
+            OpenApiParameter("symbols", str, description="Symbols in any case: `AAPL,BTC-USD`."),
+        ],
+        responses=QuotesSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Quotes of those the person may see."""
+        wanted = _list(request.query_params.get("ids"))
+        symbols = _list(request.query_params.get("symbols"))
+        if not wanted and not symbols:
+            raise ValidationError({"ids": ["Name instruments by ids or symbols."]})
+        if len(wanted) + len(symbols) > MAX_QUOTES:
+            raise ValidationError({"ids": [f"At most {MAX_QUOTES} at a time."]})
+        ids = [_whole(text, "ids") for text in wanted]
+        visible = Instrument.objects.visible_to(request.user)
+        by_id = set(visible.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
+        by_symbol = queries.ids_by_symbol(user=request.user, symbols=symbols) if symbols else {}
+        quotes = queries.latest_quotes([*by_id, *by_symbol.values()])
+        asked = [(text, int(text) if int(text) in by_id else None) for text in wanted]
+        asked += [(symbol, by_symbol.get(symbol.upper())) for symbol in symbols]
+        found = dict.fromkeys(pk for _, pk in asked if pk in quotes)
+        body = {
+            "results": [quotes[pk] for pk in found if pk is not None],
+            "missing": [text for text, pk in asked if pk not in quotes],
+        }
+        return Response(QuotesSerializer(body).data)
+
+
+def _list(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _whole(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ValidationError({name: ["Give whole numbers."]})
+    return int(text)
+
+
+def _day(text: str | None, name: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValidationError({name: ["Give a day as YYYY-MM-DD."]}) from error
+
+
+def _rounded(bar: queries.BarView) -> dict[str, Any]:
+    """Prices that went through a split's ratio have digits without meaning."""
+
+    def cut(value: Decimal | None) -> Decimal | None:
+        return None if value is None else round(value, 8)
+
+    return {
+        "date": bar.date,
+        "open": cut(bar.open),
+        "high": cut(bar.high),
+        "low": cut(bar.low),
+        "close": cut(bar.close),
+        "volume": cut(bar.volume),
+        "source": bar.source,
+    }

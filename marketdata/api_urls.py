@@ -1,0 +1,16 @@
+"""Market data: its addresses in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from marketdata.api import InstrumentViewSet, QuotesView
+
+urlpatterns: list[URLPattern] = [path("quotes/", QuotesView.as_view(), name="quotes")]
+
+
+def register(router: Any) -> None:
+    """Add this room's viewsets."""
+    router.register("instruments", InstrumentViewSet, basename="instruments")

@@ -1,0 +1,21 @@
+"""Market data: its timetable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portfolio_site.settings.environment import QUOTE_REFRESH_SECONDS
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "quotes-refresh": {
+        "task": "marketdata.tasks.refresh_quotes",
+        "schedule": QUOTE_REFRESH_SECONDS,
+        # A refresh that could not run in time is of no use: the next one is there.
+        "options": {"expires": QUOTE_REFRESH_SECONDS},
+    },
+    "history-extend": {
+        "task": "marketdata.tasks.extend_history",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
+}
