@@ -36,7 +36,7 @@ RUN SECRET_KEY=only-for-collecting-static-files-during-the-build-of-the-image \
     STATIC_ROOT=/app/staticfiles \
     DJANGO_SETTINGS_MODULE=portfolio_site.settings.prod \
     python manage.py collectstatic --no-input \
-    && python -m compileall -q /app /venv
+    && python -m compileall -q /app
 
 # --- runtime: what is shipped ---------------------------------------------------------------------------------------
 FROM python:3.13-slim-bookworm AS runtime
@@ -54,7 +54,8 @@ ENV PATH=/venv/bin:$PATH \
     DJANGO_SETTINGS_MODULE=portfolio_site.settings.prod \
     STATIC_ROOT=/app/staticfiles \
     MEDIA_ROOT=/data/private \
-    LOG_JSON=true
+    LOG_JSON=true \
+    XDG_CACHE_HOME=/tmp
 WORKDIR /app
 USER holdfast
 VOLUME /data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def site() -> bool:
 
 def worker() -> bool:
     """Send the worker of this container a ping through the queue."""
-    name = f"celery@{os.environ['HOSTNAME']}"
+    name = f"celery@{socket.gethostname()}"
     command = ["celery", "-A", "portfolio_site", "inspect", "ping", "--destination", name, "--timeout", "8"]
     return (
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode

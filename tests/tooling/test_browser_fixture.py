@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -27,10 +24,10 @@ def test_database_can_be_used_beside_the_browser(page, live_site, django_user_mo
     assert django_user_model.objects.count() == 0
 
 
-class TestAfterTheModule:
-    """The event loop of Playwright is gone when its fixtures are torn down."""
-
-    def test_no_loop_stays_behind(self):
-        # The fixtures of this module may be alive here; what counts is that the loop is theirs alone.
-        if "DJANGO_ALLOW_ASYNC_UNSAFE" not in os.environ:
-            asyncio.run(asyncio.sleep(0))
+def test_what_the_console_complains_about_is_written_down(page, live_site, browser_problems):
+    page.goto(f"{live_site.url}/healthz")
+    page.evaluate("console.error('broken'); setTimeout(() => { throw new Error('thrown') })")
+    page.wait_for_timeout(100)
+    assert browser_problems.console[0] == "console error: broken"
+    assert "thrown" in browser_problems.console[1]
+    browser_problems.clear()
