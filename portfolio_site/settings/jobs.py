@@ -25,6 +25,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "global_keyprefix": "hf:",
 }
 CELERY_TIMEZONE = "UTC"
+# The timetable below is copied into tables that administrators see; beat reads it from there.
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
 
