@@ -16,7 +16,7 @@
     const get = (name) => styles.getPropertyValue("--hf-" + name).trim();
     return {
       series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get("chart-" + n)),
-      fill: get("chart-fill"), grid: get("chart-grid"), gain: get("chart-gain"), loss: get("chart-loss"),
+      fill: get("chart-fill"), span: get("chart-span"), grid: get("chart-grid"), gain: get("chart-gain"), loss: get("chart-loss"),
       ink: get("ink"), ink2: get("ink-2"), ink3: get("ink-3"), on: get("chart-on"), surface: get("surface"), line: get("line-strong"),
     };
   }
@@ -239,7 +239,7 @@
         plugins: {
           legend: { display: false },
           decimation: { enabled: times.length > 700, algorithm: "lttb", samples: 500 },
-          hfCrosshair: { colour: colours.line, fill: colours.fill, span: { from: null, to: null } },
+          hfCrosshair: { colour: colours.line, fill: colours.span, span: { from: null, to: null } },
           tooltip: {
             enabled: false,
             external: function ({ tooltip }) {

@@ -3,7 +3,7 @@
   "use strict";
   const { toast, format } = window.holdfast;
   const bell = document.getElementById("hf-bell");
-  const user = document.body.dataset.userId || bell?.dataset.userId;
+  const user = document.body.dataset.userId;
   if (!user || !("WebSocket" in window)) return;
 
   const STORE = "hf-last-event-id:" + user;
@@ -96,7 +96,7 @@
   });
   document.addEventListener("visibilitychange", function () {
     if (document.hidden) return;
-    if (!socket && !STOP[status?.dataset.code]) {
+    if (!socket) {
       attempt = 0;
       window.clearTimeout(retryTimer);
       if (status?.dataset.state !== "off") connect();
@@ -119,11 +119,8 @@
       everReady = true;
     } else if (frame.type === "event") {
       remember(frame.id);
-      if (!frame.quiet) {
-        toast(frame);
-        count(frame);
-      }
-      refresh(frame.refresh || []);
+      if (!frame.quiet) toast(frame);
+      refresh(frame.refresh || [], frame.unread);
     } else if (frame.type === "refresh") {
       if (Number.isSafeInteger(frame.unread)) count(frame);
       refresh(frame.refresh || []);
@@ -131,16 +128,11 @@
     else if (frame.type === "resync") {
       sessionStorage.setItem(STORE, String(frame.last_event_id));
       refreshAll();
-    } else if (frame.type === "prices") frame.quotes.forEach((quote) => pending.set(String(quote.id), quote)), schedule();
+    } else if (frame.type === "prices") {
+      frame.quotes.forEach((quote) => pending.set(String(quote.id), quote));
+      schedule();
+    }
     document.body.dispatchEvent(new CustomEvent("hf:frame", { detail: frame }));
-  }
-
-  function count(frame) {
-    const badge = document.getElementById("hf-unread");
-    if (!badge) return;
-    const now = Number.isSafeInteger(frame.unread) ? frame.unread : (Number(badge.textContent) || 0) + 1;
-    badge.textContent = now > 99 ? "99+" : String(now);
-    badge.hidden = now === 0;
   }
 
   // ---- Parts of the page that fetch themselves again ----
@@ -148,8 +140,14 @@
   const due = new Set();
   let refreshTimer = 0;
 
-  function refresh(names) {
+  /** Note the names; the bell is set at once when the frame says how many are unread, and asks otherwise. */
+  function refresh(names, unread) {
     names.forEach((name) => due.add(name));
+    const badge = document.getElementById("hf-unread");
+    if (badge && Number.isSafeInteger(unread)) {
+      badge.textContent = unread > 99 ? "99+" : String(unread);
+      badge.hidden = unread === 0;
+    } else if (names.includes("bell")) document.getElementById("hf-bell")?.dispatchEvent(new CustomEvent("hf:bell"));
     if (!refreshTimer) refreshTimer = window.setTimeout(flush, 60);
   }
 
@@ -166,6 +164,8 @@
   }
 
   function refreshAll() {
+    due.add("bell");
+    document.getElementById("hf-bell")?.dispatchEvent(new CustomEvent("hf:bell"));
     document.querySelectorAll("[data-refresh-on]").forEach((region) => region.dataset.refreshOn.split(/\s+/).forEach((name) => due.add(name)));
     refresh([]);
   }
@@ -187,6 +187,8 @@
     if (value === null || value === undefined) return;
     const old = cell.dataset.value;
     cell.dataset.value = value;
+    // The price tag inside the cell knows the currency; it goes with the first update.
+    cell.dataset.currency ??= cell.querySelector("[data-currency]")?.dataset.currency || "";
     if (field === "change_pct" || field === "change") {
       const text = field === "change" ? format(value, "price", cell.dataset.currency, { sign: "always" }) : format(Number(value) / 100, "percent", "", { sign: "always" });
       const way = text.startsWith("+") ? "is-gain" : text.startsWith("\u2212") ? "is-loss" : "is-flat";

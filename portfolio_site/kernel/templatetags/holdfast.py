@@ -82,12 +82,12 @@ def signed_money(context: Context, value: Figure, currency: str, digits: int | N
 
 @register.simple_tag(takes_context=True)
 def price(context: Context, value: Figure, currency: str = "") -> SafeString:
-    """A market price; everybody may see it."""
+    """A market price; everybody may see it. The currency is kept beside it for live updates."""
     number = _decimal(value)
     if number is None:
         return NOTHING
     text = formatting.format_price(number, currency, locale=_locale(context))
-    return format_html('<span class="tabular">{}</span>', text)
+    return format_html('<span class="tabular" data-currency="{}">{}</span>', currency, text)
 
 
 @register.simple_tag(takes_context=True)
