@@ -57,15 +57,27 @@ def make_demo(folder: Path) -> None:
     from django.core.management import call_command
 
     logins = folder / "demo-logins.txt"
-    if not logins.exists():
+    if logins.exists():
+        print(logins.read_text().rstrip(), flush=True)
+    else:
         say("making the demo data: five years of history, about half a minute")
-        printed = io.StringIO()
+        printed = Echo()
         call_command("make_demo", stdout=printed)
         unfinished = logins.with_suffix(".unfinished")
         unfinished.touch(mode=0o600)
-        unfinished.write_text(printed.getvalue().strip() + "\n")
+        said = printed.getvalue().strip().splitlines()
+        unfinished.write_text("\n".join([line for line in said if "@" in line] or said) + "\n")
         unfinished.rename(logins)
-    print(logins.read_text().rstrip(), flush=True)
+
+
+class Echo(io.StringIO):
+    """Keeps what is written to it, and shows it at once."""
+
+    def write(self, text: str) -> int:
+        """Keep and show a piece of text."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return super().write(text)
 
 
 def _static_fingerprint() -> str:
@@ -88,6 +100,7 @@ def main(arguments: list[str]) -> int:
     """Run the steps; one clear sentence when one of them fails."""
     sys.path.insert(0, str(ROOT))
     import django
+    from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management.base import CommandError
     from django.db import DatabaseError
@@ -95,7 +108,7 @@ def main(arguments: list[str]) -> int:
     try:
         django.setup()
         migrate()
-        if arguments[:1] == ["--demo"]:
+        if arguments[:1] == ["--demo"] and getattr(settings, "DEMO", True):
             make_demo(Path(arguments[1]))
         collect_static()
     except (ScriptError, CommandError, ImproperlyConfigured) as error:
