@@ -72,7 +72,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     @staticmethod
     def _request() -> HttpRequest | None:
-        return context.request
+        request: HttpRequest | None = context.request
+        return request
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]

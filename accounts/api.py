@@ -34,6 +34,12 @@ def _person(request: Request) -> User:
     return request.user
 
 
+def _method(view: APIView) -> str | None:
+    """The method of the request; None while the schema is made, when there is none."""
+    request: Request | None = getattr(view, "request", None)
+    return request.method if request is not None else None
+
+
 class BrowserSession(SessionAuthentication):
     """The site's own sign-in; an unknown visitor is answered 401."""
 
@@ -140,11 +146,11 @@ class SignInView(APIView):
 
     def get_authenticators(self) -> list[Any]:
         """Signing in needs nobody yet; signing out needs the token that is to end."""
-        return [ApiTokenAuthentication()] if self.request and self.request.method == "DELETE" else []
+        return [ApiTokenAuthentication()] if _method(self) == "DELETE" else []
 
     def get_permissions(self) -> list[Any]:
         """Anybody may try to sign in."""
-        return [IsAuthenticated()] if self.request and self.request.method == "DELETE" else [AllowAny()]
+        return [IsAuthenticated()] if _method(self) == "DELETE" else [AllowAny()]
 
     @extend_schema(
         operation_id="auth_token_create",

@@ -72,9 +72,7 @@ class MeSerializer(_UserSerializer):
         changeable = {name for name, field in self.fields.items() if not field.read_only}
         unknown = set(self.initial_data) - changeable
         if unknown:
-            raise serializers.ValidationError(
-                dict.fromkeys(sorted(unknown), "This cannot be changed here.")
-            )
+            raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "This cannot be changed here."))
         return attrs
 
 

@@ -13,9 +13,8 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Start writing the security log and keep the roles' permissions up to date."""
-        from accounts import authentication, subscribers
+        from accounts import authentication, subscribers  # noqa: F401 - the first adds its scheme to the schema
         from accounts.operations.roles import after_migrate
 
-        assert authentication  # imported for the scheme it adds to the API's description
         subscribers.register()
         post_migrate.connect(after_migrate, dispatch_uid="accounts.roles")

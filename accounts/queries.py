@@ -58,12 +58,14 @@ def has_second_factor(user: AnyUser) -> bool:
 
 def has_verified_email(user: User) -> bool:
     """Whether the person has shown that the address they sign in with is theirs."""
-    return EmailAddress.objects.filter(user_id=user.pk, email__iexact=user.email, verified=True).exists()
+    return bool(
+        EmailAddress.objects.filter(user_id=user.pk, email__iexact=user.email, verified=True).exists()
+    )
 
 
 def session_count(user: User) -> int:
     """In how many browsers the person is signed in, as far as is known."""
-    return UserSession.objects.filter(user_id=user.pk).count()
+    return int(UserSession.objects.filter(user_id=user.pk).count())
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,11 +36,11 @@ class RoleFilter(admin.SimpleListFilter):
     title = "role"
     parameter_name = "role"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The roles there are."""
         return [(role.value, role.value) for role in Role]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Only who has the chosen role."""
         return queryset.filter(groups__name=self.value()) if self.value() else queryset
 
@@ -51,11 +51,11 @@ class StateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The two states."""
         return [("active", "Active"), ("suspended", "Suspended")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Only who is in the chosen state."""
         if self.value() is None:
             return queryset
@@ -83,11 +83,11 @@ class UserAdmin(_ModelAdmin):
         )
         return super().get_queryset(request).annotate(factor=Exists(factors)).prefetch_related("groups")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Everything, of a person who is there already."""
         return tuple(self.fields) if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Address and name of somebody new; all but secrets of a person who is there already."""
         return tuple(self.fields) if obj else ("email", "name")
 
@@ -101,7 +101,7 @@ class UserAdmin(_ModelAdmin):
         """Who may change people may invite them."""
         return self.has_change_permission(request)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody is deleted: the books name them."""
         return False
 

@@ -228,7 +228,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="audit_events",
+                        related_name="+",
                         to="accounts.apitoken",
                     ),
                 ),
@@ -440,7 +440,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_constraint=False,
                         on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="audit_events",
+                        related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),

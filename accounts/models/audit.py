@@ -27,7 +27,7 @@ _UserEventBase = pghistory.create_event_model(
     exclude=["password", "last_login", "session_epoch"],
     append_only=True,
     context_field=pghistory.ContextJSONField(),
-    obj_field=pghistory.ObjForeignKey(related_name="audit_events"),
+    obj_field=pghistory.ObjForeignKey(related_name="+"),
     model_name="AbstractUserEvent",
 )
 
@@ -46,7 +46,7 @@ _RoleEventBase = pghistory.create_event_model(
     pghistory.DeleteEvent("role.taken"),
     append_only=True,
     context_field=pghistory.ContextJSONField(),
-    obj_field=None,
+    obj_field=None,  # type: ignore[arg-type]
     model_name="AbstractRoleEvent",
 )
 
@@ -67,7 +67,7 @@ _ApiTokenEventBase = pghistory.create_event_model(
     exclude=["digest", "last_used_at"],
     append_only=True,
     context_field=pghistory.ContextJSONField(),
-    obj_field=pghistory.ObjForeignKey(related_name="audit_events"),
+    obj_field=pghistory.ObjForeignKey(related_name="+"),
     model_name="AbstractApiTokenEvent",
 )
 

@@ -44,7 +44,7 @@ validate_currency = RegexValidator(
 )
 
 
-class LowerCaseEmailField(models.EmailField):
+class LowerCaseEmailField(models.EmailField[Any, Any]):
     """An e-mail address that is stored, and looked up, in lower case."""
 
     def get_prep_value(self, value: Any) -> Any:
@@ -191,12 +191,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def _get_session_auth_hash(self, secret: Any = None) -> str:
         """Tie sessions to the password and to `session_epoch`: raising the epoch ends every session of the person."""
-        return salted_hmac(
+        digest: str = salted_hmac(
             "accounts.models.User.get_session_auth_hash",
             f"{self.password}:{self.session_epoch}",
             secret=secret,
             algorithm="sha256",
         ).hexdigest()
+        return digest
 
     @cached_property
     def roles(self) -> frozenset[Role]:

@@ -88,9 +88,7 @@ def reactivate_user(*, user_id: int, actor: User, now: datetime, origin: Origin 
         if not user.is_suspended:
             return user
         if user.email.endswith(ERASED_DOMAIN):
-            raise ConflictError(
-                "This account was erased by its owner and cannot be opened again.", code="erased"
-            )
+            raise Erased("This account was erased by its owner and cannot be opened again.")
         user.is_active, user.suspended_at, user.suspended_by, user.suspended_reason = True, None, None, ""
         user.save(update_fields=["is_active", "suspended_at", "suspended_by", "suspended_reason"])
         record(

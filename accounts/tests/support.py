@@ -56,7 +56,9 @@ def add_totp(user: User) -> str:
 def add_passkey(user: User) -> None:
     """Set up a passkey that nobody will use."""
     Authenticator.objects.create(
-        user=user, type=Authenticator.Type.WEBAUTHN, data={"name": "Key", "passwordless": True, "credential": {}}
+        user=user,
+        type=Authenticator.Type.WEBAUTHN,
+        data={"name": "Key", "passwordless": True, "credential": {}},
     )
 
 

@@ -58,11 +58,11 @@ class TestDoor:
         assert as_person.get(USERS, follow=True).status_code == 403
 
     def test_next_stays_on_the_site(self, as_administrator: Client) -> None:
-        assert as_administrator.get("/admin/login/?next=https://evil.example/").url == "/admin/"
-        assert as_administrator.get(f"/admin/login/?next={USERS}").url == USERS
+        assert as_administrator.get("/admin/login/?next=https://evil.example/")["Location"] == "/admin/"
+        assert as_administrator.get(f"/admin/login/?next={USERS}")["Location"] == USERS
 
     def test_logs_out_where_the_site_does(self, as_administrator: Client) -> None:
-        assert as_administrator.post("/admin/logout/").url == "/accounts/logout/"
+        assert as_administrator.post("/admin/logout/")["Location"] == "/accounts/logout/"
 
 
 class TestSecondFactor:
@@ -100,7 +100,9 @@ class TestPeople:
         with django_assert_max_num_queries(14):
             assert as_administrator.get(USERS).status_code == 200
 
-    @pytest.mark.parametrize("query", ["?q=ada", "?state=suspended", "?state=active", "?role=Auditor", "?q=%00'"])
+    @pytest.mark.parametrize(
+        "query", ["?q=ada", "?state=suspended", "?state=active", "?role=Auditor", "?q=%00'"]
+    )
     def test_list_is_searched_and_filtered(self, as_administrator: Client, query: str) -> None:
         assert as_administrator.get(USERS + query).status_code in {200, 302}
 
@@ -179,7 +181,9 @@ class TestAccessPage:
     ) -> None:
         assert as_auditor.get(access(person)).status_code == 403
         assert as_auditor.post(access(person), {"do": "suspend", "reason": "x"}).status_code == 403
-        assert as_outsider.post(access(person), {"do": "suspend", "reason": "x"}, follow=True).status_code == 403
+        assert (
+            as_outsider.post(access(person), {"do": "suspend", "reason": "x"}, follow=True).status_code == 403
+        )
         person.refresh_from_db()
         assert person.is_active
 
@@ -223,7 +227,9 @@ class TestReadOnlyPages:
 
     def test_auditor_revokes_nothing(self, as_auditor: Client, person: User) -> None:
         issued = operations.create_token(user=person, name="Script", now=clock.now())
-        as_auditor.post("/admin/accounts/apitoken/", {"action": "revoke", "_selected_action": [issued.token.pk]})
+        as_auditor.post(
+            "/admin/accounts/apitoken/", {"action": "revoke", "_selected_action": [issued.token.pk]}
+        )
         assert queries.token_for_key(issued.key, now=clock.now())
 
     def test_second_factors_secrets_have_no_page(self) -> None:
@@ -241,7 +247,9 @@ class TestRolePermissions:
     def test_administrators_run_the_site_and_touch_no_books(self) -> None:
         names = self.names("Administrator")
         assert {"accounts.view_user", "accounts.change_user"} <= names
-        assert not {n for n in names if n.startswith("accounts.") and n.split(".")[1].startswith(("add_", "delete_"))}
+        assert not {
+            n for n in names if n.startswith("accounts.") and n.split(".")[1].startswith(("add_", "delete_"))
+        }
         writing = {n for n in names if not n.split(".")[1].startswith("view_")}
         assert {n.split(".")[0] for n in writing} <= {"accounts", "marketdata", "django_celery_beat"}
 

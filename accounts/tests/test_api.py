@@ -46,7 +46,9 @@ class TestMe:
         assert "password" not in body
 
     def test_changes_preferences(self, as_person: Client, person: User) -> None:
-        response = patch(as_person, {"time_zone": "Europe/Berlin", "hide_amounts": True, "base_currency": "EUR"})
+        response = patch(
+            as_person, {"time_zone": "Europe/Berlin", "hide_amounts": True, "base_currency": "EUR"}
+        )
         assert response.status_code == 200
         person.refresh_from_db()
         assert (person.time_zone, person.hide_amounts, person.base_currency) == ("Europe/Berlin", True, "EUR")
@@ -195,7 +197,8 @@ class TestSignIn:
         }
 
     @pytest.mark.parametrize(
-        "body", [{}, {"email": "x", "password": "y"}, {"email": "a@b.cc"}, {"email": ["a@b.cc"], "password": {}}]
+        "body",
+        [{}, {"email": "x", "password": "y"}, {"email": "a@b.cc"}, {"email": ["a@b.cc"], "password": {}}],
     )
     def test_says_what_is_missing(self, client: Client, body: dict[str, Any]) -> None:
         response = post(client, SIGN_IN, body)
