@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from holdings.domain.ledger.engine import Ledger
 from holdings.domain.ledger.state import Charge, Effects, Income, Lot, PositionFlow
-from holdings.domain.numbers import quotient, share
+from holdings.domain.numbers import EXACT, quotient, share
 from holdings.domain.statistics.irr import Irr, irr
 from holdings.domain.types import ZERO, Account, Instrument
 
 Key = tuple[str, str]
+Resolve = Callable[[str, str], Key | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ class Position:
     @property
     def unrealised_gain(self) -> Decimal:
         """Market value less cost basis."""
-        return self.market_value - self.cost_basis
+        return EXACT.subtract(self.market_value, self.cost_basis)
 
     @property
     def unrealised_gain_base(self) -> Decimal:
         """Market value less cost basis, in base currency."""
-        return self.market_value_base - self.cost_basis_base
+        return EXACT.subtract(self.market_value_base, self.cost_basis_base)
 
 
 class _Sums:
@@ -161,7 +162,7 @@ def _irr(flows: list[tuple[int, Decimal]], ordinal: int, value: Decimal) -> Irr:
     return irr((day, float(amount)) for day, amount in by_day.items() if amount)
 
 
-def _resolver(keys: list[Key], accounts: Mapping[str, Account]):  # type: ignore[no-untyped-def]
+def _resolver(keys: list[Key], accounts: Mapping[str, Account]) -> Resolve:
     """Income and costs of an instrument may be booked on its cash account: find the position they belong to."""
     known = set(keys)
     by_instrument: dict[str, list[str]] = defaultdict(list)
@@ -182,7 +183,7 @@ def _resolver(keys: list[Key], accounts: Mapping[str, Account]):  # type: ignore
     return resolve
 
 
-def _sum(rows: Iterable[Income | Charge], sums: Mapping[str, _Sums], resolve) -> None:  # type: ignore[no-untyped-def]
+def _sum(rows: Iterable[Income | Charge], sums: Mapping[str, _Sums], resolve: Resolve) -> None:
     for row in rows:
         if row.instrument is None:
             continue

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from holdings.domain.ledger.state import Effects, Flow
 from holdings.domain.market import Market
+from holdings.domain.numbers import EXACT, exact
 from holdings.domain.positions import Position
 from holdings.domain.types import ZERO
 
@@ -44,17 +45,17 @@ class Totals:
     @property
     def net_worth(self) -> Decimal:
         """Securities and cash less debts."""
-        return self.market_value + self.cash - self.liabilities
+        return EXACT.subtract(EXACT.add(self.market_value, self.cash), self.liabilities)
 
     @property
     def unrealised_gain(self) -> Decimal:
         """Market value less cost basis."""
-        return self.market_value - self.cost_basis
+        return EXACT.subtract(self.market_value, self.cost_basis)
 
     @property
     def total_gain(self) -> Decimal:
         """Net worth + liabilities − net contributions."""
-        return self.net_worth + self.liabilities - self.net_contributions
+        return EXACT.subtract(EXACT.add(self.net_worth, self.liabilities), self.net_contributions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +78,11 @@ class Statement:
 
     def difference(self) -> Decimal:
         """Closing value less the sum of the lines above it: 0 unless the books are broken."""
-        return self.closing_value - (
-            self.opening_value + self.contributions - self.withdrawals + self.realised_gain + self.unrealised_gain
-            + self.dividends + self.interest - self.fees - self.taxes + self.currency_gain
-        )  # fmt: skip
+        with exact():
+            return self.closing_value - (
+                self.opening_value + self.contributions - self.withdrawals + self.realised_gain + self.unrealised_gain
+                + self.dividends + self.interest - self.fees - self.taxes + self.currency_gain
+            )  # fmt: skip
 
 
 def in_base(market: Market, balances: Mapping[str, Decimal], ordinal: int) -> Decimal:

@@ -28,10 +28,11 @@ its lots and realised rows; cash and other instruments do not change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from holdings.domain.ledger import actions, cash, income, trades, transfers
 from holdings.domain.ledger.engine import Ledger
+from holdings.domain.ledger.handlers import HANDLERS
+from holdings.domain.ledger.replay import Replay, in_order, market_of, replay
 from holdings.domain.ledger.state import (
     Books,
     CashMove,
@@ -46,34 +47,7 @@ from holdings.domain.ledger.state import (
     Realised,
     Setup,
 )
-from holdings.domain.types import Transaction, TransactionType
-
-HANDLERS: dict[TransactionType, Callable[[Ledger, Transaction], None]] = {
-    TransactionType.BUY: trades.buy,
-    TransactionType.SELL: trades.sell,
-    TransactionType.DEPOSIT: cash.deposit,
-    TransactionType.WITHDRAWAL: cash.withdrawal,
-    TransactionType.DELIVERY_IN: trades.delivery_in,
-    TransactionType.DELIVERY_OUT: trades.delivery_out,
-    TransactionType.TRANSFER: transfers.transfer,
-    TransactionType.DIVIDEND: income.income,
-    TransactionType.DISTRIBUTION: income.income,
-    TransactionType.INTEREST: income.income,
-    TransactionType.STAKING: income.income,
-    TransactionType.INTEREST_CHARGE: cash.interest_charge,
-    TransactionType.FEE: cash.fee,
-    TransactionType.FEE_REFUND: cash.fee_refund,
-    TransactionType.TAX: cash.tax,
-    TransactionType.TAX_REFUND: cash.tax_refund,
-    TransactionType.SPLIT: actions.split,
-    TransactionType.SPIN_OFF: actions.spin_off,
-    TransactionType.MERGER: actions.merger,
-    TransactionType.SYMBOL_CHANGE: actions.symbol_change,
-    TransactionType.RETURN_OF_CAPITAL: actions.return_of_capital,
-    TransactionType.LIABILITY: cash.liability,
-}
-
-from holdings.domain.ledger.replay import Replay, in_order, market_of, replay  # noqa: E402 - needs HANDLERS
+from holdings.domain.types import Transaction
 
 
 def open_ledger(setup: Setup, books: Books | None = None) -> Ledger:
@@ -83,14 +57,14 @@ def open_ledger(setup: Setup, books: Books | None = None) -> Ledger:
 
 def instruments_linked(transactions: Iterable[Transaction], names: Iterable[str]) -> set[str]:
     """The instruments named and every one that corporate actions tie to them."""
-    links = [{t.instrument, t.to_instrument} for t in transactions if t.instrument and t.to_instrument]
+    links = [(t.instrument, t.to_instrument) for t in transactions if t.instrument and t.to_instrument]
     found = set(names)
     grown = True
     while grown:
         grown = False
-        for pair in links:
-            if pair & found and not pair <= found:
-                found |= {name for name in pair if name is not None}
+        for old, new in links:
+            if (old in found) is not (new in found):
+                found |= {old, new}
                 grown = True
     return found
 

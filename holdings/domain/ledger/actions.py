@@ -16,11 +16,12 @@ WHOLE = Fraction(1)
 
 def affected(ledger: Ledger, tx: Transaction) -> list[Key]:
     """Positions a corporate action acts on: those of its account, or of every account; refused when nothing is held."""
-    keys = [
+    # Sorted: what a rounding remainder falls to must not depend on which account was used first.
+    keys = sorted(
         key
         for key, quantity in ledger.quantities.items()
         if quantity and key[0] == tx.instrument and tx.account in (None, key[1])
-    ]
+    )
     if not keys:
         where = "" if tx.account is None else f" in account {tx.account}"
         raise LedgerError("instrument", f"{tx.type} of {tx.instrument}, which is not held{where} on {tx.day}")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from holdings.domain.ledger import section104
 from holdings.domain.ledger.engine import Ledger, PlannedMatch
+from holdings.domain.ledger.handlers import HANDLERS
 from holdings.domain.ledger.state import Books, Effects, LedgerError, Setup
 from holdings.domain.ledger.trades import check_method, gross
 from holdings.domain.ledger.transfers import is_early
@@ -190,8 +191,6 @@ def _run(
     rebase_on: int | None,
     planned: Sequence[PlannedMatch],
 ) -> Replay:
-    from holdings.domain.ledger import HANDLERS
-
     ledger = Ledger(setup, books, handlers=HANDLERS, plan=planned)
     problems: list[Problem] = []
     waiting: list[tuple[int, Transaction]] = []

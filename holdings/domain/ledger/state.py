@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from holdings.domain.market import Market
+from holdings.domain.numbers import EXACT
 from holdings.domain.types import (
     ZERO,
     Account,
@@ -100,12 +101,12 @@ class Realised:
     @property
     def gain(self) -> Decimal:
         """Proceeds less cost, in the instrument's currency."""
-        return self.proceeds - self.cost
+        return EXACT.subtract(self.proceeds, self.cost)
 
     @property
     def gain_base(self) -> Decimal:
         """Proceeds less cost, each at its own day's rate, in base currency."""
-        return self.proceeds_base - self.cost_base
+        return EXACT.subtract(self.proceeds_base, self.cost_base)
 
     @property
     def holding_days(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -9,8 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from holdings.domain import scopes, writing
+from holdings.domain.explain import REGISTRY, explain
 from holdings.domain.ledger import Books, open_ledger
 from holdings.domain.numbers import exact
+from holdings.domain.parsing import parse_document
 from holdings.tests.domain import journals
 from holdings.tests.domain.making import adds_up, figures, run, total
 
@@ -117,3 +121,34 @@ def test_an_empty_journal_has_no_figures(method):
     assert result["totals"]["net_worth"] == "0"
     assert result["performance"]["twr"] is None
     assert result["positions"] == []
+
+
+@quick
+@given(journals.steps, st.sampled_from(METHODS), st.booleans(), st.integers(0, 60))
+def test_explanations_add_up_to_their_figures(drawn, method, shorts, offset):
+    body = journals.build(drawn, method=method, shorts=shorts)
+    last = date.fromisoformat(body["as_of"]).toordinal()
+    start = date.fromordinal(min(last, journals.FIRST.toordinal() - 1 + offset)).isoformat()
+    result = run(body, start=start)
+    for figure in REGISTRY:
+        owner = result.statement if figure.startswith("statement.") else result.totals
+        assert explain(result, figure).total == getattr(owner, figure.removeprefix("statement.")), figure
+
+
+@quick
+@given(journals.steps, st.sampled_from(METHODS))
+def test_gains_of_accounts_add_up_to_the_gain_of_the_portfolio(drawn, method):
+    result = run(journals.build(drawn, method=method))
+    parts = scopes.attribute(result, scopes.by_account(result))
+    with exact():
+        assert sum((part.gain for part in parts), Decimal(0)) == result.totals.total_gain
+
+
+@quick
+@given(journals.steps, st.booleans())
+def test_what_is_written_reads_back_equal(drawn, shorts):
+    read = parse_document(journals.build(drawn, shorts=shorts))
+    written = json.loads(json.dumps(writing.document(read)))
+    again = parse_document(written)
+    assert again == read
+    assert writing.document(again) == written

@@ -1,0 +1,269 @@
+"""Explain a figure: the rows, prices and rates it was computed from, its formula and its definition.
+
+``REGISTRY`` maps a figure to the function that lists its rows; a new figure is one function and one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from holdings.domain.analysis import Analysis
+from holdings.domain.definitions import DEFINITIONS, Definition
+from holdings.domain.ledger.state import Charge, Income
+from holdings.domain.numbers import exact
+from holdings.domain.statement import OUTWARD
+from holdings.domain.types import ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of an explanation; ``amount`` is in base currency and the rows' amounts add up to the figure."""
+
+    label: str
+    amount: Decimal
+    day: date | None = None
+    transaction: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    price_day: date | None = None
+    currency: str | None = None
+    rate: Decimal | None = None
+    rate_pairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A figure with its definition and the rows behind it; ``total`` is their sum."""
+
+    figure: str
+    definition: Definition
+    rows: tuple[Row, ...]
+    total: Decimal
+
+
+def explain(analysis: Analysis, figure: str) -> Explanation:
+    """The explanation of a figure of ``totals`` or of ``statement`` (``statement.dividends``). Raises KeyError for others."""
+    with exact():
+        rows = tuple(REGISTRY[figure](analysis))
+        total = sum((row.amount for row in rows), ZERO)
+    name = figure.removeprefix("statement.")
+    special = f"statement_{name}"
+    key = special if figure.startswith("statement.") and special in DEFINITIONS else name
+    return Explanation(figure, DEFINITIONS[key], rows, total)
+
+
+def _rate(analysis: Analysis, currency: str, ordinal: int) -> tuple[Decimal, tuple[str, ...]]:
+    market = analysis.market
+    return market.rate(currency, market.base_currency, ordinal), tuple(
+        market.pairs_used(currency, market.base_currency)
+    )
+
+
+def _positions(analysis: Analysis) -> Iterable[Row]:
+    for row in analysis.positions:
+        if not row.quantity:
+            continue
+        rate, pairs = (
+            (None, ()) if not row.market_value else _rate(analysis, row.currency, analysis.end.toordinal())
+        )
+        yield Row(
+            label=f"{row.instrument} · {row.account}",
+            amount=row.market_value_base,
+            day=analysis.end,
+            quantity=row.quantity,
+            price=row.price,
+            price_day=row.price_date,
+            currency=row.currency,
+            rate=rate,
+            rate_pairs=pairs,
+        )
+
+
+def _cash(analysis: Analysis) -> Iterable[Row]:
+    for balance in analysis.cash:
+        rate, pairs = (
+            (None, ()) if not balance.balance else _rate(analysis, balance.currency, analysis.end.toordinal())
+        )
+        yield Row(
+            label=f"{balance.account} · {balance.currency}",
+            amount=balance.balance_base,
+            day=analysis.end,
+            quantity=balance.balance,
+            currency=balance.currency,
+            rate=rate,
+            rate_pairs=pairs,
+        )
+
+
+def _liabilities(analysis: Analysis) -> Iterable[Row]:
+    for currency, debt in analysis.replay.ledger.liabilities.items():
+        if debt:
+            rate, pairs = _rate(analysis, currency, analysis.end.toordinal())
+            yield Row(
+                label=currency,
+                amount=debt * rate,
+                day=analysis.end,
+                quantity=debt,
+                currency=currency,
+                rate=rate,
+                rate_pairs=pairs,
+            )
+
+
+def _net_worth(analysis: Analysis) -> Iterable[Row]:
+    yield from _closing(analysis)
+    for row in _liabilities(analysis):
+        yield Row(label=f"debt · {row.label}", amount=-row.amount, currency=row.currency, rate=row.rate)
+
+
+def _closing(analysis: Analysis) -> Iterable[Row]:
+    yield from _positions(analysis)
+    yield from _cash(analysis)
+
+
+def _opening(analysis: Analysis) -> Iterable[Row]:
+    yield Row(label="value", amount=analysis.statement.opening_value, day=analysis.start)
+
+
+def _lots(analysis: Analysis) -> Iterable[Row]:
+    for row in analysis.positions:
+        for lot in row.lots:
+            yield Row(
+                label=f"{row.instrument} · {row.account} · lot {lot.id}",
+                amount=lot.cost_base,
+                day=lot.opened,
+                transaction=lot.id,
+                quantity=lot.quantity,
+                currency=row.currency,
+            )
+
+
+def _unrealised(analysis: Analysis) -> Iterable[Row]:
+    yield from _positions(analysis)
+    for row in _lots(analysis):
+        yield Row(
+            label=f"cost · {row.label}",
+            amount=-row.amount,
+            day=row.day,
+            transaction=row.transaction,
+            quantity=row.quantity,
+        )
+
+
+def _realised(analysis: Analysis) -> Iterable[Row]:
+    for row in analysis.effects.realised:
+        yield Row(
+            label=f"{row.instrument} · {row.account} · lot {row.lot or 'pool'}",
+            amount=row.proceeds_base - row.cost_base,
+            day=row.closed,
+            transaction=row.transaction,
+            quantity=row.quantity,
+            currency=row.currency,
+        )
+
+
+def _statement_realised(analysis: Analysis) -> Iterable[Row]:
+    for row in analysis.effects.realised:
+        if row.closed > analysis.start:
+            yield Row(
+                label=f"{row.instrument} · {row.account}",
+                amount=row.statement_gain,
+                day=row.closed,
+                transaction=row.transaction,
+                quantity=row.quantity,
+                currency=row.currency,
+            )
+
+
+def _booked(rows: Iterable[Income | Charge], kind: str, after: int) -> Iterable[Row]:
+    for row in rows:
+        if row.kind == kind and row.ordinal > after:
+            yield Row(
+                label=row.instrument or row.account,
+                amount=row.base,
+                day=date.fromordinal(row.ordinal),
+                transaction=row.transaction,
+                quantity=row.amount,
+                currency=row.currency,
+                rate=row.base / row.amount if row.amount else None,
+            )
+
+
+def _flows(analysis: Analysis, after: int, *, outward: bool | None) -> Iterable[Row]:
+    for flow in analysis.effects.flows:
+        if flow.ordinal > after and outward in (None, flow.kind in OUTWARD):
+            yield Row(
+                label=flow.kind.replace("_", " "),
+                amount=-flow.amount if outward else flow.amount,
+                day=date.fromordinal(flow.ordinal),
+                transaction=flow.transaction,
+            )
+
+
+def _currency(analysis: Analysis, after: int) -> Iterable[Row]:
+    market, effects = analysis.market, analysis.effects
+    opening: dict[str, Decimal] = {}
+    closing: dict[str, Decimal] = {}
+    moved: dict[str, Decimal] = {}
+    for move in effects.cash:
+        if move.ordinal <= after:
+            opening[move.currency] = opening.get(move.currency, ZERO) + move.amount
+        else:
+            moved[move.currency] = moved.get(move.currency, ZERO) + move.base
+        closing[move.currency] = closing.get(move.currency, ZERO) + move.amount
+    for currency, balance in closing.items():
+        before, end = opening.get(currency, ZERO), analysis.end.toordinal()
+        start_value = before * market.rate(currency, market.base_currency, after) if before else ZERO
+        end_value = balance * market.rate(currency, market.base_currency, end) if balance else ZERO
+        yield Row(
+            label=currency,
+            amount=end_value - start_value - moved.get(currency, ZERO),
+            quantity=balance,
+            currency=currency,
+        )
+
+
+def _total_gain(analysis: Analysis) -> Iterable[Row]:
+    yield from _closing(analysis)
+    for row in _flows(analysis, -1, outward=None):
+        yield Row(label=row.label, amount=-row.amount, day=row.day, transaction=row.transaction)
+
+
+def _statement_unrealised(analysis: Analysis) -> Iterable[Row]:
+    yield Row(label="unrealised", amount=analysis.statement.unrealised_gain, day=analysis.end)
+
+
+def _start(analysis: Analysis) -> int:
+    return analysis.start.toordinal()
+
+
+REGISTRY: dict[str, Callable[[Analysis], Iterable[Row]]] = {
+    "market_value": _positions,
+    "cash": _cash,
+    "liabilities": _liabilities,
+    "net_worth": _net_worth,
+    "cost_basis": _lots,
+    "unrealised_gain": _unrealised,
+    "realised_gain": _realised,
+    "dividends": lambda a: _booked(a.effects.incomes, "dividend", -1),
+    "interest": lambda a: _booked(a.effects.incomes, "interest", -1),
+    "fees": lambda a: _booked(a.effects.charges, "fee", -1),
+    "taxes": lambda a: _booked(a.effects.charges, "tax", -1),
+    "currency_gain": lambda a: _currency(a, -1),
+    "net_contributions": lambda a: _flows(a, -1, outward=None),
+    "total_gain": _total_gain,
+    "statement.opening_value": _opening,
+    "statement.contributions": lambda a: _flows(a, _start(a), outward=False),
+    "statement.withdrawals": lambda a: _flows(a, _start(a), outward=True),
+    "statement.realised_gain": _statement_realised,
+    "statement.unrealised_gain": _statement_unrealised,
+    "statement.dividends": lambda a: _booked(a.effects.incomes, "dividend", _start(a)),
+    "statement.interest": lambda a: _booked(a.effects.incomes, "interest", _start(a)),
+    "statement.fees": lambda a: _booked(a.effects.charges, "fee", _start(a)),
+    "statement.taxes": lambda a: _booked(a.effects.charges, "tax", _start(a)),
+    "statement.currency_gain": lambda a: _currency(a, _start(a)),
+    "statement.closing_value": _closing,
+}
