@@ -47,7 +47,8 @@ def beat() -> bool:
     from django_celery_beat.models import PeriodicTask
 
     since = timezone.now() - timedelta(seconds=BEAT_PATIENCE_SECONDS)
-    return PeriodicTask.objects.filter(last_run_at__gte=since).exists()
+    ran: bool = PeriodicTask.objects.filter(last_run_at__gte=since).exists()
+    return ran
 
 
 CHECKS = {"web": site, "live": site, "worker": worker, "beat": beat}

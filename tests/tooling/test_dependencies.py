@@ -6,6 +6,7 @@ import importlib.metadata
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_no_documented_dependency_is_gone():
 
 
 def licence(package: str) -> str:
-    about = importlib.metadata.metadata(package)
+    about: Any = importlib.metadata.metadata(package)
     classifiers = [line for line in about.get_all("Classifier", []) if line.startswith("License")]
     return about.get("License-Expression") or " / ".join(classifiers) or about.get("License") or ""
 

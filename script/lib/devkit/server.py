@@ -70,16 +70,15 @@ def serve(host: str, port: int) -> int:
         signal.signal(number, supervisor.request_stop)
     try:
         services.start()
-        if supervisor.stop_reason is None and not prepare(environ, reaper, services, supervisor):
-            return 0 if supervisor.stop_reason else 1
-        if supervisor.stop_reason is not None:
-            return 0
+        prepared = prepare(environ, reaper, services, supervisor)
+        if supervisor.stopping() or not prepared:
+            return 0 if supervisor.stopping() else 1
         refuse_port_in_use(host, port)
         return supervisor.run(on_ready=lambda: announce(host, port), is_ready=lambda: answers(host, port))
     finally:
         services.stop()
         reaper.close()
-        if supervisor.stop_reason is not None:
+        if supervisor.stopping():
             say("stopped")
 
 
@@ -93,7 +92,7 @@ def prepare(
         command += ["--demo", str(services.database_folder)]
     env = {**environ, "PYTHONPATH": str(ROOT / "script" / "lib")}
     process = spawn(command, reaper=reaper, env=env, cwd=ROOT)
-    while process.poll() is None and supervisor.stop_reason is None:
+    while process.poll() is None and not supervisor.stopping():
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.2)
     status = end(process, signal.SIGTERM, patience=5)

@@ -59,13 +59,17 @@ class Supervisor:
         """Signal handler: leave the loop at its next turn."""
         self.stop_reason = signal.Signals(number).name
 
+    def stopping(self) -> bool:
+        """Say whether a signal has asked for the end."""
+        return self.stop_reason is not None
+
     def run(self, on_ready: Callable[[], None], is_ready: Callable[[], bool]) -> int:
         """Start everything, stay until a signal or the loss of a backing server, return the exit status."""
         announced = False
         try:
             for program in self.programs:
                 self._start(program)
-            while self.stop_reason is None:
+            while not self.stopping():
                 self._pump(TICK_SECONDS)
                 for program in self.programs:
                     self._tend(program)
