@@ -68,6 +68,13 @@ class HoldfastAdminSite(AdminSite):
         """Change one's own password where the rest of the site does."""
         return HttpResponseRedirect(reverse("account_change_password"))
 
+    def get_urls(self) -> list[Any]:
+        """All that was registered, and a page for each audit table that no room registered itself."""
+        from accounts.admin.audit import register_other_rooms
+
+        register_other_rooms(self)
+        return super().get_urls()
+
     def _target(self, request: HttpRequest) -> str:
         wanted = request.GET.get("next", "")
         here = {request.get_host()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pghistory.core
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import JSONField, QuerySet, TextField
 from django.http import HttpRequest
 
 from accounts.admin.base import ReadOnlyAdmin
@@ -13,8 +14,9 @@ from accounts.models import ApiTokenEvent, RoleEvent, SecurityEvent, UserEvent
 
 
 def _from(event: Any, fact: str) -> str:
-    context = event.pgh_context or {}
-    return str(context.get(fact) or "")
+    context = event.pgh_context
+    facts = getattr(context, "metadata", context) or {}
+    return str(facts.get(fact) or "")
 
 
 class AuditAdmin(ReadOnlyAdmin):
@@ -106,3 +108,27 @@ class SecurityEventAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at", "-id")
     list_per_page = 50
+
+
+class OtherEventAdmin(AuditAdmin):
+    """Changes in a room that has no page of its own for them: orders, portfolios, documents."""
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:  # the rows of every room begin alike
+        """When, what, to which row, then what identifies it, then by whom."""
+        names = [
+            field.name
+            for field in self.opts.concrete_fields
+            if not field.name.startswith("pgh_") and not isinstance(field, TextField | JSONField)
+        ]
+        return ("when", "what", *names[:7], "by", "origin", "request_id")
+
+    def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
+        """Read what a row names together with the row."""
+        return tuple(field.name for field in self.opts.concrete_fields if field.is_relation)
+
+
+def register_other_rooms(site: admin.AdminSite) -> None:
+    """Give every audit table of the site a page, so that nothing is recorded where no administrator can read it."""
+    for event_model in pghistory.core.event_models():
+        if not site.is_registered(event_model):
+            site.register(event_model, OtherEventAdmin)

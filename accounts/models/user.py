@@ -44,7 +44,7 @@ validate_currency = RegexValidator(
 )
 
 
-class LowerCaseEmailField(models.EmailField[Any, Any]):
+class LowerCaseEmailField(models.EmailField[str, str]):
     """An e-mail address that is stored, and looked up, in lower case."""
 
     def get_prep_value(self, value: Any) -> Any:

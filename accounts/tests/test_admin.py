@@ -232,6 +232,14 @@ class TestReadOnlyPages:
         )
         assert queries.token_for_key(issued.key, now=clock.now())
 
+    def test_every_audit_table_of_the_site_has_one(self, as_auditor: Client) -> None:
+        from pghistory.core import event_models
+
+        for model in event_models():
+            page = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+            assert as_auditor.get(page).status_code == 200, page
+            assert as_auditor.get(f"{page}add/").status_code == 403, page
+
     def test_second_factors_secrets_have_no_page(self) -> None:
         from allauth.mfa.models import Authenticator
 
