@@ -36,8 +36,9 @@ class DocumentQuerySet(models.QuerySet["Document"]):
 @pghistory.track(
     pghistory.InsertEvent("document.created"),
     pghistory.DeleteEvent("document.deleted"),
-    pghistory.ManualEvent("document.downloaded"),
+    pghistory.UpdateEvent("document.downloaded", condition=pghistory.AnyChange("downloaded_at")),
     append_only=True,
+    context_field=pghistory.ContextJSONField(),
     obj_field=pghistory.ObjForeignKey(related_name="audit_events"),
 )
 @pgtrigger.register(
@@ -82,6 +83,7 @@ class Document(models.Model):
     source = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    downloaded_at = models.DateTimeField(null=True, blank=True, help_text="The latest time it was fetched.")
 
     objects: ClassVar[DocumentQuerySet] = DocumentQuerySet.as_manager()  # type: ignore[assignment]
 

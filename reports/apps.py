@@ -10,5 +10,7 @@ class ReportsConfig(AppConfig):
     verbose_name = "Reports"
 
     def ready(self) -> None:
-        """Register the system check for the PDF engine."""
-        from reports import checks  # noqa: F401 - registering is what the import does
+        """Listen to requests, and register the system check for the PDF engine."""
+        from reports import checks, subscribers  # noqa: F401 - importing registers the check
+
+        subscribers.register()

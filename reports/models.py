@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -86,3 +87,24 @@ class ReportJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} ({self.format})"
+
+    @property
+    def format_name(self) -> str:
+        """The format as people call it."""
+        return {"pdf": "PDF", "xlsx": "Excel"}.get(self.format, self.format)
+
+    @property
+    def progress_id(self) -> str:
+        """The id of the progress bar in a page."""
+        return f"progress-{self.pk}"
+
+    @property
+    def first_day(self) -> date | None:
+        """The first day reported on; None for the beginning."""
+        text = self.parameters.get("from")
+        return date.fromisoformat(text) if text else None
+
+    @property
+    def last_day(self) -> date:
+        """The last day reported on."""
+        return date.fromisoformat(self.parameters["to"])
