@@ -61,4 +61,4 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = environment.SITE_URL.startswith("http://")
 USERSESSIONS_TRACK_ACTIVITY = True
 
 #: Whether staff need a second factor for the administration pages; None means: unless DEBUG or DEMO.
-STAFF_SECOND_FACTOR: bool | None = None
+STAFF_SECOND_FACTOR: bool | None = environment.STAFF_SECOND_FACTOR
