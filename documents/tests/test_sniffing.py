@@ -34,7 +34,7 @@ class TestSniff:
             (_xlsx(), "x.pdf", XLSX),
             (_zip(), "x.xlsx", "application/zip"),
             (b"PK\x03\x04 broken", "x.xlsx", UNKNOWN),
-            (gzip.compress(b"a"), "x", "application/gzip"),
+            (gzip.compress(b"a", mtime=0), "x", "application/gzip"),
             (b'{"a": 1}', "x.csv", "application/json"),
             (b"[1, 2", "x.txt", "text/plain"),
             (b"a,b\n1,2\n", "x.CSV", "text/csv"),
