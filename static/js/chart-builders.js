@@ -203,7 +203,7 @@
   function markerSet(list, colours) {
     return {
       label: "hf-markers", type: "scatter", data: list, parsing: false, order: -1,
-      pointStyle: list.map((m) => m.style), pointRotation: list.map((m) => m.rotation), pointRadius: 6, pointHoverRadius: 7,
+      pointStyle: list.map((m) => m.style), pointRotation: list.map((m) => m.rotation), pointRadius: 5, pointHoverRadius: 6,
       pointBackgroundColor: list.map((m) => m.fill), pointBorderColor: colours.surface, pointBorderWidth: 1.5, showLine: false,
     };
   }
