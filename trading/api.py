@@ -107,7 +107,7 @@ class OrderViewSet(GenericViewSet[Order]):
     pagination_class = OrderPagination
     filter_backends = (DjangoFilterBackend,)
     filterset_class = OrderFilter
-    lookup_value_converter = "uuid"
+    lookup_value_regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
     queryset = Order.objects.none()
 
     def get_queryset(self) -> QuerySet[Order]:
@@ -124,9 +124,9 @@ class OrderViewSet(GenericViewSet[Order]):
         summary="One order with its history and fills",
         responses={200: OrderDetailSerializer, 401: _PROBLEM, 404: _PROBLEM},
     )
-    def retrieve(self, request: Request, pk: UUID) -> Response:
+    def retrieve(self, request: Request, pk: str) -> Response:
         """One order."""
-        return Response(_detail(request, pk))
+        return Response(_detail(request, UUID(pk)))
 
     @extend_schema(
         summary="Place an order",
@@ -180,9 +180,9 @@ class OrderViewSet(GenericViewSet[Order]):
         ),
         responses={200: OrderSerializer, 401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
     )
-    def destroy(self, request: Request, pk: UUID) -> Response:
+    def destroy(self, request: Request, pk: str) -> Response:
         """Cancel an order."""
-        order = operations.cancel_order(order_id=pk, actor=request.user, now=clock.now())
+        order = operations.cancel_order(order_id=UUID(pk), actor=request.user, now=clock.now())
         return Response(OrderSerializer(order).data)
 
 

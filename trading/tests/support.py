@@ -12,7 +12,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
 from marketdata.models import Instrument, Quote
-from marketdata.queries.quotes import forget
+from marketdata.queries import latest_quotes
+from marketdata.queries.quotes import remember
 from trading.operations import open_paper_account, place_order
 from trading.queries import OrderView
 
@@ -66,7 +67,7 @@ def set_quote(
             "is_simulated": instrument.provider == "simulated",
         },
     )
-    forget([instrument.pk])
+    remember(latest_quotes([instrument.pk]).values())
 
 
 def make_account(owner: Any, cash: str = "10000", currency: str = "USD") -> int:

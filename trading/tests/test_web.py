@@ -93,7 +93,7 @@ class TestReviewAndPlace:
         page = desk.post(address, {**fields, "step": "review"})
         text = page.content.decode()
         assert page.status_code == 200
-        for figure in ("$1,000.20", "$8,999.80", "10%", "filled at once"):
+        for figure in ("$1,000.20", "$8,999.80", "10.00%", "filled at once"):
             assert figure in text, figure
         assert Order.objects.count() == 0
 
