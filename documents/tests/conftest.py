@@ -33,12 +33,12 @@ def private_folder(settings, tmp_path) -> Path:
 
 
 @pytest.fixture
-def owner(transactional_db):
+def owner(db):
     return get_user_model().objects.create_user("owner@example.com", "secret-owner-1", name="Olive Owner")
 
 
 @pytest.fixture
-def outsider(transactional_db):
+def outsider(db):
     return get_user_model().objects.create_user("outsider@example.com", "secret-outsider-1")
 
 
