@@ -173,11 +173,10 @@ class QuotesView(APIView):
         by_id = set(visible.filter(pk__in=ids).values_list("pk", flat=True)) if ids else set()
         by_symbol = queries.ids_by_symbol(user=request.user, symbols=symbols) if symbols else {}
         quotes = queries.latest_quotes([*by_id, *by_symbol.values()])
-        asked = [(text, int(text) if int(text) in by_id else None) for text in wanted]
-        asked += [(symbol, by_symbol.get(symbol.upper())) for symbol in symbols]
-        found = dict.fromkeys(pk for _, pk in asked if pk in quotes)
+        asked = [(text, pk if pk in by_id else 0) for text, pk in zip(wanted, ids, strict=True)]
+        asked += [(symbol, by_symbol.get(symbol.upper(), 0)) for symbol in symbols]
         body = {
-            "results": [quotes[pk] for pk in found if pk is not None],
+            "results": [quotes[pk] for pk in dict.fromkeys(pk for _, pk in asked) if pk in quotes],
             "missing": [text for text, pk in asked if pk not in quotes],
         }
         return Response(QuotesSerializer(body).data)

@@ -80,7 +80,7 @@ class QuoteSerializer(serializers.Serializer[Any]):
     )
     volume = DecimalString(allow_null=True)
     quoted_at = serializers.DateTimeField(help_text="When the price was made, by its source.")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # our field, not DRF's argument
     is_simulated = serializers.BooleanField(help_text="Made up by the simulated market.")
     is_stale = serializers.BooleanField(help_text="Older than its source should let it become.")
 
@@ -107,7 +107,7 @@ class BarSerializer(serializers.Serializer[Any]):
     low = DecimalString(allow_null=True)
     close = DecimalString()
     volume = DecimalString(allow_null=True)
-    source = serializers.CharField(help_text="`simulated` when made up.")
+    source = serializers.CharField(help_text="`simulated` when made up.")  # type: ignore[assignment]
 
 
 class BarsSerializer(serializers.Serializer[Any]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+import datetime as dt
 from typing import Any
 
 from django import forms
@@ -40,7 +40,7 @@ class PriceForm(forms.Form):
         widget=forms.NumberInput(attrs={"step": "any", "data-col": "6"}),
     )
 
-    def __init__(self, *args: Any, currency: str = "", today: date | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, currency: str = "", today: dt.date | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if currency:
             self.fields["price"].widget.attrs["data-suffix"] = currency
@@ -88,7 +88,7 @@ class OwnInstrumentForm(OneTimeFormMixin, FieldsetsMixin):
     )
     date = forms.DateField(label="Day of that price", required=False, widget=_day(**{"data-col": "6"}))
 
-    def __init__(self, *args: Any, today: date | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, today: dt.date | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if today is not None:
             self.fields["date"].initial = today

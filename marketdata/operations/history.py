@@ -43,8 +43,8 @@ def backfill_history(
     (UTC).
 
     Each instrument continues after its newest bar, or starts in January `years` years ago. Without
-    `instrument_ids`: all active ones. Safe to repeat. One transaction per instrument; providers are asked
-    outside of it.
+    `instrument_ids`: all active ones, and exchange rates too. Safe to repeat. One transaction per instrument;
+    providers are asked outside of it.
     """
     first = date(now.astimezone(UTC).year - years, 1, 1)
     yesterday = now.astimezone(UTC).date() - timedelta(days=1)
@@ -63,7 +63,8 @@ def backfill_history(
             continue
         added = _fill(instrument, start, yesterday)
         bars, actions = bars + added[0], actions + added[1]
-    return BackfillSummary(bars=bars, actions=actions, rates=_fill_rates(first, yesterday))
+    rates = _fill_rates(first, yesterday) if instrument_ids is None else 0
+    return BackfillSummary(bars=bars, actions=actions, rates=rates)
 
 
 def _fill(instrument: Instrument, start: date, end: date) -> tuple[int, int]:

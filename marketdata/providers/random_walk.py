@@ -24,6 +24,7 @@ LEVELS = 17
 _CHUNK_DAYS = 1024
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
 _Words = np.ndarray[Any, np.dtype[np.uint64]]
 
 

@@ -33,6 +33,7 @@ from marketdata.providers.base import (
 )
 from marketdata.providers.random_walk import (
     Floats,
+    Ints,
     at_day_starts,
     bridge,
     bridge_grid,
@@ -239,7 +240,7 @@ class SimulatedProvider:
         result: Floats = path - path[anchor] + math.log(float(model.anchor.price))
         return result
 
-    def _inner(self, model: _Model, numbers: Floats, opening: Floats, closing: Floats) -> Floats:
+    def _inner(self, model: _Model, numbers: Ints, opening: Floats, closing: Floats) -> Floats:
         """Log prices at the grid's instants within each day."""
         fractions = np.arange(1, 1 << _GRID_LEVELS) / (1 << _GRID_LEVELS)
         moved = sum(
@@ -309,7 +310,7 @@ class SimulatedProvider:
             is_simulated=True,
         )
 
-    def _day_volumes(self, model: _Model, numbers: Floats) -> Floats:
+    def _day_volumes(self, model: _Model, numbers: Ints) -> Floats:
         noise = normals(model.own_key, numbers.astype(np.uint64) + _VOLUME_PLACE)
         result: Floats = np.floor(model.spec.daily_volume * np.exp(0.35 * noise))
         return result

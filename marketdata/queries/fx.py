@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -130,7 +131,7 @@ def fx_rates_between(pairs: Iterable[Pair], start: date, end: date) -> dict[Pair
     candidates = _candidates((left[0], right[0]) for left, right in majors.values() if left[0] != right[0])
     series: dict[Pair, dict[date, Decimal]] = {}
     if candidates:
-        columns = [[a for a, _ in candidates], [b for _, b in candidates], start, start, end]
+        columns: list[Any] = [[a for a, _ in candidates], [b for _, b in candidates], start, start, end]
         with connection.cursor() as cursor:
             cursor.execute(_BETWEEN, columns)
             for left, right, day, rate in cursor.fetchall():

@@ -8,13 +8,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from redis.exceptions import RedisError
 
 from marketdata.domain.staleness import quote_is_stale
 from marketdata.queries.hours import is_open
 from portfolio_site.kernel import clock
+
+log = structlog.get_logger(__name__)
 
 _LATEST = """
 SELECT q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
@@ -87,31 +91,40 @@ def cached_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[in
     are cached.
     """
     wanted = list(ids)
-    found: dict[str, QuoteView] = cache.get_many([cache_key(pk) for pk in wanted])
-    views = list(found.values())
-    known = {view.instrument_id for view in views}
-    missing = [pk for pk in wanted if pk not in known]
+    views = _from_cache(wanted)
     result = _with_age(views, now)
+    missing = [pk for pk in wanted if pk not in result]
     if missing:
         fresh = latest_quotes(missing, now=now)
-        remember(fresh.values())
+        remember(fresh.values(), replace_known=False)
         result.update(fresh)
     return result
 
 
-def cache_key(instrument_id: int) -> str:
-    """Where the cache keeps a quote."""
+def _key(instrument_id: int) -> str:
     return f"marketdata:quote:1:{instrument_id}"
 
 
-def remember(views: Iterable[QuoteView]) -> None:
-    """Put quotes into the cache; called after the commit that stored them."""
-    cache.set_many({cache_key(view.instrument_id): view for view in views}, timeout=_CACHE_SECONDS)
+def _from_cache(ids: list[int]) -> list[QuoteView]:
+    try:
+        found: dict[str, QuoteView] = cache.get_many([_key(pk) for pk in ids])
+    except RedisError as error:
+        log.warning("quote_cache_down", error=str(error))
+        return []
+    return list(found.values())
 
 
-def forget(ids: Iterable[int]) -> None:
-    """Take quotes out of the cache; called after a commit that stored others."""
-    cache.delete_many([cache_key(pk) for pk in ids])
+def remember(views: Iterable[QuoteView], *, replace_known: bool = True) -> None:
+    """Put quotes into the cache: after the commit that stored them, or (`replace_known=False`) after merely
+    reading them, when a refresh that came in between knows better. A cache that is down is done without."""
+    try:
+        if replace_known:
+            cache.set_many({_key(view.instrument_id): view for view in views}, timeout=_CACHE_SECONDS)
+        else:
+            for view in views:
+                cache.add(_key(view.instrument_id), view, timeout=_CACHE_SECONDS)
+    except RedisError as error:
+        log.warning("quote_cache_down", error=str(error))
 
 
 def _view(row: tuple[Any, ...]) -> QuoteView:

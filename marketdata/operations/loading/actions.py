@@ -56,6 +56,7 @@ ORDER BY i.symbol
 
 def stage(cursor: Any, rows: Iterable[tuple[int, str, str, str, bool]]) -> None:
     """Copy checked rows into a temporary table."""
+    cursor.execute("DROP TABLE IF EXISTS pg_temp.staged")
     cursor.execute(_STAGE)
     with cursor.copy("COPY staged FROM STDIN") as copy:
         for row in rows:
@@ -83,7 +84,7 @@ def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, sourc
     cursor.execute(_SPLITS, [source, numbers, [instrument.instrument_id for instrument in known]])
     added, changed = cursor.fetchone()
     spans = spans_of(known, dict.fromkeys(ids, through) if through else {})
-    cursor.execute(_DIVIDENDS, [adjusted, adjusted, *spans, source])
+    cursor.execute(_DIVIDENDS, [adjusted, adjusted, *spans.columns(), source])
     more_added, more_changed = cursor.fetchone()
     cursor.execute("SELECT count(*) FROM staged WHERE sym = ANY(%s::int[])", [numbers])
     staged = cursor.fetchone()[0]

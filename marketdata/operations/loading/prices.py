@@ -98,6 +98,7 @@ class Counts:
 
 def stage(cursor: Any, rows: Iterable[str]) -> None:
     """Copy checked rows into a temporary table, a few thousand at a time."""
+    cursor.execute("DROP TABLE IF EXISTS pg_temp.staged")
     cursor.execute(_STAGE)
     with cursor.copy("COPY staged FROM STDIN") as copy:
         chunk: list[str] = []
@@ -135,7 +136,7 @@ def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, sourc
         [ids, SIMULATED],
     )
     spans = spans_of(known, last_days if adjusted == "split" else {})
-    cursor.execute(_UPSERT, [source, *spans])
+    cursor.execute(_UPSERT, [source, *spans.columns()])
     added, changed = cursor.fetchone()
     cursor.execute(
         "SELECT count(*) FROM staged WHERE sym = ANY(%s::int[])",
@@ -153,17 +154,39 @@ def _last_days(cursor: Any, known: Sequence[KnownInstrument]) -> dict[int, date]
     return {i.instrument_id: by_number[i.number] for i in known if i.number in by_number}
 
 
-Spans = tuple[list[int], list[int], list[date], list[date], list[Decimal], list[Decimal]]
+@dataclass(slots=True)
+class Spans:
+    """Columns: symbol number, instrument, from and until which day, and what prices and shares are scaled by
+    then."""
+
+    numbers: list[int] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    since: list[date] = field(default_factory=list)
+    until: list[date] = field(default_factory=list)
+    prices: list[Decimal] = field(default_factory=list)
+    shares: list[Decimal] = field(default_factory=list)
+
+    def add(self, instrument: KnownInstrument, since: date, until: date, shares: Decimal) -> None:
+        """Add a span of days: a share then is `shares` shares in the file's count."""
+        self.numbers.append(instrument.number)
+        self.ids.append(instrument.instrument_id)
+        self.since.append(since)
+        self.until.append(until)
+        self.prices.append(shares / instrument.units)
+        self.shares.append(shares)
+
+    def columns(self) -> list[Any]:
+        """As parameters of a statement."""
+        return [self.numbers, self.ids, self.since, self.until, self.prices, self.shares]
 
 
 def spans_of(known: Sequence[KnownInstrument], adjusted_through: dict[int, date]) -> Spans:
-    """For each instrument the spans of days (since, until) and what its prices and shares are scaled by in
-    them.
+    """For each instrument the spans of days and what its prices and shares are scaled by in them.
 
     A split on or before the day through which the file is adjusted multiplies the prices before it back up.
     """
     history = splits(list(adjusted_through)) if adjusted_through else {}
-    spans: Spans = ([], [], [], [], [], [])
+    spans = Spans()
     for instrument in known:
         through = adjusted_through.get(instrument.instrument_id)
         undone = [
@@ -173,19 +196,10 @@ def spans_of(known: Sequence[KnownInstrument], adjusted_through: dict[int, date]
         ]
         until, shares = date.max, Decimal(1)
         for ex_date, ratio in reversed(undone):
-            _span(spans, instrument, ex_date, until, shares)
+            spans.add(instrument, ex_date, until, shares)
             until, shares = ex_date, shares * ratio
-        _span(spans, instrument, date.min, until, shares)
+        spans.add(instrument, date.min, until, shares)
     return spans
-
-
-def _span(spans: Spans, instrument: KnownInstrument, since: date, until: date, shares: Decimal) -> None:
-    for column, value in zip(
-        spans,
-        (instrument.number, instrument.instrument_id, since, until, shares / instrument.units, shares),
-        strict=True,
-    ):
-        column.append(value)  # type: ignore[arg-type]
 
 
 def requote(instrument_ids: Sequence[int], *, now: datetime, source: str) -> None:

@@ -1,0 +1,219 @@
+"""The simulated market: the same for everybody, sensible, and continuous."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from marketdata.providers.base import Anchor, InstrumentRef
+from marketdata.providers.random_walk import bridge, bridge_grid, key
+from marketdata.providers.simulated import SimulatedProvider
+from marketdata.providers.starter import ANCHOR_DAY, simulated_currencies, starter_instruments
+
+SEED = 93
+PROVIDER: Any = SimulatedProvider(seed=SEED)
+STARTERS = [
+    InstrumentRef(
+        instrument_id=number, symbol=line.symbol, asset_class=line.asset_class, currency=line.currency
+    )
+    for number, line in enumerate(starter_instruments().values())
+]
+BY_SYMBOL = {ref.symbol: ref for ref in STARTERS}
+
+instants = st.datetimes(datetime(2016, 1, 2), datetime(2031, 1, 1), timezones=st.just(UTC))
+refs = st.sampled_from(STARTERS)
+
+
+class TestQuotes:
+    @given(ref=refs, at=instants)
+    @settings(max_examples=150, deadline=None)
+    def test_bid_last_ask_in_order_and_positive(self, ref, at):
+        (quote,) = PROVIDER.quotes([ref], at)
+        assert quote.last > 0
+        assert quote.previous_close is not None
+        assert quote.previous_close > 0
+        assert quote.is_simulated
+        assert quote.source == "simulated"
+        if quote.bid is not None:
+            assert quote.ask is not None
+            assert 0 < quote.bid <= quote.last <= quote.ask
+        if quote.volume is not None:
+            assert quote.volume >= 0
+
+    @given(ref=refs, at=instants)
+    @settings(max_examples=40, deadline=None)
+    def test_same_for_another_provider_with_the_same_seed_whoever_is_asked_with(self, ref, at):
+        alone = SimulatedProvider(seed=SEED).quotes([ref], at)[0]
+        together = {quote.instrument_id: quote for quote in PROVIDER.quotes(STARTERS, at)}
+        assert together[ref.instrument_id] == alone
+
+    def test_same_in_another_process(self):
+        at = datetime(2026, 11, 20, 15, 30, 7, 123456, tzinfo=UTC)
+        code = (
+            "from datetime import UTC, datetime\n"
+            "from marketdata.providers.base import InstrumentRef\n"
+            "from marketdata.providers.simulated import SimulatedProvider\n"
+            "ref = InstrumentRef(instrument_id=1, symbol='AAPL', asset_class='equity', currency='USD')\n"
+            f"at = datetime.fromisoformat('{at.isoformat()}')\n"
+            f"q = SimulatedProvider(seed={SEED}).quotes([ref], at)[0]\n"
+            "print(q.bid, q.last, q.ask, q.volume)"
+        )
+        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        quote = PROVIDER.quotes([BY_SYMBOL["AAPL"]], at)[0]
+        assert told.stdout.strip() == f"{quote.bid} {quote.last} {quote.ask} {quote.volume}"
+
+    def test_another_seed_is_another_market(self):
+        at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+        here = [quote.last for quote in PROVIDER.quotes(STARTERS, at)]
+        there = [quote.last for quote in SimulatedProvider(seed=SEED + 1).quotes(STARTERS, at)]
+        assert sum(a != b for a, b in zip(here, there, strict=True)) > 60
+
+    def test_moves_from_second_to_second_but_not_by_leaps(self):
+        at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+        path = [
+            float(PROVIDER.quotes([BY_SYMBOL["BTC-USD"]], at + timedelta(seconds=n))[0].last)
+            for n in range(120)
+        ]
+        steps = np.abs(np.diff(np.log(path)))
+        assert (steps > 0).sum() > 60
+        assert steps.max() < 0.002
+
+    def test_joins_at_midnight(self):
+        midnight = datetime(2026, 11, 21, tzinfo=UTC)
+        before = PROVIDER.quotes(STARTERS, midnight - timedelta(microseconds=1))
+        after = PROVIDER.quotes(STARTERS, midnight)
+        for old, new in zip(before, after, strict=True):
+            assert abs(new.last / old.last - 1) < Decimal("0.0005")
+
+    def test_volume_grows_during_the_day(self):
+        day = datetime(2026, 11, 20, tzinfo=UTC)
+        volumes = [
+            PROVIDER.quotes([BY_SYMBOL["AAPL"]], day + timedelta(hours=hour))[0].volume for hour in range(24)
+        ]
+        assert volumes == sorted(volumes)
+        assert volumes[0] == 0
+        assert volumes[-1] > 1_000_000
+
+    def test_previous_close_on_monday_is_that_of_friday(self):
+        monday = PROVIDER.quotes([BY_SYMBOL["MSFT"]], datetime(2026, 11, 23, 9, tzinfo=UTC))[0]
+        friday = PROVIDER.bars(BY_SYMBOL["MSFT"], date(2026, 11, 20), date(2026, 11, 20))[0]
+        assert monday.previous_close == friday.close
+
+    def test_unlisted_symbol_has_a_market_too(self):
+        ref = InstrumentRef(instrument_id=1, symbol="NOBODY", asset_class="equity", currency="USD")
+        (quote,) = PROVIDER.quotes([ref], datetime(2026, 11, 20, tzinfo=UTC))
+        assert 1 < quote.last < 5000
+
+
+class TestBars:
+    @given(ref=refs, start=st.dates(date(2010, 1, 1), date(2030, 1, 1)), days=st.integers(0, 40))
+    @settings(max_examples=80, deadline=None)
+    def test_range_holds_open_and_close(self, ref, start, days):
+        for bar in PROVIDER.bars(ref, start, start + timedelta(days=days)):
+            assert 0 < bar.low <= bar.open <= bar.high
+            assert bar.low <= bar.close <= bar.high
+            assert bar.volume is None or bar.volume >= 0
+
+    def test_the_same_whatever_span_is_asked_for(self):
+        ref = BY_SYMBOL["NESN.SW"]
+        whole = {bar.date: bar for bar in PROVIDER.bars(ref, date(2016, 1, 1), date(2026, 11, 20))}
+        part = PROVIDER.bars(ref, date(2021, 3, 1), date(2021, 3, 31))
+        assert len(part) == 23
+        assert all(whole[bar.date] == bar for bar in part)
+
+    def test_passes_through_the_level_of_the_list(self):
+        for line in starter_instruments().values():
+            (bar,) = PROVIDER.bars(BY_SYMBOL[line.symbol], ANCHOR_DAY, ANCHOR_DAY)
+            assert abs(bar.close / line.simulation.price - 1) < Decimal("0.001")
+
+    def test_levels_stay_sensible_over_ten_years(self):
+        for ref in STARTERS:
+            closes = [bar.close for bar in PROVIDER.bars(ref, date(2016, 1, 1), date(2026, 11, 20))]
+            assert min(closes) > Decimal("0.001")
+            assert max(closes) < 1_000_000
+
+    def test_crypto_trades_on_weekends_and_shares_do_not(self):
+        saturday = date(2026, 11, 14)
+        assert PROVIDER.bars(BY_SYMBOL["ETH-USD"], saturday, saturday)
+        assert not PROVIDER.bars(BY_SYMBOL["SAP.DE"], saturday, saturday)
+
+    def test_price_falls_by_the_ratio_over_a_split(self):
+        bars = {
+            bar.date: bar for bar in PROVIDER.bars(BY_SYMBOL["AAPL"], date(2020, 8, 28), date(2020, 8, 31))
+        }
+        ratio = bars[date(2020, 8, 28)].close / bars[date(2020, 8, 31)].open
+        assert Decimal("3.7") < ratio < Decimal("4.3")
+
+    def test_shares_of_a_sector_move_together_more_than_others(self):
+        def returns(symbol):
+            closes = [
+                float(b.close) for b in PROVIDER.bars(BY_SYMBOL[symbol], date(2022, 9, 1), date(2026, 6, 1))
+            ]
+            return np.diff(np.log(closes))
+
+        same = np.corrcoef(returns("XOM"), returns("SHEL.L"))[0, 1]
+        other = np.corrcoef(returns("XOM"), returns("NESN.SW"))[0, 1]
+        index = np.corrcoef(returns("SPY"), returns("^GSPC"))[0, 1]
+        assert same > other + 0.1
+        assert other > 0.2
+        assert index > 0.85
+
+    def test_goes_on_from_a_real_close(self):
+        anchor = Anchor(date(2026, 6, 30), Decimal("1234.5"))
+        ref = InstrumentRef(
+            instrument_id=1, symbol="AAPL", asset_class="equity", currency="USD", anchor=anchor
+        )
+        first = PROVIDER.bars(ref, date(2026, 7, 1), date(2026, 7, 1))[0]
+        assert abs(first.open / anchor.price - 1) < Decimal("0.0001")
+
+    def test_ticks_of_a_day_end_at_its_close(self):
+        ref = BY_SYMBOL["V"]
+        (bar,) = PROVIDER.bars(ref, date(2026, 11, 20), date(2026, 11, 20))
+        (quote,) = PROVIDER.quotes([ref], datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC))
+        assert abs(quote.last - bar.close) <= Decimal("0.02")
+
+
+class TestActionsAndRates:
+    def test_dividends_come_in_their_months_and_make_the_yield(self):
+        found = PROVIDER.actions(BY_SYMBOL["KO"], date(2025, 1, 1), date(2025, 12, 31))
+        assert [action.ex_date.month for action in found] == [3, 6, 9, 11]
+        assert all(action.ex_date.weekday() < 5 for action in found)
+        close = PROVIDER.bars(BY_SYMBOL["KO"], date(2025, 12, 31), date(2025, 12, 31))[0].close
+        assert Decimal("0.02") < sum(action.value for action in found) / close < Decimal("0.04")
+
+    def test_splits_of_the_list_are_told(self):
+        found = PROVIDER.actions(BY_SYMBOL["NVDA"], date(2016, 1, 1), date(2026, 1, 1))
+        assert [(a.ex_date, a.value) for a in found if a.kind == "split"] == [
+            (date(2021, 7, 20), Decimal(4)),
+            (date(2024, 6, 10), Decimal(10)),
+        ]
+
+    def test_rates_are_near_their_level_and_unknown_currencies_left_out(self):
+        rates = PROVIDER.rates(["USD", "XXX", "JPY"], ANCHOR_DAY, ANCHOR_DAY)
+        assert {r.quote: r.rate for r in rates} == {
+            code: simulated_currencies()[code].per_euro for code in ("USD", "JPY")
+        }
+
+
+class TestRandomWalk:
+    @pytest.mark.parametrize("day", [0, 9_800])
+    def test_grid_agrees_with_single_instants(self, day):
+        walk = key(1, "anything")
+        grid = bridge_grid(walk, [day], 5)[0]
+        single = [bridge([walk], day, place / 32)[0] for place in range(1, 32)]
+        assert np.allclose(grid, single, atol=1e-12)
+
+    def test_bridge_is_nothing_at_the_ends(self):
+        assert bridge([key(1, "a")], 5, 0.0)[0] == 0
+
+    def test_bridge_has_the_spread_of_a_brownian_one(self):
+        middles = [bridge([key(1, "a")], day, 0.5)[0] for day in range(2000)]
+        assert 0.45 < np.std(middles) < 0.55
