@@ -1,0 +1,85 @@
+"""The frame of every page: what visitors and signed-in people get around the content."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def person() -> User:
+    return User.objects.create_user(
+        "ada@example.org",
+        "correct horse battery staple",
+        name="Ada Lovelace",
+        theme="dark",
+        hide_amounts=True,
+    )
+
+
+class TestVisitors:
+    def test_home_says_what_this_is_and_offers_the_way_in(self, client: Client) -> None:
+        html = client.get("/").content.decode()
+        assert "<h1>" in html
+        assert f'href="{reverse("account_login")}"' in html
+        assert 'aria-label="Main"' not in html
+
+    def test_help_is_open(self, client: Client) -> None:
+        assert client.get(reverse("web:help")).status_code == 200
+
+    def test_theme_and_privacy_hold_before_the_first_paint(self, client: Client) -> None:
+        client.cookies["hf_theme"] = "dark"
+        client.cookies["hf_privacy"] = "on"
+        html = client.get("/").content.decode()
+        assert 'data-bs-theme="dark"' in html
+        assert 'data-privacy="on"' in html
+
+    def test_an_unknown_page_has_our_face(self, client: Client) -> None:
+        response = client.get("/no/such/page/")
+        assert response.status_code == 404
+        assert "There is nothing here" in response.content.decode()
+
+
+class TestSignedIn:
+    def test_the_persons_own_settings_hold(self, client: Client, person: User) -> None:
+        client.force_login(person)
+        html = client.get(reverse("web:help")).content.decode()
+        assert 'data-theme="dark"' in html
+        assert 'data-privacy="on"' in html
+        assert f'data-user-id="{person.pk}"' in html
+
+    def test_navigation_leads_to_every_room(self, client: Client, person: User) -> None:
+        client.force_login(person)
+        html = client.get(reverse("web:help")).content.decode()
+        for name in ("holdings", "marketdata", "trading", "reports", "documents", "notifications"):
+            assert f'href="{reverse(f"{name}:index")}"' in html
+
+    def test_the_current_room_is_marked(self, client: Client, person: User) -> None:
+        client.force_login(person)
+        html = client.get(reverse("marketdata:index")).content.decode()
+        link = re.search(rf'<a href="{reverse("marketdata:index")}" ([^>]*)>', html)
+        assert link
+        assert 'aria-current="page"' in link.group(1)
+
+    def test_pages_stand_without_javascript(self, client: Client, person: User) -> None:
+        client.force_login(person)
+        html = client.get(reverse("web:help")).content.decode()
+        assert f'action="{reverse("accounts:display")}"' in html
+        assert "<details" in html
+
+    def test_the_browsable_api_is_a_page_of_ours(self, client: Client, person: User) -> None:
+        client.force_login(person)
+        response = client.get("/api/v1/portfolios/", headers={"Accept": "text/html"})
+        html = response.content.decode()
+        assert response.status_code == 200
+        assert '<html lang="en"' in html
+        assert 'name="viewport"' in html
+        assert "HTTP 200" not in html
+        assert "200 OK" in html
