@@ -39,6 +39,7 @@ class Desk:
     owner_id: int
     actor: Any
     now: datetime
+    position: Decimal | None = None
     fills: list[Fill] = field(default_factory=list)
     news: list[Event] = field(default_factory=list)
 
@@ -127,7 +128,7 @@ def fill(desk: Desk, execution: Execution) -> bool:
         actor=desk.actor,
         now=desk.now,
     )
-    position = books.position_quantity(order.portfolio_id, order.instrument_id)
+    position = desk.position = _position_after(desk, execution)
     desk.fills.append(
         Fill(
             id=fill_id,
@@ -253,6 +254,13 @@ def _apply(desk: Desk, execution: Execution, *, cost: Decimal) -> None:
             fees=fee_model(),
         )
         order.reserved_cash = min(left, sum(needed, ZERO))
+
+
+def _position_after(desk: Desk, execution: Execution) -> Decimal:
+    """Right after the trade was posted. Reading it costs a statement only where nobody knows it yet."""
+    if desk.position is None:
+        return books.position_quantity(desk.order.portfolio_id, desk.order.instrument_id)
+    return desk.position + (execution.quantity if desk.order.side == Side.BUY else -execution.quantity)
 
 
 def _next_number(desk: Desk) -> int:

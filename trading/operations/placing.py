@@ -95,7 +95,12 @@ def place_order(
             expires_at=market.expires_at(terms.time_in_force, now),
         )
         desk = booking.Desk(
-            order=order, instrument=instrument, owner_id=portfolio.owner_id, actor=actor, now=now
+            order=order,
+            instrument=instrument,
+            owner_id=portfolio.owner_id,
+            actor=actor,
+            now=now,
+            position=assessment.position,
         )
         _first_look(desk, assessment)
         booking.save(desk, is_new=True)

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.apps import apps
 from django.db import DatabaseError, IntegrityError, transaction
 
 from trading.models import Fill, Order
@@ -71,10 +72,9 @@ def test_fills_are_facts(place):
 
 
 def test_every_version_of_an_order_is_kept(place, trader):
-    from trading.models import OrderEvent
     from trading.operations import cancel_order
 
     placed = place(limit_price="50")
     cancel_order(order_id=placed.id, actor=trader, now=NOW)
-    versions = OrderEvent.objects.filter(pgh_obj_id=placed.id).order_by("pgh_id")
+    versions = apps.get_model("trading", "OrderEvent").objects.filter(pgh_obj_id=placed.id).order_by("pgh_id")
     assert [version.status for version in versions] == ["new", "canceled"]

@@ -25,12 +25,18 @@ def order(side=Side.BUY, quantity="10", limit=None, age=0, id_=None):
     )
 
 
-def quote(bid="100.00", ask="100.02", last="100.01", **more):
-    as_decimal = [None if price is None else Decimal(price) for price in (bid, ask, last)]
-    sizes = {name: Decimal(size) for name, size in more.items() if name.endswith("_size")}
-    flags = {name: value for name, value in more.items() if not name.endswith("_size")}
+def quote(bid="100.00", ask="100.02", last="100.01", *, is_stale=False, bid_size=None, ask_size=None):
+    def number(text):
+        return None if text is None else Decimal(text)
+
     return MarketQuote(
-        bid=as_decimal[0], ask=as_decimal[1], last=as_decimal[2], quoted_at=NOW, **flags, **sizes
+        bid=number(bid),
+        ask=number(ask),
+        last=number(last),
+        quoted_at=NOW,
+        is_stale=is_stale,
+        bid_size=number(bid_size),
+        ask_size=number(ask_size),
     )
 
 
@@ -166,7 +172,7 @@ class TestEveryBook:
     def test_never_worse_than_the_limit_nor_more_than_wanted_or_offered(self, book, market):
         result = match(book, market, NOW)
         by_id = {item.order_id: item for item in book}
-        filled = {}
+        filled: dict[uuid.UUID, Decimal] = {}
         for execution in result.executions:
             wanted = by_id[execution.order_id]
             filled[wanted.order_id] = filled.get(wanted.order_id, Decimal(0)) + execution.quantity

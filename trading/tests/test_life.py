@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+import holdings.operations
 from holdings import queries as books
 from marketdata.events import PricesRefreshed
 from portfolio_site.kernel.events import publish
@@ -94,7 +95,7 @@ class TestFreshPrices:
         from holdings.models import Portfolio
 
         order(other, Portfolio.objects.get(pk=other).owner, share, quantity=2, limit_price="99.50")
-        real = matching.lock_portfolio
+        real = holdings.operations.lock_portfolio
 
         def lock(portfolio_id):
             if portfolio_id == account:
