@@ -1,0 +1,186 @@
+"""The front hall: the dashboard. It computes nothing of its own; it adds up and lays out what the rooms answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.urls import reverse
+
+from holdings.queries import RANGES, CombinedSeries, Desk, combined_series, desk_of
+from marketdata.queries import FxRateMissing, cached_quotes, fx_rate
+from portfolio_site.kernel.money import round_money
+from trading.queries import orders_for
+
+DEFAULT_RANGE = "1Y"
+MOVERS = 6
+LATEST_ORDERS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over the tracked portfolios in one currency; None where a price or rate is missing."""
+
+    currency: str
+    value: Decimal | None
+    day_change: Decimal | None
+    gain: Decimal | None
+    cash: Decimal | None
+    net_contributions: Decimal | None
+    missing: tuple[str, ...]
+
+    @property
+    def day_fraction(self) -> Decimal | None:
+        """The day's change in relation to the value before it."""
+        if self.value is None or self.day_change is None or self.value - self.day_change <= 0:
+            return None
+        return self.day_change / (self.value - self.day_change)
+
+    @property
+    def gain_fraction(self) -> Decimal | None:
+        """The total gain in relation to what was put in."""
+        if self.gain is None or not self.net_contributions or self.net_contributions <= 0:
+            return None
+        return self.gain / self.net_contributions
+
+
+def totals_of(desk: Desk, *, currency: str, now: datetime) -> Totals:
+    """Add up the tracked portfolios at today's rates."""
+    names = ("value", "day_change", "gain", "cash", "net_contributions")
+    sums: dict[str, Decimal | None] = dict.fromkeys(names, Decimal(0))
+    missing: list[str] = []
+    for portfolio in desk.tracked:
+        snapshot = desk.snapshots[portfolio.pk]
+        try:
+            rate = fx_rate(base=portfolio.base_currency, quote=currency, on=now.date())
+        except FxRateMissing as error:
+            missing.append(error.message)
+            sums = dict.fromkeys(names)
+            continue
+        missing += snapshot.missing
+        parts = {
+            "value": snapshot.net_worth,
+            "day_change": snapshot.day_change,
+            "gain": snapshot.total_gain,
+            "cash": snapshot.cash_value,
+            "net_contributions": snapshot.net_contributions,
+        }
+        for name, part in parts.items():
+            so_far = sums[name]
+            sums[name] = None if part is None or so_far is None else so_far + part * rate
+    return Totals(currency=currency, missing=tuple(dict.fromkeys(missing)), **sums)
+
+
+def dashboard_for(user: Any, *, now: datetime, range_code: str) -> dict[str, Any]:
+    """Return everything the dashboard shows. The number of statements does not depend on what the person owns."""
+    desk = desk_of(user, now=now)
+    code = range_code if range_code in RANGES else DEFAULT_RANGE
+    if not desk.portfolios:
+        return {"portfolios": [], "first_steps": _first_steps()}
+    return {
+        "portfolios": [
+            {
+                "id": portfolio.pk,
+                "name": portfolio.name,
+                "kind": portfolio.kind,
+                "url": reverse("holdings:overview", args=[portfolio.pk]),
+                "currency": portfolio.base_currency,
+                "value": desk.snapshots[portfolio.pk].net_worth,
+                "day_change": desk.snapshots[portfolio.pk].day_change,
+            }
+            for portfolio in desk.portfolios
+        ],
+        "totals": totals_of(desk, currency=user.base_currency, now=now),
+        "has_tracked": bool(desk.tracked),
+        "movers": _movers(desk, now=now),
+        "orders": [
+            {
+                "url": reverse("trading:detail", args=[order.id]),
+                "title": f"{order.describes} · {order.type}",
+                "at": order.submitted_at,
+                "status": order.status,
+            }
+            for order in orders_for(user, limit=LATEST_ORDERS)
+        ],
+        "range": code,
+        "ranges": RANGES,
+        "chart_url": f"{reverse('web:value_chart')}?range={code}",
+        "chart_columns": ["Day", "Value", "Invested"],
+    }
+
+
+def chart_of(user: Any, *, now: datetime, range_code: str) -> dict[str, Any]:
+    """Return the combined value chart in the form `charts.js` reads; decimals as strings."""
+    series = combined_series(
+        desk_of(user, now=now), currency=user.base_currency, range_code=range_code, now=now
+    )
+    if not series.days:
+        return {"labels": [], "series": [], "empty": series.problem}
+    return {
+        "kind": "line",
+        "unit": "money",
+        "currency": series.currency,
+        "labels": [day.isoformat() for day in series.days],
+        "series": [
+            {"key": "value", "label": "Value", "values": _money(series, series.values), "style": "area"},
+            {
+                "key": "invested",
+                "label": "Invested",
+                "values": _money(series, series.invested),
+                "style": "dashed",
+            },
+        ],
+    }
+
+
+def _money(series: CombinedSeries, values: tuple[Decimal, ...]) -> list[str]:
+    return [f"{round_money(value, series.currency):f}" for value in values]
+
+
+def _movers(desk: Desk, *, now: datetime) -> list[dict[str, Any]]:
+    """What moved most today among everything held, each instrument once."""
+    held = {
+        row.instrument_id: row
+        for snapshot in desk.snapshots.values()
+        for row in snapshot.holdings
+        if row.quantity
+    }
+    quotes = [quote for quote in cached_quotes(held, now=now).values() if quote.change_fraction is not None]
+    quotes.sort(key=lambda quote: (-abs(quote.change_fraction or 0), quote.symbol))
+    return [
+        {
+            "instrument_id": quote.instrument_id,
+            "symbol": quote.symbol,
+            "name": held[quote.instrument_id].name,
+            "currency": quote.currency,
+            "url": reverse("marketdata:detail", args=[quote.instrument_id]),
+            "last": quote.last,
+            "change_fraction": quote.change_fraction,
+        }
+        for quote in quotes[:MOVERS]
+    ]
+
+
+def _first_steps() -> list[dict[str, str]]:
+    return [
+        {
+            "title": "Add what you own",
+            "text": "Make a portfolio and write down what you hold: “10 AAPL at 150” is enough to begin.",
+            "url": reverse("holdings:create"),
+            "label": "New portfolio",
+        },
+        {
+            "title": "Bring your history",
+            "text": "A Holdfast portfolio file or a Ghostfolio export is read with a preview, and can be undone.",
+            "url": reverse("holdings:index"),
+            "label": "Import a file",
+        },
+        {
+            "title": "Practise with play money",
+            "text": "Open a paper account and trade on the simulated exchange.",
+            "url": reverse("trading:open_account"),
+            "label": "Open a paper account",
+        },
+    ]
