@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.urls import reverse_lazy
+from django.utils.text import format_lazy
 
 from marketdata.models import Instrument
 from marketdata.queries import find_by_symbol
@@ -17,7 +18,8 @@ from trading.models import SIDE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
 from trading.operations.placing import MAX_CLIENT_ORDER_ID
 from trading.queries.assessment import Terms
 
-SEARCH_URL = reverse_lazy("marketdata:search")
+#: Only what can be ordered is suggested.
+SEARCH_URL = format_lazy("{}?tradable=1", reverse_lazy("marketdata:search"))
 
 
 class OrderForm(forms.Form):

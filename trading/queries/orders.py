@@ -77,6 +77,7 @@ class OpenOrder:
     filled."""
 
     order: OrderView
+    portfolio_name: str
     quote: QuoteView | None
     waiting_for: str
 
@@ -105,6 +106,7 @@ def _with_market(orders: Sequence[Order], *, now: datetime) -> list[OpenOrder]:
     return [
         OpenOrder(
             order=order_view(order),
+            portfolio_name=order.portfolio.name,
             quote=quotes.get(order.instrument_id),
             waiting_for=waiting_sentence(order, quotes.get(order.instrument_id), now=now),
         )

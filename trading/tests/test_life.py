@@ -202,6 +202,7 @@ class TestEndOfTime:
         share = make_instrument(provider="manual", exchange="XNYS")
         set_quote(share, "99", "100")
         placed = order(account, trader, share, now=NOW + timedelta(days=1))
+        assert placed.expires_at == NOW.replace(day=23, hour=21)
         assert expire_orders(now=placed.expires_at) == 1
         assert visible_order(trader, placed.id).status == "expired"
 

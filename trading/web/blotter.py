@@ -48,6 +48,7 @@ def detail(request: HttpRequest, order_id: UUID) -> HttpResponse:
         raise operations.OrderUnknownError
     context = {
         "order": found.order,
+        "portfolio_name": found.portfolio_name,
         "quote": found.quote,
         "waiting_for": found.waiting_for,
         "fills": queries.fills_for(user, order_id=order_id, limit=200),
