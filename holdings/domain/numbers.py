@@ -8,7 +8,7 @@ So sums of parts equal their whole to the last digit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import (
     ROUND_HALF_EVEN,
@@ -46,10 +46,7 @@ def exact() -> Iterator[None]:
 
 def share(whole: Decimal, part: Decimal, total: Decimal) -> Decimal:
     """``whole × part / total``, to at most 18 decimals; callers give the remainder to the rest."""
-    result = _RATIO.divide(EXACT.multiply(whole, part), total)
-    if result.as_tuple().exponent < -PLACES:  # type: ignore[operator]
-        return result.quantize(_STEP, context=EXACT)
-    return result
+    return _RATIO.divide(EXACT.multiply(whole, part), total).quantize(_STEP, context=EXACT)
 
 
 def scaled(quantity: Decimal, ratio: Fraction) -> Decimal:
@@ -85,6 +82,12 @@ def from_scaled(mantissa: int, scale: int) -> Decimal:
 def to_scaled(value: Decimal, scale: int) -> int:
     """``value × 10^scale`` as an integer; ``value`` must have no more than ``scale`` decimals."""
     return int(value.scaleb(scale, EXACT))
+
+
+def most_decimals(values: Iterable[Decimal]) -> int:
+    """The most digits after the point among values: an exact sum keeps them all."""
+    with exact():
+        return decimals(sum(values, Decimal(0)))
 
 
 def decimals(value: Decimal) -> int:

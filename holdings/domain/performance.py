@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from holdings.domain.numbers import EXACT, decimals, from_scaled
+from holdings.domain.numbers import EXACT, from_scaled, most_decimals
 from holdings.domain.series import Series
 from holdings.domain.statistics import REGISTRY, Returns
 from holdings.domain.statistics.benchmark import Comparison, compare
@@ -78,7 +78,7 @@ def measure(
     dated = [
         (ordinal - first, amount) for ordinal, amount in flows if first < ordinal < first + size and amount
     ]
-    scale = max([valuation.scale, *(decimals(amount) for _, amount in dated)])
+    scale = max(valuation.scale, most_decimals(amount for _, amount in dated))
     factor = 10 ** (scale - valuation.scale)
     values = valuation.values if factor == 1 else [value * factor for value in valuation.values]
     inflows: dict[int, int] = {}

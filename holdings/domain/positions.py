@@ -116,6 +116,7 @@ def positions_of(ledger: Ledger, effects: Effects, ordinal: int) -> list[Positio
         rate = ledger.market.rate(instrument.currency, ledger.base, ordinal) if value else None
         price_rate = rate if rate is not None else _known_rate(ledger, instrument, ordinal)
         value_base = ZERO if rate is None else value * rate
+        own_irr = _irr([(flow.ordinal, flow.amount) for flow in flows[key]], ordinal, value)
         found.append(
             Position(
                 instrument=key[0],
@@ -139,8 +140,10 @@ def positions_of(ledger: Ledger, effects: Effects, ordinal: int) -> list[Positio
                 fees_base=fees.base[key],
                 taxes=taxes.own[key],
                 taxes_base=taxes.base[key],
-                irr=_irr([(flow.ordinal, flow.amount) for flow in flows[key]], ordinal, value),
-                irr_base=_irr([(flow.ordinal, flow.base) for flow in flows[key]], ordinal, value_base),
+                irr=own_irr,
+                irr_base=own_irr
+                if instrument.currency == ledger.base
+                else _irr([(flow.ordinal, flow.base) for flow in flows[key]], ordinal, value_base),
                 lots=tuple(lots),
             )
         )

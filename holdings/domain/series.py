@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from holdings.domain.numbers import decimals, from_scaled, to_scaled
+from holdings.domain.numbers import from_scaled, most_decimals, to_scaled
 
 INT64_SAFE = 2**62
 Ints = NDArray[Any]  # int64, or object holding Python integers where int64 is too small
@@ -53,7 +53,7 @@ class Series:
         cls, ordinals: Sequence[int], values: Sequence[Decimal], quoted: Sequence[int] | None = None
     ) -> Series:
         """A series of rising ordinals and their exact values."""
-        scale = max(map(decimals, values), default=0)
+        scale = most_decimals(values)
         return cls(
             np.array(ordinals, dtype=np.int64),
             integers([to_scaled(value, scale) for value in values]),

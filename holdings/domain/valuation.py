@@ -121,7 +121,7 @@ def _running(changes: Mapping[int, Decimal], days: NDArray[np.int64], unit: Deci
         for ordinal in ordinals:
             total += changes[ordinal]
             totals.append(total * unit)
-    scale = max(map(decimals, totals), default=0)
+    scale = decimals(totals[-1]) if totals else 0  # a running total keeps every decimal it has met
     steps = integers([0, *(to_scaled(value, scale) for value in totals)])
     index = np.searchsorted(np.array(ordinals, dtype=np.int64), days, side="right")
     return steps[index], scale

@@ -129,7 +129,8 @@ class _RowReader:
             path=path,
             when=str(row.get("date") or ""),
         )
-        self._check(transaction, row, path)
+        if row.get("type") == kind:  # of a row of unknown type nothing more can be said
+            self._check(transaction, row, path)
         return transaction
 
     def _type(self, row: Mapping[str, object], path: str) -> TransactionType:

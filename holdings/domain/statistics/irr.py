@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 LOWEST, HIGHEST = -0.999999, 1000.0
 YEAR = 365.0
 _SMALLEST = 1e-11  # width in u below which an interval that cannot be decided counts as one (double) root
+_PRECISION = 1e-15
+_APART = 1e-7
+_FIRST_INTERVALS = 64
 _LOGS = math.log1p(LOWEST), math.log1p(HIGHEST)
 
 UNIQUE, AMBIGUOUS, NONE = "unique", "ambiguous", "none"
@@ -61,82 +64,88 @@ def irr(flows: Iterable[tuple[int, float]]) -> Irr:
 
 
 class _Curve:
-    """f(u) = Σ cᵢ·e^(−u·tᵢ), times a positive factor that keeps it in range."""
+    """f(u) = Σ cᵢ·e^(−u·tᵢ), kept in range by the factor e^(−shift(u)), shift(u) = max(0, −u·span)."""
 
     def __init__(self, amounts: NDArray[np.float64], times: NDArray[np.float64]) -> None:
-        self.amounts, self.times = amounts, times
+        self.times = times
         self.span = float(times[-1])
-        self.gains, self.costs = np.maximum(amounts, 0.0), np.maximum(-amounts, 0.0)
+        gains, costs = np.maximum(amounts, 0.0), np.maximum(-amounts, 0.0)
+        # Columns: P, N, and the same for the slope.
+        self.terms = np.stack([gains, costs, gains * times, costs * times], axis=1)
 
-    def weights(self, u: float, low: float) -> NDArray[np.float64]:
-        """e^(−u·t), scaled alike for every u ≥ low of an interval."""
-        return np.asarray(np.exp(np.minimum(-u * self.times - max(0.0, -low * self.span), 700.0)))
-
-    def value(self, u: float) -> float:
-        """f(u) up to a positive factor."""
-        return float(self.amounts @ self.weights(u, u))
+    def sums(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[points, 4]: P, N, Σ t·P, Σ t·N at each u, each times e^(−shift(u))."""
+        shift = np.maximum(0.0, -points * self.span)
+        weights = np.exp(-np.outer(points, self.times) - shift[:, None])
+        return np.asarray(weights @ self.terms)
 
     def single_root(self) -> list[float]:
         """The root when there can be one at most."""
-        low, high = _LOGS
-        return self._bracketed(low, high)
+        return self._bracketed(*_LOGS)
 
     def all_roots(self) -> list[float]:
-        """Every root, by certified halving."""
+        """Every root, by certified halving of all undecided intervals at once."""
         found: list[float] = []
-        todo = [_LOGS]
-        while todo:
-            low, high = todo.pop()
-            near, far = self.weights(low, low), self.weights(high, low)
-            if self._no_root(near, far, self.gains, self.costs):
-                continue
-            if self._no_root(near, far, self.gains * self.times, self.costs * self.times):
-                found += self._bracketed(low, high)
-            elif high - low < _SMALLEST:
-                found.append((low + high) / 2)
-            else:
+        edges = np.linspace(*_LOGS, _FIRST_INTERVALS + 1)
+        sums = self.sums(edges)
+        low, high, at_low, at_high = edges[:-1], edges[1:], sums[:-1], sums[1:]
+        while len(low):
+            # Both sums fall, so their values at the ends bound them in between; brought to the scale of the low end.
+            fall = np.exp(np.maximum(0.0, -high * self.span) - np.maximum(0.0, -low * self.span))[:, None]
+            far = at_high * fall
+            rootless = (far[:, 0] > at_low[:, 1]) | (at_low[:, 0] < far[:, 1])
+            monotone = (far[:, 2] > at_low[:, 3]) | (at_low[:, 2] < far[:, 3])
+            for index in np.flatnonzero(monotone & ~rootless).tolist():
+                found += self._bracketed(float(low[index]), float(high[index]))
+            open_ = ~rootless & ~monotone
+            tiny = open_ & (high - low < _SMALLEST)
+            found += [float(low[index] + high[index]) / 2 for index in np.flatnonzero(tiny).tolist()]
+            open_ &= ~tiny
+            low, high, at_low, at_high = low[open_], high[open_], at_low[open_], at_high[open_]
+            if len(low):
                 middle = (low + high) / 2
-                todo += [(middle, high), (low, middle)]
+                between = self.sums(middle)
+                low, high = np.concatenate([low, middle]), np.concatenate([middle, high])
+                at_low, at_high = np.concatenate([at_low, between]), np.concatenate([between, at_high])
         return _distinct(found)
 
-    @staticmethod
-    def _no_root(
-        near: NDArray[np.float64],
-        far: NDArray[np.float64],
-        plus: NDArray[np.float64],
-        minus: NDArray[np.float64],
-    ) -> bool:
-        """Whether plus·w − minus·w keeps one sign for all weights between near and far (both sums fall)."""
-        return bool(plus @ far > minus @ near or plus @ near < minus @ far)
+    def _at(self, u: float) -> tuple[float, float]:
+        """f and its slope, both times the same positive factor."""
+        shift = max(0.0, -u * self.span)
+        gain, cost, gain_slope, cost_slope = (np.exp(-u * self.times - shift) @ self.terms).tolist()
+        return gain - cost, cost_slope - gain_slope
 
     def _bracketed(self, low: float, high: float) -> list[float]:
-        at_low, at_high = self.value(low), self.value(high)
-        if at_low == 0:
-            return [low]
-        if at_high == 0:
-            return [high]
+        """The root between two ends of opposite sign: Newton's step where it stays inside, else halving."""
+        at_low, at_high = self._at(low)[0], self._at(high)[0]
+        if at_low == 0 or at_high == 0:
+            return [low if at_low == 0 else high]
         if (at_low > 0) == (at_high > 0):
             return []
+        u = (low + high) / 2
         for _ in range(200):
-            middle = (low + high) / 2
-            if middle in (low, high):
+            value, slope = self._at(u)
+            if value == 0:
                 break
-            at_middle = self.value(middle)
-            if at_middle == 0:
-                return [middle]
-            if (at_middle > 0) == (at_low > 0):
-                low = middle
+            if (value > 0) == (at_low > 0):
+                low = u
             else:
-                high = middle
-            if high - low < 1e-16 * max(1.0, abs(low)):
+                high = u
+            step = u - value / slope if slope else low
+            following = step if low < step < high else (low + high) / 2
+            if abs(following - u) <= _PRECISION * max(1.0, abs(u)) or high - low <= _PRECISION:
+                u = following
                 break
-        return [(low + high) / 2]
+            u = following
+        return [u]
 
 
 def _distinct(roots: list[float]) -> list[float]:
-    """Roots without repetitions from neighbouring intervals."""
-    kept: list[float] = []
+    """Roots without repetitions: what lies closer than can be told apart in a double is one (multiple) root."""
+    clusters: list[list[float]] = []
     for root in sorted(roots):
-        if not kept or root - kept[-1] > 1e-9:
-            kept.append(root)
-    return kept
+        if clusters and root - clusters[-1][-1] < _APART:
+            clusters[-1].append(root)
+        else:
+            clusters.append([root])
+    return [sum(cluster) / len(cluster) for cluster in clusters]
