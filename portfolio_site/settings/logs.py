@@ -36,6 +36,8 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         "django.server": {"level": "WARNING", "propagate": True, "handlers": []},
         "daphne": {"level": "WARNING"},
+        # A line for each task sent and done is noise at the pace of price ticks.
+        "django_structlog.celery": {"level": "WARNING"},
         "fontTools": {"level": "ERROR"},
         "weasyprint": {"level": "ERROR"},
         "exchange_calendars": {"level": "WARNING"},
