@@ -22,6 +22,19 @@ from holdings.operations.errors import (
     PortfolioUnknown,
 )
 from holdings.operations.holding import set_holding
+from holdings.operations.importing import (
+    ImportDecided,
+    ImportOutcome,
+    ImportRefused,
+    ImportUnknown,
+    commit_import,
+    discard_import,
+    forget_old_previews,
+    import_entries,
+    preview_import,
+    undo_import,
+    upload_import,
+)
 from holdings.operations.locking import LockedPortfolio, lock_portfolio
 from holdings.operations.portfolios import (
     PortfolioRefused,
@@ -40,6 +53,7 @@ from holdings.operations.posting import (
     post_transactions,
 )
 from holdings.operations.rebuilding import rebuild_holdings
+from holdings.operations.sample import create_sample_portfolio
 
 __all__ = [
     "AlreadyPosted",
@@ -47,6 +61,18 @@ __all__ = [
     "EntryRefused",
     "EntryUnknown",
     "LockedPortfolio",
+    "ImportDecided",
+    "ImportOutcome",
+    "ImportRefused",
+    "ImportUnknown",
+    "commit_import",
+    "create_sample_portfolio",
+    "discard_import",
+    "forget_old_previews",
+    "import_entries",
+    "preview_import",
+    "undo_import",
+    "upload_import",
     "PaperJournalClosed",
     "PortfolioArchived",
     "PortfolioRefused",

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
 
 
 class EntryRefused(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
-    """An entry cannot be posted; `field` says which of its fields is at fault, `row` which entry of several."""
+    """An entry cannot be posted; `field` says which of its fields is at fault.
+
+    `rows` says, where several entries came together, which of them are refused and why.
+    """
 
     code = "entry_refused"
 
     def __init__(
-        self, message: str, *, code: str | None = None, field: str | None = None, row: int | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        rows: Mapping[int, str] | None = None,
     ) -> None:
-        super().__init__(message, code=code, field=field, details={} if row is None else {"row": row})
-        self.row = row
+        shown = [{"row": row, "message": reason} for row, reason in (rows or {}).items()]
+        super().__init__(message, code=code, field=field, details={"rows": shown} if shown else {})
+        self.rows = dict(rows or {})
 
     def at_row(self, row: int) -> EntryRefused:
         """The same refusal, of the entry at `row`."""
-        return EntryRefused(self.message, code=self.code, field=self.field, row=row)
+        return EntryRefused(self.message, code=self.code, field=self.field, rows={row: self.message})
 
 
 class AlreadyPosted(ConflictError):  # noqa: N818 - a refusal, by the name other rooms know it by

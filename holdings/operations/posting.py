@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from holdings.entries import Entry
@@ -46,7 +46,7 @@ def post_transaction(
     try:
         posted = post_transactions(portfolio_id=portfolio_id, entries=[entry], actor=actor, now=now)
     except EntryRefused as refusal:
-        raise EntryRefused(refusal.message, code=refusal.code, field=refusal.field) from refusal
+        raise EntryRefused(refusal.message, code=refusal.code, field=refusal.field) from refusal  # of the only row
     return posted.transactions[0] if posted.transactions else posted.drafts[0]
 
 
@@ -129,15 +129,16 @@ def post_locked(
     void_kind: str = VoidKind.REMOVED,
     void_reason: str = "",
     rates: Rates | None = None,
-    extra_closes: Mapping[tuple[int, date], Decimal] | None = None,
 ) -> Posted:
     """Void `voids`, post `entries`, bring what follows from the journal up to date, bump the revision, announce it.
 
-    The portfolio is locked and the transaction open. This is the one way into the journal.
+    The portfolio is locked and the transaction open. This is the one way into the journal. A negative number -1 - n among
+    an entry's `lots` means the n-th of `entries`, which has no id of its own yet.
     """
     owner = actor if actor is not None and actor.pk == locked.owner_id else _owner(locked)
-    preparer = Preparer(locked, entries=entries, owner=owner, now=now, rates=rates, extra_closes=extra_closes)
+    preparer = Preparer(locked, entries=entries, owner=owner, now=now, rates=rates)
     rows: list[Transaction] = []
+    own_ids = _ids_for(entries)
     waiting: list[DraftTransaction] = []
     for index, entry in enumerate(entries):
         try:
@@ -155,6 +156,9 @@ def post_locked(
             waiting.append(_draft(entry, row, actor=actor, now=now, batch=batch))
         else:
             row.sequence = locked.last_sequence + len(rows) + 1
+            if own_ids:
+                row.pk = own_ids[index]
+                row.lots = [own_ids[-1 - lot] if lot < 0 else lot for lot in row.lots]
             rows.append(row)
     _write_voids(voids, kind=void_kind, reason=void_reason, actor=actor, now=now)
     if rows:
@@ -165,6 +169,18 @@ def post_locked(
     if rows or voids:
         _announce(locked, rows=rows, voids=voids, actor=actor)
     return Posted(transactions=tuple(rows), drafts=tuple(drafts))
+
+
+def _ids_for(entries: Sequence[Entry]) -> list[int]:
+    """Ids for all entries beforehand, where one names another of them as the lot it closes; else none."""
+    if not any(lot < 0 for entry in entries for lot in entry.lots):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('holdings_transaction', 'id')) FROM generate_series(1, %s)",
+            [len(entries)],
+        )
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _owner(locked: LockedPortfolio) -> Any:

@@ -6,7 +6,7 @@ a value follows from it. Later changes to market data then change no cost and no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -60,7 +60,6 @@ class Preparer:
         owner: Any,
         now: datetime,
         rates: Rates | None = None,
-        extra_closes: Mapping[tuple[int, date], Decimal] | None = None,
     ) -> None:
         entries = list(entries)
         self.locked = locked
@@ -73,7 +72,6 @@ class Preparer:
             i.pk: i for i in Instrument.objects.visible_to(owner).filter(pk__in=wanted - {None})
         }
         self.rates = rates or Rates(locked.base_currency)
-        self.extra_closes = extra_closes or {}
 
     def prepare(self, entry: Entry) -> Prepared:
         """Return the row (not saved, without its sequence). Raises `EntryRefused` with the field at fault."""
@@ -136,6 +134,8 @@ class Preparer:
                 raise EntryRefused("A transfer goes to another account.", field="to_account_id")
         if "cash_account_id" in rule.fields:
             row.cash_account_id = self._account(entry.cash_account_id, "cash_account_id")
+            if row.account_id is None and row.cash_account_id is None and (entry.amount or entry.fees or entry.taxes):
+                row.cash_account_id = self._default_account("cash")
         for name in ("instrument_id", "to_instrument_id"):
             pk = getattr(entry, name)
             if name not in rule.fields or pk is None:
@@ -248,14 +248,20 @@ class Preparer:
 
     def _record_price(self, row: Transaction) -> None:
         """Where the day's price decides a value, keep it in the row."""
-        in_kind = row.type in _IN_KIND and row.quantity and not row.amount
+        self._find_price(row)
+        if row.type == "delivery_in" and row.cost is None and row.price is not None:
+            worth = _CONTEXT.multiply(row.quantity or Decimal(0), row.price)
+            unit = unit_of(self.instruments[row.instrument_id])  # type: ignore[index]
+            row.cost = _money(_CONTEXT.multiply(worth, unit), row.currency, "price")
+
+    def _find_price(self, row: Transaction) -> None:
+        in_kind = row.type in _IN_KIND and bool(row.quantity)
         if not (row.type in _VALUED_AT_THE_DAYS_PRICE or in_kind) or row.price is not None:
             return
-        instrument = self.instruments[row.instrument_id]  # type: ignore[index]
-        price = self.extra_closes.get((instrument.pk, row.occurred_date))
-        if price is None:
-            dated = close_on(instrument.pk, row.occurred_date)
-            price = dated.price if dated else None
+        priced = (row.to_instrument_id or row.instrument_id) if in_kind else row.instrument_id
+        instrument = self.instruments[priced]  # type: ignore[index]
+        dated = close_on(instrument.pk, row.occurred_date)
+        price = dated.price if dated else None
         if price is None:
             if row.cost is not None and row.quantity:
                 return

@@ -1,0 +1,440 @@
+"""The forms of the books. They check shape; what an entry means is checked once, by the operations."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.conf import settings
+from django.urls import reverse_lazy
+
+from holdings.entries import RULES, Entry
+from holdings.queries import unit_of
+from holdings.models import Account, AccountKind, CostBasisMethod, Portfolio, Transaction, TransactionType
+from marketdata.models import Instrument
+from marketdata.queries import find_by_symbol
+from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.forms import ComboboxInput, FieldsetsMixin, OneTimeFormMixin
+from portfolio_site.kernel.money import ISO_CURRENCIES, is_currency, round_money
+
+SEARCH_URL = reverse_lazy("marketdata:search")
+_COMMON = ("EUR", "USD", "GBP", "CHF", "JPY", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "BRL", "INR", "SGD", "HKD")
+_COINS = ("BTC", "ETH", "USDC", "USDT")
+
+
+def currency_choices(*extra: str) -> list[tuple[str, str]]:
+    """The currencies to choose from, the usual ones first; `extra` are there whatever they are."""
+    rest = sorted(ISO_CURRENCIES - set(_COMMON))
+    codes = dict.fromkeys([*(code for code in extra if code), *_COMMON, *rest, *_COINS])
+    return [(code, code) for code in codes if is_currency(code) or code in extra]
+
+
+class ExactDecimalField(forms.Field):
+    """A plain decimal number, exactly as typed. A decimal comma is understood; NaN and `1e400` are not numbers here."""
+
+    default_error_messages = {"invalid": "Give a number, like 12.5.", "too_large": "This number is too large."}
+
+    def __init__(self, *, suffix: str = "", col: str = "6", **kwargs: Any) -> None:
+        attrs = {"inputmode": "decimal", "autocomplete": "off", "data-col": col}
+        if suffix:
+            attrs["data-suffix"] = suffix
+        kwargs.setdefault("widget", forms.TextInput(attrs=attrs))
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """The Decimal, None for nothing, or an error at the field."""
+        if value in self.empty_values:
+            return None
+        text = str(value).strip().replace("\u202f", "").replace("\xa0", "").replace(" ", "").replace("’", "")
+        if "," in text:
+            text = text.replace(",", "") if "." in text else text.replace(",", ".")
+        if len(text) > 60 or not text.lstrip("+-").replace(".", "", 1).isdigit() or not text.isascii():
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        try:
+            number = Decimal(text)
+        except InvalidOperation as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+        if abs(number) >= Decimal(10) ** 16:
+            raise forms.ValidationError(self.error_messages["too_large"], code="too_large")
+        return number
+
+    def prepare_value(self, value: Any) -> Any:
+        """Without the zeros that the column adds."""
+        if isinstance(value, Decimal):
+            text = format(value, "f")
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        return value
+
+
+class InstrumentField(forms.CharField):
+    """Something that has a price: chosen from the list, or typed as its exact symbol."""
+
+    def __init__(self, *, user: Any, **kwargs: Any) -> None:
+        self.user = user
+        kwargs.setdefault("max_length", 100)
+        kwargs["widget"] = ComboboxInput(
+            src=SEARCH_URL, label_for=self._label, attrs={"placeholder": "Symbol, name or ISIN"}
+        )
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> Any:
+        """The instrument, or None."""
+        text = super().clean(value)
+        if not text:
+            return None
+        found = self._by_id(text) or find_by_symbol(user=self.user, symbol=text)
+        if found is None:
+            raise forms.ValidationError(
+                f"“{text[:40]}” is not known. Choose one from the list, or type its exact symbol.",
+                code="unknown_instrument",
+            )
+        return found
+
+    def _by_id(self, text: str) -> Instrument | None:
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            return None
+        found: Instrument | None = Instrument.objects.visible_to(self.user).filter(pk=int(text)).first()
+        return found
+
+    def _label(self, text: str) -> str:
+        found = self._by_id(text)
+        return found.symbol if found else text
+
+
+class PortfolioForm(FieldsetsMixin, forms.Form):
+    """Opening a portfolio, or changing its settings."""
+
+    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    base_currency = forms.ChoiceField(label="Currency", help_text="What its totals are shown in.")
+    cost_basis_method = forms.ChoiceField(
+        label="Cost basis",
+        choices=CostBasisMethod.choices,
+        help_text="Which purchase a sale closes. You can change it later: everything is worked out anew.",
+    )
+    allow_short = forms.BooleanField(
+        label="Short positions",
+        required=False,
+        help_text="Selling more than you hold opens a short position instead of being refused.",
+    )
+    tax_country = forms.ChoiceField(
+        label="Tax rules",
+        required=False,
+        choices=[("", "None in particular"), ("US", "United States (wash sales are marked)"), ("GB", "United Kingdom")],
+    )
+    time_zone = forms.ChoiceField(label="Time zone", help_text="Decides which day an instant belongs to.")
+
+    fieldsets = [
+        ("", ["name", "base_currency"]),
+        ("How gains are worked out", ["cost_basis_method", "allow_short", "tax_country", "time_zone"]),
+    ]
+
+    def __init__(self, *args: Any, user: Any, portfolio: Portfolio | None = None, **kwargs: Any) -> None:
+        if portfolio is not None:
+            kwargs["initial"] = {name: getattr(portfolio, name) for name in self.base_fields}
+        super().__init__(*args, **kwargs)
+        current = portfolio.base_currency if portfolio else user.base_currency
+        self.fields["base_currency"].choices = currency_choices(current)  # type: ignore[attr-defined]
+        self.fields["time_zone"].choices = [  # type: ignore[attr-defined]
+            (name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())
+        ]
+        if portfolio is None:
+            self.fields["base_currency"].initial = user.base_currency
+            self.fields["time_zone"].initial = user.time_zone
+
+
+class NewPortfolioForm(OneTimeFormMixin, PortfolioForm):
+    """Opening one: a double click opens one, not two."""
+
+
+class AccountForm(OneTimeFormMixin):
+    """Opening another account in a portfolio."""
+
+    name = forms.CharField(max_length=120)
+    kind = forms.ChoiceField(choices=AccountKind.choices)
+    currency = forms.ChoiceField()
+
+    def __init__(self, *args: Any, portfolio: Portfolio, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["currency"].choices = currency_choices(portfolio.base_currency)  # type: ignore[attr-defined]
+        self.fields["currency"].initial = portfolio.base_currency
+
+
+class HoldingForm(OneTimeFormMixin):
+    """“I hold 10 AAPL at 150.”"""
+
+    quantity = ExactDecimalField(label="I hold", error_messages={"required": "How many?"})
+    unit_price = ExactDecimalField(label="Bought at", help_text="The price of one unit.")
+    on = forms.DateField(label="Since", widget=forms.DateInput(attrs={"type": "date", "data-col": "6"}))
+    note = forms.CharField(max_length=1000, required=False)
+
+    field_order = ["instrument", "quantity", "unit_price", "on", "note"]
+
+    def __init__(self, *args: Any, user: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["instrument"] = InstrumentField(
+            user=user, label="What", error_messages={"required": "Choose what you hold."}
+        )
+        self.order_fields(self.field_order)
+        self.fields["on"].initial = today
+
+
+_LABELS = {
+    "instrument_id": "Instrument",
+    "to_instrument_id": "New instrument",
+    "account_id": "Account",
+    "to_account_id": "To account",
+    "cash_account_id": "Cash account",
+    "fx_rate": "Exchange rate",
+    "instrument_rate": "Rate to the instrument's currency",
+    "lots": "Lots",
+}
+_HELP = {
+    "fees": "Part of what a purchase costs, taken off what a sale brings.",
+    "taxes": "Never part of the cost.",
+    "fx_rate": "What one unit of the entry's currency was worth in the portfolio's currency. Empty: that day's rate.",
+    "instrument_rate": "What one unit of the entry's currency was worth in the instrument's. Empty: that day's rate.",
+    "ratio": "New units for each old one, like 4, 0.125 or 3:2.",
+    "cost": "What it cost when it was bought. Empty: its value on the day.",
+    "amount": "Instead of the price, or where no units move.",
+    "lots": "The numbers of the purchases that this sale closes, separated by commas. Empty: by the portfolio's method.",
+}
+_FORM_ORDER = (
+    "type",
+    "date",
+    "time",
+    "instrument_id",
+    "to_instrument_id",
+    "account_id",
+    "to_account_id",
+    "quantity",
+    "price",
+    "ratio",
+    "amount",
+    "cost",
+    "currency",
+    "fees",
+    "taxes",
+    "cash_account_id",
+    "fx_rate",
+    "instrument_rate",
+    "lots",
+    "note",
+    "tags",
+)
+_NUMBERS = ("quantity", "price", "amount", "cost", "fees", "taxes", "fx_rate", "instrument_rate")
+
+
+class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
+    """One entry of the type that the page is for: only the fields that mean something for it."""
+
+    def __init__(
+        self,
+        *args: Any,
+        portfolio: Portfolio,
+        type_: str,
+        user: Any,
+        today: date,
+        row: Transaction | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.portfolio, self.type, self.rule, self.row = portfolio, type_, RULES[type_], row
+        if row is not None:
+            kwargs["initial"] = {**_initial(row, portfolio), **kwargs.get("initial", {})}
+        super().__init__(*args, **kwargs)
+        self.accounts = list(Account.objects.filter(portfolio=portfolio).order_by("pk"))
+        self._add_when(today)
+        self._add_things(user)
+        self._add_accounts()
+        self._add_numbers()
+        self.fields["note"] = forms.CharField(max_length=1000, required=False)
+        self.fields["tags"] = forms.CharField(max_length=400, required=False, help_text="Separated by commas.")
+        self.order_fields(_FORM_ORDER)
+        self.fieldsets = self._groups()
+
+    def _add_when(self, today: date) -> None:
+        self.fields["date"] = forms.DateField(
+            initial=today, widget=forms.DateInput(attrs={"type": "date", "data-col": "6"})
+        )
+        self.fields["time"] = forms.TimeField(
+            required=False,
+            help_text=f"In {self.portfolio.time_zone}; only where the order within a day matters.",
+            widget=forms.TimeInput(attrs={"type": "time", "step": "1", "data-col": "6"}),
+        )
+
+    def _add_things(self, user: Any) -> None:
+        for name in ("instrument_id", "to_instrument_id"):
+            if name in self.rule.fields:
+                self.fields[name] = InstrumentField(
+                    user=user, label=_LABELS[name], required=name in self.rule.needs
+                )
+
+    def _add_accounts(self) -> None:
+        wanted = {"securities": (AccountKind.SECURITIES,), "cash": (AccountKind.CASH,)}.get(
+            self.rule.holds, tuple(AccountKind)
+        )
+        fitting = [account for account in self.accounts if account.kind in wanted]
+        if len(fitting) > 1:
+            empty = [("", "Every account")] if self.rule.holds == "all" else []
+            self.fields["account_id"] = _account_field("account_id", fitting, required=not empty, empty=empty)
+        if "to_account_id" in self.rule.fields:
+            self.fields["to_account_id"] = _account_field("to_account_id", self.accounts, required=True)
+        cash = [account for account in self.accounts if account.kind == AccountKind.CASH]
+        if "cash_account_id" in self.rule.fields and len(cash) > 1:
+            self.fields["cash_account_id"] = _account_field(
+                "cash_account_id", cash, required=False, empty=[("", "The account's own")]
+            )
+
+    def _add_numbers(self) -> None:
+        for name in _NUMBERS:
+            if name in self.rule.fields:
+                self.fields[name] = ExactDecimalField(
+                    label=_LABELS.get(name, name.capitalize()),
+                    required=name in self.rule.needs,
+                    help_text=_HELP.get(name, "") if name != "amount" or "amount" not in self.rule.needs else "",
+                )
+        if "ratio" in self.rule.fields:
+            self.fields["ratio"] = forms.CharField(
+                max_length=40, required="ratio" in self.rule.needs, help_text=_HELP["ratio"]
+            )
+        if "lots" in self.rule.fields and self.type in ("sell", "delivery_out"):
+            self.fields["lots"] = forms.CharField(max_length=400, required=False, help_text=_HELP["lots"])
+        used = [self.portfolio.base_currency, str(self.initial.get("currency", ""))]
+        self.fields["currency"] = forms.ChoiceField(
+            required=False,
+            choices=[("", "The instrument's" if "instrument_id" in self.fields else "The account's")]
+            + currency_choices(*used),
+            widget=forms.Select(attrs={"data-col": "6"}),
+        )
+
+    def _groups(self) -> list[tuple[str, list[str]]]:
+        main = ["date", "time", "instrument_id", "to_instrument_id", "account_id", "to_account_id", "quantity",
+                "price", "ratio", "amount", "cost", "currency"]  # fmt: skip
+        details = ["fees", "taxes", "cash_account_id", "fx_rate", "instrument_rate", "lots", "note", "tags"]
+        return [("", [n for n in main if n in self.fields]), ("Details", [n for n in details if n in self.fields])]
+
+    def clean_lots(self) -> tuple[int, ...]:
+        """Numbers of entries."""
+        parts = [part.strip().lstrip("#") for part in self.cleaned_data["lots"].split(",") if part.strip()]
+        if not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
+            raise forms.ValidationError("Give the numbers of purchases, separated by commas.", code="invalid")
+        return tuple(int(part) for part in parts)
+
+    def entry(self) -> Entry:
+        """The entry that the form describes; call it when the form is valid."""
+        data = self.cleaned_data
+        occurred: date | datetime = data["date"]
+        if data.get("time") is not None:
+            occurred = datetime.combine(data["date"], data["time"], tzinfo=ZoneInfo(self.portfolio.time_zone))
+        values: dict[str, Any] = {}
+        for name in ("account_id", "to_account_id", "cash_account_id"):
+            if data.get(name):
+                values[name] = int(data[name])
+        for name in ("instrument_id", "to_instrument_id"):
+            if data.get(name) is not None:
+                values[name] = data[name].pk
+        for name in _NUMBERS:
+            if data.get(name) is not None:
+                values[name] = data[name]
+        if self.row is not None and (data["date"] != self.row.occurred_date or data["currency"] != self.row.currency):
+            # Rates that were recorded for another day or currency do not go with the new one.
+            for name in ("fx_rate", "instrument_rate"):
+                if values.get(name) == getattr(self.row, name):
+                    values.pop(name, None)
+        return Entry(
+            type=self.type,
+            occurred=occurred,
+            currency=data.get("currency") or "",
+            ratio=data.get("ratio") or "",
+            lots=data.get("lots") or (),
+            note=data.get("note") or "",
+            tags=tuple(tag.strip() for tag in (data.get("tags") or "").split(",") if tag.strip()),
+            **values,
+        )
+
+
+class ImportForm(OneTimeFormMixin):
+    """A file to bring in."""
+
+    file = forms.FileField(
+        label="File",
+        help_text="A Holdfast portfolio file or a Ghostfolio export (JSON).",
+        error_messages={"required": "Choose a file.", "empty": "The file is empty."},
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+    )
+
+    def clean_file(self) -> Any:
+        """Refuse what is too large before anybody reads it."""
+        upload = self.cleaned_data["file"]
+        if upload.size > settings.UPLOAD_MAX_BYTES:
+            raise forms.ValidationError(too_large_message(upload.size), code="too_large")
+        return upload
+
+
+def too_large_message(size: int) -> str:
+    """Why a file is refused unread."""
+    most = settings.UPLOAD_MAX_BYTES // (1024 * 1024)
+    return f"The file has {size / (1024 * 1024):.0f} MB; at most {most} MB can be imported. Split it, or leave prices out."
+
+
+class EntryFilterForm(forms.Form):
+    """What to show of the journal."""
+
+    q = forms.CharField(label="Search", required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"}))
+    type = forms.ChoiceField(required=False, choices=[("", "All types"), *TransactionType.choices])
+    account = forms.ChoiceField(required=False)
+    tag = forms.ChoiceField(required=False)
+    since = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, accounts: list[Account], tags: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["account"].choices = [("", "All accounts"), *((str(a.pk), a.name) for a in accounts)]  # type: ignore[attr-defined]
+        self.fields["tag"].choices = [("", "All tags"), *((tag, tag) for tag in tags)]  # type: ignore[attr-defined]
+
+
+def refuse(form: forms.Form, refusal: DomainError, *, names: Mapping[str, str] | None = None) -> None:
+    """Show a refusal of the books at the field it is about, or above the form."""
+    field = refusal.field or ""
+    field = {"occurred": "date", **(names or {})}.get(field, field)
+    form.add_error(
+        field if field in form.fields else None, forms.ValidationError(refusal.message, code=refusal.code)
+    )
+
+
+def _account_field(
+    name: str, accounts: list[Account], *, required: bool, empty: list[tuple[str, str]] | None = None
+) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=_LABELS[name],
+        required=required,
+        choices=[*(empty or []), *((str(account.pk), account.name) for account in accounts)],
+    )
+
+
+def _amount_follows_from_price(row: Transaction) -> bool:
+    if row.type not in ("buy", "sell") or row.instrument is None or row.price is None or row.quantity is None:
+        return False
+    return row.amount == round_money(row.quantity * row.price * unit_of(row.instrument), row.currency)
+
+
+def _initial(row: Transaction, portfolio: Portfolio) -> dict[str, Any]:
+    at = row.occurred_at.astimezone(ZoneInfo(portfolio.time_zone))
+    values: dict[str, Any] = {
+        name: getattr(row, name)
+        for name in ("account_id", "to_account_id", "cash_account_id", "instrument_id", "to_instrument_id", "currency",
+                     "ratio", "note", *_NUMBERS)
+    }  # fmt: skip
+    if _amount_follows_from_price(row):
+        values["amount"] = None  # a changed quantity would otherwise keep the old amount
+    for name in ("fees", "taxes"):
+        values[name] = values[name] or None
+    values["date"] = row.occurred_date
+    values["time"] = None if row.is_date_only else at.time().replace(microsecond=0)
+    values["tags"] = ", ".join(row.tags)
+    values["lots"] = ", ".join(str(lot) for lot in row.lots)
+    return values

@@ -1,0 +1,155 @@
+"""What the charts of the books fetch: JSON, decimals as strings, and the same figures as table rows."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_GET
+
+from holdings import queries
+from holdings.domain.numbers import plain
+from holdings.web.common import person, shown_portfolio
+from marketdata.queries import bars, visible_instrument
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.money import round_money
+
+_MARKERS = {
+    "buy": "buy",
+    "delivery_in": "buy",
+    "sell": "sell",
+    "delivery_out": "sell",
+    "dividend": "dividend",
+    "distribution": "dividend",
+    "split": "split",
+    "deposit": "deposit",
+    "withdrawal": "withdrawal",
+}
+_MOST_BARS = 500
+_MOST_MARKERS = 200
+
+
+@login_required
+@require_GET
+def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The value (`view=value`) or the time-weighted return (`view=performance`) of a portfolio over a range."""
+    portfolio = shown_portfolio(request, portfolio_id)
+    now = clock.now()
+    snapshot = queries.snapshot(portfolio, now=now)
+    series = queries.value_series(portfolio, snapshot, range_code=request.GET.get("range", "1Y"), now=now)
+    if not series.days:
+        return JsonResponse({"labels": [], "series": [], "empty": series.problem or "Nothing to show yet."})
+    labels = [day.isoformat() for day in series.days]
+    if request.GET.get("view") == "performance":
+        first = series.index[0] or Decimal(1)
+        body: dict[str, Any] = {
+            "unit": "percent",
+            "series": [
+                {
+                    "key": "twr",
+                    "label": "Time-weighted return",
+                    "values": [plain(round(value / first - 1, 8)) for value in series.index],
+                    "style": "area",
+                }
+            ],
+        }
+    else:
+        currency = portfolio.base_currency
+        body = {
+            "unit": "money",
+            "currency": currency,
+            "series": [
+                {"key": "value", "label": "Value", "values": _money(series.values, currency), "style": "area"},
+                {
+                    "key": "invested",
+                    "label": "Invested",
+                    "values": _money(series.invested, currency),
+                    "style": "dashed",
+                },
+            ],
+        }
+    return JsonResponse({"kind": "line", "labels": labels, **body, "summary": summary_of(series)})
+
+
+@login_required
+@require_GET
+def holding_chart(request: HttpRequest, portfolio_id: int, instrument_id: int) -> HttpResponse:
+    """The price of a holding with what was done with it, and its average cost."""
+    portfolio = shown_portfolio(request, portfolio_id)
+    instrument = visible_instrument(person(request), instrument_id)
+    now = clock.now()
+    code = request.GET.get("range", "1Y")
+    wanted = queries.EntryFilter(instrument_id=instrument.pk)
+    rows = list(
+        queries.filtered_transactions(portfolio, wanted).order_by("-occurred_at", "-sequence")[:_MOST_MARKERS]
+    )
+    today = now.date()
+    start = queries.range_start(code, today) if code in queries.RANGES and code != "MAX" else None
+    if start is None:
+        start = min((row.occurred_date for row in rows), default=today.replace(year=today.year - 1))
+    found = bars(instrument.pk, start, today, at_most=_MOST_BARS)
+    if not found:
+        return JsonResponse({"labels": [], "series": [], "empty": "There are no daily prices of this yet."})
+    markers = [
+        {"at": _at(row.occurred_date, [bar.date for bar in found]), "kind": _MARKERS[row.type], "label": str(row)}
+        for row in rows
+        if row.type in _MARKERS and row.occurred_date >= start
+    ]
+    return JsonResponse(
+        {
+            "kind": "line",
+            "unit": "price",
+            "currency": instrument.currency,
+            "labels": [bar.date.isoformat() for bar in found],
+            "series": [
+                {
+                    "key": "close",
+                    "label": instrument.symbol,
+                    "values": [plain(round(bar.close, 8)) for bar in found],
+                    "style": "line",
+                }
+            ],
+            "markers": markers,
+        }
+    )
+
+
+def series_rows(series: queries.ValueSeries, *, most: int = 60) -> list[tuple[str, str, str]]:
+    """The chart as a table of at most `most` days, the newest first, for those who do not see the chart."""
+    size = len(series.days)
+    step = max(1, -(-size // most))
+    rows = []
+    for index in range(size - 1, -1, -step):
+        rows.append(
+            (series.days[index].isoformat(), plain(round(series.values[index], 2)), plain(round(series.invested[index], 2)))
+        )
+    return rows
+
+
+def summary_of(series: queries.ValueSeries) -> str:
+    """The chart in one sentence, without amounts (it is read aloud in privacy mode too)."""
+    measured = series.performance
+    if measured is None or measured.twr is None:
+        return ""
+    way = "up" if measured.twr >= 0 else "down"
+    return f"From {series.start.isoformat()} to {series.end.isoformat()}: {way} {abs(measured.twr):.2%} (time-weighted)."
+
+
+def _money(values: tuple[Decimal, ...], currency: str) -> list[str]:
+    return [plain(round_money(value, currency)) for value in values]
+
+
+def _at(day: date, days: list[date]) -> str:
+    """The label under which a marker stands: the first day shown that is not before it."""
+    return next((shown for shown in days if shown >= day), days[-1]).isoformat()
+
+
+
+
+def as_fraction(value: float | None) -> Decimal | None:
+    """A ratio of the analytics (a float there, by nature) as a Decimal for display."""
+    return None if value is None or not math.isfinite(value) else Decimal(repr(round(value, 8)))
