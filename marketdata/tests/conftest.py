@@ -50,7 +50,7 @@ def auditor(db: None) -> Any:
 def client_of() -> Callable[[Any], Client]:
     def make(user: Any) -> Client:
         client = Client()
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user)
         return client
 
     return make
