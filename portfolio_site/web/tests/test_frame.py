@@ -76,7 +76,7 @@ class TestSignedIn:
 
     def test_the_browsable_api_is_a_page_of_ours(self, client: Client, person: User) -> None:
         client.force_login(person)
-        response = client.get("/api/v1/portfolios/", headers={"Accept": "text/html"})
+        response = client.get("/api/v1/instruments/", headers={"Accept": "text/html"})
         html = response.content.decode()
         assert response.status_code == 200
         assert '<html lang="en"' in html
