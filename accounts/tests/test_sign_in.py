@@ -194,3 +194,16 @@ class TestSessions:
         client.post("/accounts/sessions/")
         assert elsewhere.get("/settings/").status_code == 302
         assert client.get("/settings/").status_code == 200
+
+
+class TestPasskeyButton:
+    def test_brings_the_form_and_script_it_needs(self, client: Client) -> None:
+        body = client.get("/accounts/login/").content.decode()
+        assert 'id="mfa_login"' in body
+        assert 'form="mfa_login"' in body
+        assert "mfa/js/webauthn.js" in body
+
+    def test_is_answered_with_a_challenge(self, client: Client) -> None:
+        answer = client.get("/accounts/2fa/webauthn/login/", headers={"x-requested-with": "XMLHttpRequest"})
+        assert answer.status_code == 200
+        assert answer.json()["request_options"]["publicKey"]["challenge"]
