@@ -104,7 +104,7 @@ class TestReviewAndPlace:
         assert (answer.status_code, answer.url) == (303, reverse("trading:detail", args=[placed.pk]))
         text = desk.get(answer.url).content.decode()
         assert "Filled" in text
-        assert "Bought 10 at 100.02" in text
+        assert "the best ask of" in text
         assert books.position_quantity(account, share.pk) == 10
 
     def test_double_click_and_two_tabs_place_one_order(self, desk, ticket):
@@ -342,3 +342,14 @@ class TestQueryBudgets:
     def test_api_list(self, desk, busy, django_assert_max_num_queries):
         with django_assert_max_num_queries(6):
             assert len(desk.get(reverse("api:order-list")).json()["results"]) == 18
+
+
+class TestPrivacy:
+    def test_figures_of_a_trail_are_hidden_like_amounts_and_text_is_escaped(self):
+        from trading.templatetags.trading import private_figures
+
+        assert private_figures("Bought 2.5 <b> at 100.02, the best ask of 15:00:05 UTC.") == (
+            'Bought <span class="amount"><span class="amount-value">2.5</span></span> &lt;b&gt; at '
+            '<span class="amount"><span class="amount-value">100.02</span></span>, '
+            "the best ask of 15:00:05 UTC."
+        )

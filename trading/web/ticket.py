@@ -74,8 +74,9 @@ def _place(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpRespons
         form.with_new_id()
         return _ticket(request, portfolio, form, status=409, earlier_order_id=taken.details["order_id"])
     except operations.OrderRefusedError as refusal:
+        estimate = _preview_of(portfolio, form)
         form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
-        return _ticket(request, portfolio, form, status=422)
+        return _ticket(request, portfolio, form, status=422, estimate=estimate)
     # 303: whatever is pressed twice, or in two tabs, ends at the page of the one order.
     return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
 
@@ -85,7 +86,7 @@ def _review(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpRespon
     if preview.refusal is not None:
         refusal = preview.refusal
         form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
-        return _ticket(request, portfolio, form, status=422)
+        return _ticket(request, portfolio, form, status=422, estimate=preview)
     values = {
         name: form.cleaned_data[name].pk if name == "instrument" else form.cleaned_data[name]
         for name in (*WANTED, "client_order_id")
@@ -153,9 +154,19 @@ def _fresh_form(request: HttpRequest) -> OrderForm:
 
 
 def _ticket(
-    request: HttpRequest, portfolio: Any, form: OrderForm, *, status: int = 200, earlier_order_id: str = ""
+    request: HttpRequest,
+    portfolio: Any,
+    form: OrderForm,
+    *,
+    status: int = 200,
+    earlier_order_id: str = "",
+    estimate: queries.OrderPreview | None = None,
 ) -> HttpResponse:
+    """The ticket's page; ``estimate`` is the one already made, before a refusal was written on the form."""
     context = {**_ticket_context(portfolio, form), "earlier_order_id": earlier_order_id}
+    if estimate is not None:
+        context |= {"preview": estimate, "instrument": estimate.instrument, "quote": estimate.quote}
+        context["market_is_open"] = estimate.market_is_open
     return render(request, "trading/ticket.html", context, status=status)
 
 
