@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -125,9 +126,7 @@ class Market:
     def pairs_used(self, source: str, target: str) -> list[str]:
         """The pairs a rate is derived from (``["EUR/USD", "EUR/CHF"]``), for explanations and messages."""
         paths = self._path_list(source, target)
-        return (
-            [] if not paths else [self._leg_name(a, b) for a, b in zip(paths[0], paths[0][1:], strict=False)]
-        )
+        return [] if not paths else [self._leg_name(a, b) for a, b in pairwise(paths[0])]
 
     def _leg_name(self, source: str, target: str) -> str:
         return f"{source}/{target}" if (source, target) in self._fx else f"{target}/{source}"
@@ -152,7 +151,7 @@ class Market:
     def _find_rate(self, source: str, target: str, ordinal: int) -> Decimal | None:
         for path in self._path_list(source, target):
             up, down = ONE, ONE
-            for leg in zip(path, path[1:], strict=False):
+            for leg in pairwise(path):
                 direct = self._fx.get(leg)
                 value = direct.at(ordinal) if direct is not None else None
                 if value is not None:
@@ -172,7 +171,7 @@ class Market:
         direct = self._fx.get((source, target))
         if direct is not None and len(paths) == 1 and (target, source) not in self._fx:
             return direct
-        legs = {leg for path in paths for leg in zip(path, path[1:], strict=False)}
+        legs = {leg for path in paths for leg in pairwise(path)}
         used = [self._fx[pair] for a, b in legs for pair in ((a, b), (b, a)) if pair in self._fx]
         if not used:
             return EMPTY

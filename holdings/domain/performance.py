@@ -131,7 +131,7 @@ def _benchmark(name: str, prices: NDArray[np.float64], returns: Returns) -> Benc
 
 
 def _money_weighted(values: list[int], inflows: Mapping[int, int], outflows: Mapping[int, int]) -> Irr:
-    if len(values) < 2:  # noqa: PLR2004 - no day lies between from and to
+    if len(values) < 2:
         return NO_IRR
     # Netted per day as exact integers first, so that money in and out again on one day leaves nothing behind.
     net: dict[int, int] = {0: -values[0]}
@@ -145,7 +145,7 @@ def _money_weighted(values: list[int], inflows: Mapping[int, int], outflows: Map
 
 
 def _simple(values: list[int], inflows: Mapping[int, int], outflows: Mapping[int, int]) -> float | None:
-    if len(values) < 2:  # noqa: PLR2004 - no day lies between from and to
+    if len(values) < 2:
         return None
     paid_in, taken_out = sum(inflows.values()), sum(outflows.values())
     base = values[0] + paid_in

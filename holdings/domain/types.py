@@ -64,11 +64,15 @@ class CostMethod(StrEnum):
 
 
 class AccountKind(StrEnum):
+    """Whether an account is for cash or for securities (and the cash beside them)."""
+
     CASH = "cash"
     SECURITIES = "securities"
 
 
 class AssetClass(StrEnum):
+    """What kind of thing an instrument is."""
+
     EQUITY = "equity"
     ETF = "etf"
     FUND = "fund"
@@ -82,11 +86,15 @@ class AssetClass(StrEnum):
 
 
 class Direction(StrEnum):
+    """Which side a closed parcel was on."""
+
     LONG = "long"
     SHORT = "short"
 
 
 class Term(StrEnum):
+    """How long a closed parcel was held, as US tax law counts it."""
+
     LONG = "long"
     SHORT = "short"
 

@@ -56,7 +56,7 @@ class _Sums:
         self.bounds[key] = bound
         if known is None:
             self.totals[key] = amounts
-        elif bound < INT64_SAFE and known.dtype != object and amounts.dtype != object:
+        elif bound < INT64_SAFE and _machine(known, amounts):
             self.totals[key] = known + amounts
         else:
             self.totals[key] = known.astype(object) + amounts.astype(object)
@@ -127,6 +127,11 @@ def _running(changes: Mapping[int, Decimal], days: NDArray[np.int64], unit: Deci
     return steps[index], scale
 
 
+def _machine(*arrays: Ints) -> bool:
+    """Whether all arrays are int64."""
+    return all(array.dtype.kind == "i" for array in arrays)
+
+
 def _largest(values: Ints) -> int:
     return max(abs(int(values.max())), abs(int(values.min()))) if len(values) else 0
 
@@ -149,7 +154,7 @@ def _add_position(
         if lacking.any():
             unpriced.append((name, int(days[int(np.argmax(lacking))])))
     bound = _largest(held) * _largest(closes)
-    if bound < INT64_SAFE and held.dtype != object and closes.dtype != object:
+    if bound < INT64_SAFE and _machine(held, closes):
         amounts: Ints = held * closes
     else:
         amounts = held.astype(object) * closes.astype(object)
@@ -173,11 +178,7 @@ def _in_base(market: Market, sums: _Sums, days: NDArray[np.int64]) -> tuple[list
             raise PortfolioError(
                 [Problem(f"fx.{pair}", f"no exchange rate on or before {day}, needed to value holdings")]
             )
-        if (
-            amounts.dtype != object
-            and rates.dtype != object
-            and _largest(amounts) * _largest(rates) < INT64_SAFE
-        ):
+        if _machine(amounts, rates) and _largest(amounts) * _largest(rates) < INT64_SAFE:
             parts.append((amounts * rates, scale + series.scale))
         else:
             parts.append((amounts.astype(object) * rates.astype(object), scale + series.scale))

@@ -72,6 +72,16 @@ def tax_refund(ledger: Ledger, tx: Transaction) -> None:
     _cost(ledger, tx, ZERO, -amount_of(tx))
 
 
+def nothing_traded(ledger: Ledger, tx: Transaction) -> bool:
+    """Whether a trade is of no quantity and no money: exporters write such rows; only its fees and taxes are booked."""
+    if tx.quantity is None or tx.quantity or tx.amount or tx.cost:
+        return False
+    ledger.notice("zero_quantity", "a trade of nothing: only its fees and taxes count", tx)
+    if tx.fees or tx.taxes:
+        _cost(ledger, tx, ZERO, ZERO)
+    return True
+
+
 def interest_charge(ledger: Ledger, tx: Transaction) -> None:
     """Interest paid: negative interest."""
     amount = amount_of(tx)

@@ -556,8 +556,7 @@ class Ledger:
         pool.cost += lot.cost
         pool.cost_base += lot.cost_base
         pool.basis_base += lot.basis_base
-        if lot.opened < pool.opened:
-            pool.opened = lot.opened
+        pool.opened = min(pool.opened, lot.opened)
         pool.held_since = min(pool.held_since, lot.held_since)
         self.touch(pool)
 

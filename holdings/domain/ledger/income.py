@@ -10,7 +10,7 @@ from holdings.domain.types import ONE, ZERO, Transaction
 
 def income(ledger: Ledger, tx: Transaction) -> None:
     """Book income: with a quantity it is paid in kind, else in cash."""
-    if tx.quantity is not None:
+    if tx.quantity:
         _in_kind(ledger, tx)
         return
     if tx.amount is None:

@@ -150,7 +150,10 @@ class QuantityMove(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """An external flow in base currency: positive comes in, negative goes out. ``kind``: its transaction type, or ``missing_cash``."""
+    """An external flow in base currency: positive comes in, negative goes out.
+
+    ``kind`` is its transaction type, or ``missing_cash``.
+    """
 
     ordinal: int
     kind: str
@@ -238,7 +241,8 @@ class Books:
     """The state of a ledger, or the part of it that the next transactions need.
 
     ``lots``: open lots (with a pooled method: short lots only). ``pools``: instrument -> its pool, and ``held``: (instrument,
-    account) -> long quantity, both for pooled methods. ``cash``: (account, currency) -> balance. ``liabilities``: currency -> debt.
+    account) -> long quantity, both for pooled methods. ``cash``: (account, currency) -> balance.
+    ``liabilities``: currency -> debt.
     ``order``: the highest ``Lot.order`` given so far, so that new lots sort after all old ones. ``watch``: instruments bought or
     sold in the last 30 days, whose matching a further trade may change (Section 104 and wash sales only).
     """

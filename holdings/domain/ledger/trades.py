@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from holdings.domain.ledger.cash import nothing_traded
 from holdings.domain.ledger.engine import Key, Ledger, Money
 from holdings.domain.ledger.state import LedgerError
 from holdings.domain.numbers import CLOSE_ENOUGH, plain
@@ -51,6 +52,8 @@ def closable(
 
 def buy(ledger: Ledger, tx: Transaction) -> None:
     """Quantity in, cash out; what is missing in cash is contributed on the day."""
+    if nothing_traded(ledger, tx):
+        return
     instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
     paid = gross(tx, instrument)
     with_fees = paid + tx.fees
@@ -76,6 +79,8 @@ def buy(ledger: Ledger, tx: Transaction) -> None:
 
 def sell(ledger: Ledger, tx: Transaction) -> None:
     """Quantity out, cash in; beyond what is held it opens a short position where that is allowed."""
+    if nothing_traded(ledger, tx):
+        return
     instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
     closing, excess = closable(ledger, key, quantity, short_allowed=ledger.setup.allow_short, verb="sells")
     picked = ledger.pick(key, closing, tx) if closing and not ledger.pooled else []

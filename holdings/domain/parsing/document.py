@@ -114,11 +114,11 @@ def _choice(reader: Reader, kind: type[E], value: object, path: str, default: E)
 
 def _risk_free(reader: Reader, value: object) -> float:
     """A rate a year, as a string or (being a ratio) a JSON number."""
-    if isinstance(value, NotANumber) or isinstance(value, bool):
+    if isinstance(value, (NotANumber, bool)):
         reader.wrong("risk_free_rate", f"must be a number, not {shown(value)}")
         return 0.0
     if isinstance(value, (int, float)):
-        if not -1 < value < 10:  # noqa: PLR2004 - a rate a year, as a fraction
+        if not -1 < value < 10:
             reader.wrong("risk_free_rate", f"must be a rate a year as a fraction, not {shown(value)}")
             return 0.0
         return float(value)

@@ -15,6 +15,7 @@ from holdings.domain.types import Notice, PortfolioError, Problem
 
 PLAIN_DECIMAL = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 RATIO = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:[:/]([0-9]+(?:\.[0-9]+)?))?", re.ASCII)
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 MOST_DIGITS, MOST_DECIMALS = 18, 18
@@ -187,13 +188,11 @@ class Reader:
         if value is None:
             self.wrong(path, "is required")
             return None
-        if not isinstance(value, str) or len(value) <= 10:  # noqa: PLR2004 - the length of a bare date
+        if not isinstance(value, str) or len(value) <= 10:
             found = self.day(value, path)
             return None if found is None else (found, None)
         try:
-            if not DAY.match(value) or value[10] not in "T ":
-                raise ValueError
-            instant = datetime.fromisoformat(value)
+            instant = datetime.fromisoformat(value if INSTANT.match(value) else "")
             if instant.tzinfo is None:
                 instant = instant.replace(tzinfo=zone)
             local = instant.astimezone(zone)

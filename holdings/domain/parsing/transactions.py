@@ -228,7 +228,7 @@ class _RowReader:
         elif tx.type in INCOME:
             need(row.get("amount") is None and row.get("quantity") is None, f"{path}.amount")
             need(row.get("quantity") is not None and row.get("instrument") is None, f"{path}.instrument")
-            if tx.quantity is not None and tx.amount is not None:
+            if tx.quantity and tx.amount is not None:
                 self.reader.notice(
                     "amount_ignored",
                     "income in kind counts at the day's value: its amount was ignored",
@@ -241,7 +241,7 @@ class _RowReader:
         elif tx.type in ACTIONS:
             self._check_action(tx, row, path)
 
-    def _need(self, missing: bool, path: str, message: str = "is required") -> None:  # noqa: FBT001 - reads as a sentence
+    def _need(self, missing: bool, path: str, message: str = "is required") -> None:
         if missing:
             self.reader.wrong(path, message)
 
@@ -281,6 +281,6 @@ class _RowReader:
 
 
 NUMBERS = ("quantity", "price", "amount", "fees", "taxes", "fx_rate", "instrument_rate", "cost")
-POSITIVE = frozenset(["quantity", "fx_rate", "instrument_rate"])
+POSITIVE = frozenset(["fx_rate", "instrument_rate"])
 TYPES = {str(kind): kind for kind in TransactionType}
 FALLBACK_YEAR = 2000

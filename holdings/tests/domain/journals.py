@@ -21,9 +21,10 @@ SECURITIES = ("s1", "s2")
 CURRENCY = {"A": "USD", "B": "EUR", "C": "CHF", "D": "USD"}
 UNIT = {"A": Fraction(1), "B": Fraction(1), "C": Fraction(1, 100), "D": Fraction(10)}
 KINDS = (
-    "buy", "buy", "buy", "buy", "sell", "sell", "sell", "transfer", "split", "deposit", "withdrawal", "delivery_in", "delivery_out", "transfer", "transfer_cash",
-    "dividend", "dividend_in_kind", "distribution", "interest", "staking", "interest_charge", "fee", "fee_refund", "tax",
-    "tax_refund", "split", "spin_off", "merger", "symbol_change", "return_of_capital", "liability",
+    "buy", "buy", "buy", "buy", "sell", "sell", "sell", "transfer", "transfer", "split", "split", "deposit", "withdrawal",
+    "delivery_in", "delivery_out", "transfer_cash", "dividend", "dividend_in_kind", "distribution", "interest", "staking",
+    "interest_charge", "fee", "fee_refund", "tax", "tax_refund", "spin_off", "merger", "symbol_change",
+    "return_of_capital", "liability",
 )  # fmt: skip
 RATIOS = ("2", "3", "0.5", "1:3", "3:2", "0.125")
 
@@ -74,7 +75,7 @@ class Builder:
         row = {key: value for key, value in fields.items() if value is not None}
         self.rows.append({"id": f"t{len(self.rows)}", "type": kind, "date": self.day.isoformat(), **row})
 
-    def step(self, drawn: tuple[Any, ...]) -> None:
+    def step(self, drawn: tuple[Any, ...]) -> None:  # noqa: C901 - one branch per transaction type
         """Take one drawn step, if it is possible."""
         kind, days, name, other, place, size, price, fees, taxes, ratio, currency = drawn
         self.day += timedelta(days=days)

@@ -69,9 +69,11 @@ class Oracle:
             if row["type"] in {"merger", "symbol_change"} and "amount" not in row:
                 old, new = name, row["to_instrument"]
                 if self.instruments[old]["currency"] == self.instruments[new]["currency"]:
-                    price = self.raw(old, row["date"])
-                    if price is not None:
-                        self.trades[new].append((row["date"], order, price / ratio_of(row.get("ratio", "1"))))
+                    carried = self.raw(old, row["date"])
+                    if carried is not None:
+                        self.trades[new].append(
+                            (row["date"], order, carried / ratio_of(row.get("ratio", "1")))
+                        )
 
     def raw(self, name: str, day: str) -> F | None:
         """A close on or before a day, else the last transaction price noted so far."""
@@ -105,10 +107,11 @@ class Oracle:
 
     # --- the journal ---
 
-    def apply(self, order: int, row: Json) -> None:
+    def apply(self, order: int, row: Json) -> None:  # noqa: C901 - one branch per transaction type
         """One row."""
+        name: Any
         kind, day, name = row["type"], row["date"], row.get("instrument")
-        account = row.get("account")
+        account: Any = row.get("account")
         own = self.instruments[name]["currency"] if name else None
         pot = row.get("cash_account") or (CASH_OF[account] if account else "cash")
         default = own or {"cash": "USD", "cash2": "EUR", "s2": "USD"}[pot]

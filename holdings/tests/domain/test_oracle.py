@@ -22,7 +22,7 @@ SIMPLE = frozenset(
 @given(journals.steps)
 def test_every_day_has_the_value_flow_and_index_of_a_plain_replay(drawn):
     body = journals.build(drawn)
-    assume(body["transactions"])
+    assume(len(body["transactions"]) > 0)
     result, oracle = figures(body), Oracle(body)
     days = oracle.days()
     assert [row["date"] for row in result["daily"]] == [day for day, _, _, _ in days]
@@ -40,7 +40,7 @@ def test_every_day_has_the_value_flow_and_index_of_a_plain_replay(drawn):
 @given(journals.steps)
 def test_first_in_first_out_cost_and_gain_of_a_plain_replay(drawn):
     body = journals.build([step for step in drawn if step[0] in SIMPLE])
-    assume(body["transactions"])
+    assume(len(body["transactions"]) > 0)
     result, oracle = figures(body), Oracle(body)
     oracle.days()
     assert abs(Fraction(result["totals"]["realised_gain"]) - oracle.realised) < CLOSE

@@ -29,7 +29,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("field", "value"),
-        [("quantity", "-1"), ("quantity", "0"), ("price", "-1"), ("fees", "-0.01"), ("fx_rate", "0")],
+        [("quantity", "-1"), ("price", "-1"), ("fees", "-0.01"), ("fx_rate", "0")],
     )
     def test_sign_comes_from_the_type(self, field, value):
         assert f"transactions[0].{field}" in problems(portfolio({**BUY, field: value}))
@@ -161,3 +161,10 @@ class TestReading:
 
     def test_a_byte_order_mark_is_no_problem(self):
         assert parse(b"\xef\xbb\xbf" + json.dumps(portfolio(BUY)).encode()).name == "Test"
+
+    def test_a_trade_of_nothing_changes_nothing_but_with_an_amount_it_is_refused(self):
+        nothing = {**BUY, "quantity": "0"}
+        result = figures(portfolio(BUY, nothing))
+        assert result["positions"][0]["quantity"] == "10"
+        assert "zero_quantity" in codes(result)
+        assert "transactions[0].quantity" in problems(portfolio({**nothing, "amount": "5"}))

@@ -37,8 +37,7 @@ class TestTwr:
             tx("buy", "2024-01-02", quantity="1", price="100"),
             tx("sell", "2024-01-03", quantity="1", price="120"),
         )
-        rows += (tx("withdrawal", "2024-01-03", amount="120"),)
-        result = figures(portfolio(*rows, as_of="2024-01-05"))
+        result = figures(portfolio(*rows, tx("withdrawal", "2024-01-03", amount="120"), as_of="2024-01-05"))
         assert result["performance"]["twr"] == pytest.approx(0.2)
         assert "no_base" in codes(result)
 
