@@ -32,7 +32,7 @@ RATE: Final = (60, 10.0)
 PRICE_PAUSE: Final = 0.25
 """Seconds between two price frames of a socket."""
 
-BAD, SIGNED_OUT, FOREIGN, CROWDED, FLOODED, TOO_LARGE = 4400, 4401, 4403, 4409, 4429, 1009
+BAD, SIGNED_OUT, FOREIGN, CROWDED, TOO_LARGE, FLOODED = 4400, 4401, 4403, 4409, 4413, 4429
 
 #: Open sockets per person, in this process.
 _open: Counter[int] = Counter()

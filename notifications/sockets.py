@@ -22,7 +22,7 @@ BEAT: Final = 25
 """Seconds between two signs of life."""
 CHECK: Final = 30
 """Seconds between two looks at the session."""
-HELLO_WITHIN: Final = 15
+HELLO_WITHIN: Final = 10
 """Seconds that a page has to say hello."""
 
 P = ParamSpec("P")

@@ -8,7 +8,7 @@
 
   const STORE = "hf-last-event-id:" + user;
   const SILENCE = 60000;
-  const STOP = { 4401: "Signed out", 4403: "Live updates refused", 4409: "Too many windows open", 1009: "Live updates off" };
+  const STOP = { 4401: "Signed out", 4403: "Live updates refused", 4409: "Too many windows open", 4413: "Live updates off" };
   const status = document.getElementById("hf-live");
   let socket = null;
   let attempt = 0;
