@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from holdings.domain.ledger.engine import Key, Ledger, Money, Parcel
+from holdings.domain.ledger.engine import Ledger
+from holdings.domain.ledger.parcels import Key, Money, Parcel
+from holdings.domain.ledger.pools import add_to_pool
 from holdings.domain.ledger.state import LedgerError, Lot
 from holdings.domain.ledger.trades import closable
 from holdings.domain.numbers import plain, scaled, share
@@ -393,7 +395,7 @@ def _place(ledger: Ledger, key: Key, parcel: Parcel, quantity: Decimal, cost_rat
     )  # fmt: skip
     if ledger.pooled and quantity > 0:
         ledger.held[key] = ledger.held.get(key, ZERO) + quantity
-        ledger.add_to_pool(lot)
+        add_to_pool(ledger, lot)
     else:
         ledger.put(lot)
 

@@ -9,8 +9,10 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from holdings.domain.ledger import section104
-from holdings.domain.ledger.engine import Ledger, PlannedMatch
+from holdings.domain.ledger.engine import Ledger
 from holdings.domain.ledger.handlers import HANDLERS
+from holdings.domain.ledger.parcels import PlannedMatch
+from holdings.domain.ledger.pools import rebase
 from holdings.domain.ledger.state import Books, Effects, LedgerError, Setup
 from holdings.domain.ledger.trades import check_method, gross
 from holdings.domain.ledger.transfers import is_early
@@ -197,7 +199,7 @@ def _run(
     with exact():
         for index, tx in enumerate(ordered):
             if rebase_on is not None and ledger.rebased < 0 and tx.day.toordinal() > rebase_on:
-                ledger.rebase(rebase_on)
+                rebase(ledger, rebase_on)
             if tx.lots:
                 check_method(ledger, tx)
             ledger.sequence = index + 1
@@ -216,7 +218,7 @@ def _run(
                 ledger.sequence = ready[0] + 1
                 _book(ledger, ready[1], problems)
         if rebase_on is not None and ledger.rebased < 0:
-            ledger.rebase(rebase_on)
+            rebase(ledger, rebase_on)
     return Replay(ledger=ledger, effects=ledger.effects, problems=tuple(problems))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from holdings.domain.ledger.engine import PlannedMatch
+from holdings.domain.ledger.parcels import PlannedMatch
 from holdings.domain.ledger.state import PoolEvent
 from holdings.domain.market import SplitEvent
 from holdings.domain.numbers import scaled

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from holdings.domain.ledger.cash import nothing_traded
-from holdings.domain.ledger.engine import Key, Ledger, Money
+from holdings.domain.ledger.engine import Ledger
+from holdings.domain.ledger.parcels import Key, Money
 from holdings.domain.ledger.state import LedgerError
 from holdings.domain.numbers import CLOSE_ENOUGH, plain
 from holdings.domain.types import ONE, ZERO, CostMethod, Instrument, Transaction

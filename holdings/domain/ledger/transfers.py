@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from holdings.domain.ledger.engine import Key, Ledger
+from holdings.domain.ledger.engine import Ledger
+from holdings.domain.ledger.parcels import Key
 from holdings.domain.ledger.state import LedgerError, Lot
 from holdings.domain.ledger.trades import position_key, quantity_of
 from holdings.domain.numbers import CLOSE_ENOUGH, plain

@@ -36,6 +36,11 @@ def test_the_statement_of_the_page():
 
 def test_the_risk_figures_of_the_page():
     result = figures(TestRisk.BODY)["performance"]
-    for name, text in {"volatility": "1.593", "downside_deviation": "1.1827", "sharpe": "−0.636", "sortino": "−0.8566"}.items():
+    for name, text in {
+        "volatility": "1.593",
+        "downside_deviation": "1.1827",
+        "sharpe": "−0.636",
+        "sortino": "−0.8566",
+    }.items():
         assert text in PAGE
         assert result[name] == pytest.approx(float(text.replace("−", "-")), abs=5e-4)
