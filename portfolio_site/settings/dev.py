@@ -2,6 +2,7 @@
 
 from . import environment
 from .common import *  # noqa: F403
+from .common import STORAGES
 
 DEBUG = environment.env.bool("DEBUG", default=False)
 DEMO = environment.env.bool("DEMO", default=True)
@@ -9,3 +10,5 @@ DEMO = environment.env.bool("DEMO", default=True)
 SECRET_KEY = environment.SECRET_KEY or "insecure-development-key-used-only-without-the-supervisor"
 ALLOWED_HOSTS = environment.ALLOWED_HOSTS or ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = environment.CSRF_TRUSTED_ORIGINS
+# Hashed names as in production, without the compression: over loopback it saves nothing, and it takes most of a minute.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
