@@ -85,7 +85,7 @@ def dashboard_for(user: Any, *, now: datetime, range_code: str) -> dict[str, Any
                 "id": portfolio.pk,
                 "name": portfolio.name,
                 "kind": portfolio.kind,
-                "url": reverse("holdings:overview", args=[portfolio.pk]),
+                "url": reverse("holdings:detail", args=[portfolio.pk]),
                 "currency": portfolio.base_currency,
                 "value": desk.snapshots[portfolio.pk].net_worth,
                 "day_change": desk.snapshots[portfolio.pk].day_change,
