@@ -114,6 +114,7 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
     cost_basis_method = forms.ChoiceField(
         label="Cost basis",
         choices=CostBasisMethod.choices,
+        initial=CostBasisMethod.FIFO,
         help_text="Which purchase a sale closes. You can change it later: everything is worked out anew.",
     )
     allow_short = forms.BooleanField(

@@ -135,7 +135,9 @@ def upload_import(
         importer = sniff(content)
         parsed = importer.parse(content)
     except FileRefused as refusal:
-        message = f"The file cannot be imported: {refusal.problems[0].path} {refusal.problems[0].message}."
+        first = refusal.problems[0]
+        place = "it" if first.path == "$" else first.path
+        message = f"The file cannot be imported: {place} {first.message}."
         raise ImportRefused(message, refusal.problems) from refusal
     if not parsed.rows and any(problem.is_error for problem in parsed.problems):
         wrong = [problem for problem in parsed.problems if problem.is_error]

@@ -1,0 +1,383 @@
+"""The books' part of `/api/v1/`: portfolios, entries, positions, cash, totals, valuations, imports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_date
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from holdings import operations, queries
+from holdings.api_serializers import (
+    CashSerializer,
+    EntrySerializer,
+    ImportRequestSerializer,
+    ImportResultSerializer,
+    PortfolioChangeSerializer,
+    PortfolioRequestSerializer,
+    PortfolioSerializer,
+    PositionSerializer,
+    SummarySerializer,
+    TransactionSerializer,
+    ValuationsSerializer,
+)
+from holdings.forms import too_large_message
+from holdings.models import DraftTransaction, Portfolio, Transaction, TransactionType
+from holdings.operations import EntryUnknown, ImportRefused, PortfolioUnknown
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.api import CursorPagination, idempotent
+from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
+from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.errors import ForbiddenError
+
+_PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
+
+POST_DESCRIPTION = """
+Book one entry. It is complete with the fields its type needs; a refusal (`422`) names the field and the reason, and nothing is stored.
+
+| type | needs | may have |
+| --- | --- | --- |
+| `buy`, `sell` | `instrument_id`, `quantity`, `price` or `amount` | `fees`, `taxes`, `lots` (sell) |
+| `deposit`, `withdrawal`, `fee`, `fee_refund`, `tax`, `tax_refund`, `interest_charge` | `amount` | `fees`, `taxes` |
+| `dividend`, `distribution` | `instrument_id`, `amount` (cash) or `quantity` (in kind) | `fees`, `taxes` |
+| `interest`, `staking` | `amount` or `quantity` | `instrument_id` |
+| `transfer` | `to_account_id`, `amount` or `instrument_id` and `quantity` | `fees` |
+| `delivery_in`, `delivery_out` | `instrument_id`, `quantity` | `cost`, `price` |
+| `split` | `instrument_id`, `ratio` | `amount` (cash in lieu) |
+| `spin_off`, `merger`, `symbol_change` | `instrument_id`, `to_instrument_id`, `ratio` | `amount` |
+| `return_of_capital`, `liability` | `amount` | |
+
+`amount`, `fees` and `taxes` are not negative: the type gives the sign. An entry of a later day than today is kept aside until then (`202`).
+Entries of a paper portfolio come from orders only (`422 paper_journal_closed`).
+""".strip()
+
+
+class NewestFirst(CursorPagination):
+    """Newest first."""
+
+    ordering = ("-occurred_at", "-sequence")
+
+
+class ByName(CursorPagination):
+    """In order of opening."""
+
+    ordering = ("id",)
+
+
+def _shown(request: Request, portfolio_id: int) -> Portfolio:
+    portfolio = queries.visible_portfolio(request.user, portfolio_id)
+    if portfolio is None:
+        raise PortfolioUnknown
+    return portfolio
+
+
+def _own(request: Request, portfolio_id: int) -> Portfolio:
+    portfolio = _shown(request, portfolio_id)
+    if portfolio.owner_id != request.user.pk:
+        raise ForbiddenError("You can read this portfolio, but only its owner can change it.", code="read_only")
+    return portfolio
+
+
+@extend_schema_view(
+    list=extend_schema(
+        summary="List portfolios",
+        description="Your portfolios (for an auditor: everybody's). Archived ones with `archived=true`.",
+        parameters=[OpenApiParameter("archived", OpenApiTypes.BOOL, description="With archived ones")],
+        responses={200: PortfolioSerializer(many=True), 401: _PROBLEM},
+    )
+)
+class PortfolioViewSet(GenericViewSet[Portfolio]):
+    """Portfolios of the person (every one for an auditor, who changes nothing)."""
+
+    serializer_class = PortfolioSerializer
+    pagination_class = ByName
+    lookup_value_regex = "[0-9]{1,18}"
+
+    def get_queryset(self) -> QuerySet[Portfolio]:
+        """What this person may see."""
+        if getattr(self, "swagger_fake_view", False):
+            return Portfolio.objects.none()
+        rows = Portfolio.objects.visible_to(self.request.user).prefetch_related("accounts")  # type: ignore[attr-defined]
+        if self.request.query_params.get("archived") != "true" and self.action == "list":
+            rows = rows.active()
+        found: QuerySet[Portfolio] = rows
+        return found
+
+    def list(self, request: Request) -> Response:
+        """One page."""
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(PortfolioSerializer(page, many=True).data)
+
+    @extend_schema(summary="Read a portfolio", responses={200: PortfolioSerializer, 404: _PROBLEM})
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One portfolio with its accounts."""
+        return Response(PortfolioSerializer(_shown(request, int(pk))).data)
+
+    @extend_schema(
+        summary="Open a portfolio",
+        description="Opens a tracked portfolio with a securities and a cash account.",
+        parameters=[IDEMPOTENCY_HEADER],
+        request=PortfolioRequestSerializer,
+        responses={201: PortfolioSerializer, 400: _PROBLEM, 409: _PROBLEM, 422: _PROBLEM},
+    )
+    def create(self, request: Request) -> Response:
+        """Open one, once per `Idempotency-Key`."""
+        given = PortfolioRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+
+        def do() -> tuple[int, Any]:
+            made = operations.create_portfolio(owner=request.user, now=clock.now(), **given.validated_data)
+            return 201, PortfolioSerializer(made).data
+
+        return idempotent(request, route="portfolio.create", do=do)
+
+    @extend_schema(
+        summary="Change a portfolio's settings",
+        description="What the figures follow from (method, short positions, tax rules) is recomputed at once.",
+        request=PortfolioChangeSerializer,
+        responses={200: PortfolioSerializer, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change what is given."""
+        portfolio = _own(request, int(pk))
+        given = PortfolioChangeSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        changed = operations.update_portfolio(
+            portfolio_id=portfolio.pk, actor=request.user, now=clock.now(), **given.validated_data
+        )
+        return Response(PortfolioSerializer(changed).data)
+
+
+class TransactionsView(APIView):
+    """The journal of a portfolio."""
+
+    @extend_schema(
+        summary="List entries",
+        description="Entries that count, newest first.",
+        parameters=[
+            OpenApiParameter("type", OpenApiTypes.STR, enum=TransactionType.values),
+            OpenApiParameter("instrument_id", OpenApiTypes.INT),
+            OpenApiParameter("since", OpenApiTypes.DATE),
+            OpenApiParameter("until", OpenApiTypes.DATE),
+            OpenApiParameter("q", OpenApiTypes.STR, description="Words in symbol, name, note, tags or outside id"),
+            OpenApiParameter("cursor", OpenApiTypes.STR),
+            OpenApiParameter("page_size", OpenApiTypes.INT),
+        ],
+        responses={200: TransactionSerializer(many=True), 404: _PROBLEM},
+    )
+    def get(self, request: Request, portfolio_id: int) -> Response:
+        """One page of entries."""
+        portfolio = _shown(request, portfolio_id)
+        rows = queries.filtered_transactions(portfolio, _filter(request))
+        paginator = NewestFirst()
+        page = paginator.paginate_queryset(rows, request, view=self)
+        return paginator.get_paginated_response(TransactionSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="Book an entry",
+        description=POST_DESCRIPTION,
+        parameters=[IDEMPOTENCY_HEADER],
+        request=EntrySerializer,
+        responses={
+            201: TransactionSerializer,
+            202: OpenApiResponse(OpenApiTypes.OBJECT, description="Kept aside until its day: `draft_id`, `date`"),
+            400: _PROBLEM,
+            403: _PROBLEM,
+            404: _PROBLEM,
+            409: _PROBLEM,
+            422: _PROBLEM,
+        },
+    )
+    def post(self, request: Request, portfolio_id: int) -> Response:
+        """Book one, once per `Idempotency-Key`."""
+        portfolio = _own(request, portfolio_id)
+        given = EntrySerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+
+        def do() -> tuple[int, Any]:
+            posted = operations.post_transaction(
+                portfolio_id=portfolio.pk, entry=given.entry(), actor=request.user, now=clock.now()
+            )
+            if isinstance(posted, DraftTransaction):
+                return 202, {"draft_id": posted.pk, "date": posted.occurred_date.isoformat()}
+            return 201, TransactionSerializer(posted).data
+
+        return idempotent(request, route=f"portfolio.{portfolio.pk}.transactions", do=do)
+
+
+class TransactionDetailView(APIView):
+    """One entry."""
+
+    @extend_schema(summary="Read an entry", responses={200: TransactionSerializer, 404: _PROBLEM})
+    def get(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
+        """An entry that counts."""
+        return Response(TransactionSerializer(self._row(request, portfolio_id, transaction_id)).data)
+
+    @extend_schema(
+        summary="Correct an entry",
+        description="The old row stays in the journal, voided; the answer is the new one, which names it in `replaces_id`.",
+        request=EntrySerializer,
+        responses={200: TransactionSerializer, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
+    )
+    def put(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
+        """Replace it."""
+        portfolio = _own(request, portfolio_id)
+        row = self._row(request, portfolio_id, transaction_id)
+        given = EntrySerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        corrected = operations.correct_transaction(
+            portfolio_id=portfolio.pk,
+            transaction_id=row.pk,
+            entry=given.entry(),
+            actor=request.user,
+            now=clock.now(),
+        )
+        return Response(TransactionSerializer(corrected).data)
+
+    @extend_schema(
+        summary="Remove an entry",
+        description="It no longer counts; the journal keeps it, with who removed it and when.",
+        responses={204: None, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
+    )
+    def delete(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
+        """Void it."""
+        portfolio = _own(request, portfolio_id)
+        operations.void_transaction(
+            portfolio_id=portfolio.pk, transaction_id=transaction_id, actor=request.user, now=clock.now()
+        )
+        return Response(status=204)
+
+    def _row(self, request: Request, portfolio_id: int, transaction_id: int) -> Transaction:
+        row = queries.visible_entry(request.user, portfolio_id, transaction_id)
+        if row is None or getattr(row, "void", None) is not None:
+            raise EntryUnknown
+        return row
+
+
+class PositionsView(APIView):
+    """What a portfolio holds."""
+
+    @extend_schema(
+        summary="List positions",
+        description="Everything held now, the largest first; closed positions with `closed=true`.",
+        parameters=[OpenApiParameter("closed", OpenApiTypes.BOOL)],
+        responses={200: PositionSerializer(many=True), 404: _PROBLEM},
+    )
+    def get(self, request: Request, portfolio_id: int) -> Response:
+        """All of them: there are few."""
+        snapshot = queries.snapshot(_shown(request, portfolio_id), now=clock.now())
+        closed = request.query_params.get("closed") == "true"
+        rows = [row for row in snapshot.holdings if row.quantity or closed]
+        return Response(PositionSerializer(rows, many=True).data)
+
+
+class CashView(APIView):
+    """Cash of a portfolio."""
+
+    @extend_schema(summary="List cash balances", responses={200: CashSerializer(many=True), 404: _PROBLEM})
+    def get(self, request: Request, portfolio_id: int) -> Response:
+        """By account and currency."""
+        snapshot = queries.snapshot(_shown(request, portfolio_id), now=clock.now())
+        return Response(CashSerializer(snapshot.cash, many=True).data)
+
+
+class SummaryView(APIView):
+    """Totals of a portfolio."""
+
+    @extend_schema(summary="Read the totals", responses={200: SummarySerializer, 404: _PROBLEM})
+    def get(self, request: Request, portfolio_id: int) -> Response:
+        """With the latest prices."""
+        return Response(SummarySerializer(queries.snapshot(_shown(request, portfolio_id), now=clock.now())).data)
+
+
+class ValuationsView(APIView):
+    """The value of a portfolio over time."""
+
+    @extend_schema(
+        summary="Read the value series",
+        description="At most 800 days of the range; the last is today at the latest prices.",
+        parameters=[OpenApiParameter("range", OpenApiTypes.STR, enum=list(queries.RANGES), default="1Y")],
+        responses={200: ValuationsSerializer, 404: _PROBLEM},
+    )
+    def get(self, request: Request, portfolio_id: int) -> Response:
+        """One range."""
+        portfolio = _shown(request, portfolio_id)
+        code = request.query_params.get("range", "1Y")
+        if code not in queries.RANGES:
+            raise ValidationError({"range": [f"One of {', '.join(queries.RANGES)}."]})
+        now = clock.now()
+        series = queries.value_series(portfolio, queries.snapshot(portfolio, now=now), range_code=code, now=now)
+        rows = zip(series.days, series.values, series.invested, series.index, strict=True)
+        body = {
+            "range": series.range,
+            "base_currency": portfolio.base_currency,
+            "problem": series.problem,
+            "results": [{"date": d, "value": v, "invested": i, "index": x} for d, v, i, x in rows],
+        }
+        return Response(ValuationsSerializer(body).data)
+
+
+class ImportView(APIView):
+    """Importing a file in one go."""
+
+    @extend_schema(
+        summary="Import a file",
+        description="A portfolio file or a Ghostfolio export. Duplicates and wrong rows are left out; a file that "
+        "cannot be read is refused with a message per path. The pages offer a preview first.",
+        parameters=[IDEMPOTENCY_HEADER],
+        request={"multipart/form-data": ImportRequestSerializer},
+        responses={201: ImportResultSerializer, 403: _PROBLEM, 404: _PROBLEM, 413: _PROBLEM, 422: _PROBLEM},
+    )
+    def post(self, request: Request, portfolio_id: int) -> Response:
+        """Read and book."""
+        portfolio = _own(request, portfolio_id)
+        size = request.META.get("CONTENT_LENGTH") or "0"
+        if size.isdigit() and int(size) > settings.UPLOAD_MAX_BYTES + 65536:
+            raise ImportRefused(too_large_message(int(size)))
+        given = ImportRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        file = given.validated_data["file"]
+        if file.size > settings.UPLOAD_MAX_BYTES:
+            raise ImportRefused(too_large_message(file.size))
+        batch, _ = operations.import_entries(
+            portfolio_id=portfolio.pk,
+            filename=file.name,
+            content=file.read(),
+            actor=request.user,
+            now=clock.now(),
+        )
+        return Response(ImportResultSerializer(batch).data, status=201)
+
+
+def _filter(request: Request) -> queries.EntryFilter:
+    given = request.query_params
+    kind = given.get("type", "")
+    if kind and kind not in TransactionType.values:
+        raise ValidationError({"type": ["This is not a type of entry."]})
+    days: dict[str, Any] = {}
+    for name in ("since", "until"):
+        if given.get(name):
+            try:
+                days[name] = parse_date(given[name])
+            except ValueError:
+                days[name] = None
+            if days[name] is None:
+                raise ValidationError({name: ["Give a day like 2026-03-02."]})
+    number = given.get("instrument_id", "")
+    if number and not (number.isascii() and number.isdigit() and len(number) <= 18):
+        raise ValidationError({"instrument_id": ["Give a number."]})
+    return queries.EntryFilter(
+        text=given.get("q", "")[:100],
+        type=kind,
+        instrument_id=int(number) if number else None,
+        since=days.get("since"),
+        until=days.get("until"),
+    )

@@ -1,0 +1,12 @@
+"""The books' timetable."""
+
+from typing import Any
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "holdings-planned-entries": {
+        "task": "holdings.tasks.post_due_drafts",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "holdings-old-uploads": {"task": "holdings.tasks.forget_old_previews", "schedule": 3600.0},
+}
