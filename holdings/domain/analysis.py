@@ -12,7 +12,15 @@ from holdings.domain.market import Market, MissingRate
 from holdings.domain.numbers import exact
 from holdings.domain.performance import Performance, measure
 from holdings.domain.positions import Position, positions_of
-from holdings.domain.statement import CashBalance, Statement, Totals, cash_of, statement_of, totals_of
+from holdings.domain.statement import (
+    OUTWARD,
+    CashBalance,
+    Statement,
+    Totals,
+    cash_of,
+    statement_of,
+    totals_of,
+)
 from holdings.domain.types import (
     AssetClass,
     CostMethod,
@@ -119,7 +127,8 @@ def _figures(
     valuation = value_days(market, first=start, last=end, quantities=effects.quantities, cash=effects.cash)
     performance = measure(
         valuation,
-        ((flow.ordinal, flow.amount) for flow in effects.flows),
+        ((flow.ordinal, flow.amount) for flow in effects.flows if flow.kind not in OUTWARD),
+        leaving=((flow.ordinal, -flow.amount) for flow in effects.flows if flow.kind in OUTWARD),
         every_day=crypto_alone(portfolio, ordered),
         risk_free=portfolio.risk_free_rate,
         benchmark=None if benchmark is None else (benchmark, portfolio.benchmarks[benchmark]),
@@ -135,6 +144,9 @@ def _figures(
     notices = [*portfolio.notices, *ignored, *effects.notices]
     notices += _market_notices(positions, valuation.unpriced, end)
     notices += _idle_notice(performance)
+    if setup.wash_sales and setup.method.pooled:
+        message = f"wash sales are not looked for with the {setup.method} method, which keeps no lots"
+        notices.append(Notice("wash_sales_skipped", message, "tax_country"))
     return Analysis(
         portfolio=portfolio,
         method=setup.method,

@@ -105,6 +105,9 @@ class Market:
         """Units of ``target`` for one unit of ``source`` on a day; raises MissingRate."""
         if source == target:
             return ONE
+        direct = self._fx.get((source, target))
+        if direct is not None and (value := direct.at(ordinal)) is not None:
+            return value
         key = (source, target, ordinal)
         try:
             found = self._rates[key]

@@ -66,27 +66,32 @@ def measure(
     valuation: Valuation,
     flows: Iterable[tuple[int, Decimal]],
     *,
+    leaving: Iterable[tuple[int, Decimal]] = (),
     every_day: bool = False,
     risk_free: float = 0.0,
     benchmark: tuple[str, Series] | None = None,
 ) -> Performance:
     """Every figure of a series of daily values and its external flows (ordinal, amount; positive comes in).
 
+    ``leaving``: outflows by kind instead of sign (a delivery out whose fees exceed its value is still one), positive.
+
     The valuation starts on ``from`` and ends on ``to``; flows outside (from, to] are ignored.
     """
     first, size = valuation.first, len(valuation.values)
-    dated = [
-        (ordinal - first, amount) for ordinal, amount in flows if first < ordinal < first + size and amount
-    ]
-    scale = max(valuation.scale, most_decimals(amount for _, amount in dated))
+    dated = [(ordinal - first, amount, amount < 0) for ordinal, amount in flows]
+    dated += [(ordinal - first, -amount, True) for ordinal, amount in leaving]
+    dated = [item for item in dated if 0 < item[0] < size and item[1]]
+    scale = max(valuation.scale, most_decimals(amount for _, amount, _ in dated))
     factor = 10 ** (scale - valuation.scale)
     values = valuation.values if factor == 1 else [value * factor for value in valuation.values]
     inflows: dict[int, int] = {}
     outflows: dict[int, int] = {}
-    for day, amount in dated:
+    for day, amount, outward in dated:
         whole = int(amount.scaleb(scale, EXACT))
-        side = inflows if whole > 0 else outflows
-        side[day] = side.get(day, 0) + abs(whole)
+        if outward:
+            outflows[day] = outflows.get(day, 0) - whole
+        else:
+            inflows[day] = inflows.get(day, 0) + whole
     chained = chain(values, inflows, outflows)
     prices = None if benchmark is None else daily_prices(benchmark[1], first, size)
     returns = returns_of(

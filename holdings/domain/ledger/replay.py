@@ -28,6 +28,7 @@ from holdings.domain.types import (
     TransactionType,
 )
 
+TRADED = (TransactionType.BUY, TransactionType.SELL)
 PRICED = (
     TransactionType.BUY,
     TransactionType.SELL,
@@ -90,13 +91,14 @@ def market_of(
             name = tx.instrument
             if name is None or name not in instruments:
                 continue
-            if tx.type in PRICED and tx.quantity:
+            if tx.type in PRICED and tx.quantity and tx.to_instrument is None:
                 known_from = first_close.get(name)
-                if known_from is None or tx.day.toordinal() < known_from:
+                # What a delivery once cost is no price of its day: it only stands in where nothing else is known.
+                traded = tx.price is not None or tx.type in TRADED
+                if (known_from is None or tx.day.toordinal() < known_from) and (traded or name not in trades):
                     price = trade_price(tx, instruments[name], rates)
                     if price is not None:
-                        target = tx.to_instrument or name
-                        trades.setdefault(target, []).append(TradePrice(tx.day.toordinal(), order, price))
+                        trades.setdefault(name, []).append(TradePrice(tx.day.toordinal(), order, price))
             elif tx.type in (TransactionType.SYMBOL_CHANGE, TransactionType.MERGER):
                 _carry_price(trades, tx, order, prices, instruments)
     return Market(

@@ -77,13 +77,14 @@ class Command(BaseCommand):
             good, bad = path.with_name(f"{path.stem}.out.json"), path.with_name(f"{path.stem}.err")
             wrong, right = (good, bad) if problems else (bad, good)
             wrong.unlink(missing_ok=True)
-            right.write_text("".join(f"{line}\n" for line in problems) or text + "\n", encoding="utf-8")
+            content = "".join(f"{line}\n" for line in problems) or f"{text}\n"
+            right.write_text(content, encoding="utf-8", errors="backslashreplace")
 
 
 def run(path: Path, options: dict[str, Any]) -> tuple[str, list[str]]:
     """(the JSON text, no problems), or (nothing, the problems as lines)."""
     # Imported here so that `manage.py help` and a refusal of the options need no numpy.
-    from holdings.domain import analysis, output, parsing, types  # noqa: PLC0415
+    from holdings.domain import analysis, output, parsing, types
 
     try:
         content = path.read_bytes()
@@ -100,7 +101,7 @@ def run(path: Path, options: dict[str, Any]) -> tuple[str, list[str]]:
         body = output.document(result, daily=options["daily"])
     except types.PortfolioError as error:
         return "", lines_of(error)
-    return json.dumps(body, ensure_ascii=False, allow_nan=False), []
+    return json.dumps(body, allow_nan=False), []
 
 
 def lines_of(error: PortfolioError) -> list[str]:

@@ -59,7 +59,8 @@ class Oracle:
             if row["type"] == "split":
                 self.splits[name].append((row["date"], order, ratio_of(row["ratio"]), row.get("account")))
             shown = row.get("price") or row.get("amount") or row.get("cost")
-            if row["type"] in {"buy", "sell", "delivery_in"} and shown is not None:
+            known = row["type"] in {"buy", "sell"} or not self.trades[name]
+            if row["type"] in {"buy", "sell", "delivery_in"} and shown is not None and known:
                 price = F(shown)
                 if "price" not in row:
                     price /= F(row["quantity"]) * self.unit(name)

@@ -18,7 +18,7 @@ SIMPLE = frozenset(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(journals.steps)
 def test_every_day_has_the_value_flow_and_index_of_a_plain_replay(drawn):
     body = journals.build(drawn)
@@ -36,7 +36,7 @@ def test_every_day_has_the_value_flow_and_index_of_a_plain_replay(drawn):
         assert Fraction(row["balance"]) == oracle.cash[row["account"], row["currency"]]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(journals.steps)
 def test_first_in_first_out_cost_and_gain_of_a_plain_replay(drawn):
     body = journals.build([step for step in drawn if step[0] in SIMPLE])

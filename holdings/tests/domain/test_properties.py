@@ -19,7 +19,7 @@ from holdings.tests.domain import journals
 from holdings.tests.domain.making import adds_up, figures, run, total
 
 METHODS = ("fifo", "lifo", "hifo", "average", "section104")
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick

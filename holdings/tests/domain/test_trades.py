@@ -256,3 +256,22 @@ class TestCosts:
         assert (totals["liabilities"], totals["net_worth"], totals["total_gain"]) == ("3500", "6500", "0")
         assert result["statement"]["closing_value"] == "10000"
         assert result["performance"]["twr"] == 0
+
+
+class TestPriceWithoutCloses:
+    def test_the_latest_transaction_price_counts_and_a_deliverys_cost_is_none(self):
+        rows = (
+            tx("buy", "2024-01-02", quantity="1", price="100"),
+            tx("delivery_in", "2024-02-01", quantity="1", cost="30"),
+        )
+        result = figures(portfolio(*rows))
+        assert result["positions"][0]["price"] == "100"
+        assert result["statement"]["contributions"] == "200"
+
+    def test_a_close_beats_a_later_transaction_price(self):
+        rows = (
+            tx("buy", "2024-01-02", quantity="1", price="100"),
+            tx("buy", "2024-03-01", quantity="1", price="140"),
+        )
+        position = figures(portfolio(*rows, prices={"A": {"2024-02-01": "120"}}))["positions"][0]
+        assert (position["price"], position["price_date"]) == ("120", "2024-02-01")
