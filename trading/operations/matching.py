@@ -16,6 +16,7 @@ import structlog
 from django.db import DatabaseError, connection, transaction
 
 from holdings.operations import lock_portfolio
+from marketdata.models import Instrument
 from marketdata.queries import QuoteView, is_market_open, latest_quotes
 from portfolio_site.kernel.errors import DomainError
 from trading.engine.matching import match
@@ -33,7 +34,7 @@ _MATCHABLE = sorted(status.value for status in MATCHABLE)
 # The partial index of open orders by (instrument, side, limit) finds them; its condition is repeated word
 # for word.
 _TRIGGERED = """
-SELECT o.portfolio_id, o.id
+SELECT o.portfolio_id, o.id, o.instrument_id
 FROM trading_order o
 JOIN marketdata_quote q ON q.instrument_id = o.instrument_id
 WHERE o.status = ANY(%(open)s) AND o.status = ANY(%(matchable)s)
@@ -65,9 +66,11 @@ def match_resting_orders(*, instrument_ids: Iterable[int] | None, now: datetime)
     with connection.cursor() as cursor:
         cursor.execute(_TRIGGERED, {"ids": ids, "open": OPEN_STATUSES, "matchable": _MATCHABLE})
         rows = cursor.fetchall()
+    trading_now = _trading_now({row[2] for row in rows}, now)
     by_portfolio: dict[int, list[UUID]] = defaultdict(list)
-    for portfolio_id, order_id in rows:
-        by_portfolio[portfolio_id].append(order_id)
+    for portfolio_id, order_id, instrument_id in rows:
+        if instrument_id in trading_now:
+            by_portfolio[portfolio_id].append(order_id)
     executions = 0
     failed: list[int] = []
     for portfolio_id, order_ids in by_portfolio.items():
@@ -77,6 +80,12 @@ def match_resting_orders(*, instrument_ids: Iterable[int] | None, now: datetime)
             log.exception("matching_failed", portfolio_id=portfolio_id)
             failed.append(portfolio_id)
     return MatchReport(triggered=len(rows), executions=executions, failed_portfolios=tuple(failed))
+
+
+def _trading_now(instrument_ids: set[int], now: datetime) -> set[int]:
+    """Those with an open market and a fresh quote: for the others no portfolio need be locked."""
+    fresh = [pk for pk, quote in latest_quotes(instrument_ids, now=now).items() if not quote.is_stale]
+    return {pk for pk, thing in Instrument.objects.in_bulk(fresh).items() if is_market_open(thing, now)}
 
 
 def _settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:

@@ -55,6 +55,7 @@ def test_order_placed_in_one_window_shows_in_the_other(live_site, context, log_i
     ticket.get_by_label("Limit", exact=True).check()
     ticket.get_by_label("Quantity").fill("5")
     ticket.get_by_label("Limit price").fill("90")
+    ticket.locator("#order-preview").get_by_text("limit price").wait_for()
     ticket.get_by_role("button", name="Review order").click()
     ticket.get_by_role("button", name="Place order").click()
     ticket.get_by_text("above the limit").first.wait_for()
