@@ -136,7 +136,10 @@ class SuspendForm(forms.Form):
     """Why somebody is kept out, for administrators."""
 
     reason = forms.CharField(
-        max_length=300, label="Reason", help_text="Kept in the audit log; the person may ask for it."
+        max_length=300,
+        label="Reason",
+        help_text="Kept in the audit log; the person may ask for it.",
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
 
 
