@@ -163,5 +163,11 @@
     window.location.assign("/accounts/login/?next=" + encodeURIComponent(next));
   }
 
+  // In a strip that scrolls sideways, the chosen entry is in sight.
+  enhance(".hf-segment, .hf-subnav", function (strip) {
+    const chosen = strip.querySelector("[aria-current]");
+    if (chosen && strip.scrollWidth > strip.clientWidth) strip.scrollLeft = chosen.offsetLeft - (strip.clientWidth - chosen.offsetWidth) / 2;
+  });
+
   window.holdfast = { enhance, format, formatDate, announce, csrf, toSignIn, locale, toast: () => {} };
 })();
