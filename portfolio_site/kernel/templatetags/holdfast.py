@@ -139,13 +139,16 @@ def when(context: Context, value: dt.datetime | dt.date | None, style: str = "da
     if not isinstance(value, dt.datetime):
         text = formatting.format_when(value, "date", locale=locale)
         return format_html('<time datetime="{}">{}</time>', value.isoformat(), text)
-    if style == "relative":
-        text = formatting.format_ago(value, now=now())
-    else:
-        text = formatting.format_when(value, style, locale=locale)  # type: ignore[arg-type]
+    text = _written(value, style, locale)
     local = timezone.localtime(value) if timezone.is_aware(value) else value
     full = f"{formatting.format_when(value, locale=locale)} {local.tzname() or ''}".strip()
     return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), full, text)
+
+
+def _written(value: dt.datetime, style: str, locale: str) -> str:
+    if style == "relative":
+        return formatting.format_ago(value, now=now())
+    return formatting.format_when(value, style, locale=locale)  # type: ignore[arg-type]
 
 
 @register.simple_tag
