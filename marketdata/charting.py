@@ -36,11 +36,6 @@ class PriceHistory:
     actions: list[CorporateAction]
 
     @property
-    def is_simulated(self) -> bool:
-        """Whether any of it is made up."""
-        return any(bar.source == "simulated" for bar in self.bars)
-
-    @property
     def change_fraction(self) -> Decimal | None:
         """From the first close to the last, as a fraction."""
         if len(self.bars) < 2 or not self.bars[0].close:
@@ -85,7 +80,9 @@ def price_history(
     return PriceHistory(bars=found, actions=corporate_actions(instrument.pk, start, today) if found else [])
 
 
-def chart(instrument: Instrument, history: PriceHistory, *, code: str, kind: str) -> dict[str, Any]:
+def chart(
+    instrument: Instrument, history: PriceHistory, *, code: str, kind: str, now: datetime
+) -> dict[str, Any]:
     """Return the JSON of the price chart: `line` or `candles`."""
     if not history.bars:
         return {"labels": [], "empty": "No prices in this time. Choose a longer range."}
@@ -94,7 +91,7 @@ def chart(instrument: Instrument, history: PriceHistory, *, code: str, kind: str
         "unit": "price",
         "currency": "%" if instrument.quote_unit == "percent" else instrument.currency,
         "markers": _markers(history),
-        "summary": summary(history, code),
+        "summary": summary(history, code, now=now),
     }
     if instrument.quote_unit == "percent":
         body |= {"unit": "number"}
@@ -114,16 +111,35 @@ def chart(instrument: Instrument, history: PriceHistory, *, code: str, kind: str
     return body
 
 
-def summary(history: PriceHistory, code: str) -> str:
-    """Say in a sentence what the chart shows."""
-    change = history.change_fraction
+_SPANS = {
+    "1M": "over a month",
+    "3M": "over three months",
+    "6M": "over six months",
+    "YTD": "this year",
+    "1Y": "over a year",
+    "3Y": "over three years",
+    "5Y": "over five years",
+    "10Y": "over ten years",
+}
+
+
+def summary(history: PriceHistory, code: str, *, now: datetime) -> str:
+    """Say in a sentence or two what the chart shows, and from when on it is made up."""
+    change, first = history.change_fraction, history.bars[0].date
     if change is None:
         words = "One price in this time."
     else:
-        span = {"YTD": "this year", "MAX": "since the first price"}.get(code, f"over {code}")
-        direction = "Up" if change > 0 else "Down" if change < 0 else "Unchanged,"
-        words = f"{direction} {abs(change * 100):.2f}% {span}, adjusted for splits."
-    return f"{words} Simulated prices." if history.is_simulated else words
+        whole = code in _SPANS and first - start_of(code, now) < timedelta(days=8)
+        span = _SPANS[code] if whole else f"since {first.isoformat()}"
+        moved = f"{'Up' if change > 0 else 'Down'} {abs(change * 100):.2f}%" if change else "Unchanged"
+        has_split = any(
+            action.kind == ActionKind.SPLIT and action.ex_date > first for action in history.actions
+        )
+        words = f"{moved} {span}{', adjusted for splits' if has_split else ''}."
+    simulated = [bar.date for bar in history.bars if bar.source == "simulated"]
+    if not simulated:
+        return words
+    return f"{words} {'Simulated prices.' if simulated[0] == first else f'Simulated from {simulated[0].isoformat()} on.'}"
 
 
 def _markers(history: PriceHistory) -> list[dict[str, str]]:

@@ -20,6 +20,20 @@ from portfolio_site.kernel.idempotency import fingerprint_of, once
 
 PER_CLASS = 25
 PER_PAGE = 100
+#: Headings of the list.
+PLURALS: dict[str, str] = {
+    AssetClass.EQUITY: "Stocks",
+    AssetClass.ETF: "ETFs",
+    AssetClass.FUND: "Funds",
+    AssetClass.BOND: "Bonds",
+    AssetClass.CRYPTO: "Crypto",
+    AssetClass.COMMODITY: "Commodities",
+    AssetClass.REAL_ESTATE: "Property",
+    AssetClass.PRIVATE: "Private holdings",
+    AssetClass.CURRENCY: "Currencies",
+    AssetClass.INDEX: "Indices",
+    AssetClass.OTHER: "Other",
+}
 
 
 @login_required
@@ -38,10 +52,10 @@ def index(request: HttpRequest) -> HttpResponse:
         total, found = queries.instruments_of_class(
             user=request.user, asset_class=kind, offset=(page - 1) * PER_PAGE, limit=PER_PAGE
         )
-        sections = [_Section(AssetClass(kind).label, kind, found, total)] if found else []
+        sections = [_Section(PLURALS[kind], kind, found, total)] if found else []
     else:
         sections = [
-            _Section(AssetClass(part.asset_class).label, part.asset_class, part.instruments, part.total)
+            _Section(PLURALS[part.asset_class], part.asset_class, part.instruments, part.total)
             for part in queries.instruments_overview(user=request.user, per_class=PER_CLASS)
         ]
     ids = [instrument.pk for section in sections for instrument in section.instruments]
@@ -49,7 +63,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "text": text,
         "kind": kind,
-        "kinds": [(value, AssetClass(value).label) for value in queries.CLASS_ORDER],
+        "kinds": [(value, PLURALS[value]) for value in queries.CLASS_ORDER],
         "sections": [section.with_quotes(quotes) for section in sections],
         "has_simulated": any(quote.is_simulated for quote in quotes.values()),
         "page": _page(request),
@@ -167,7 +181,7 @@ def chart(request: HttpRequest, instrument_id: int) -> JsonResponse:
     history = charting.price_history(
         instrument, queries.latest_quote(instrument.pk, now=now), code=code, now=now
     )
-    return JsonResponse(charting.chart(instrument, history, code=code, kind=kind))
+    return JsonResponse(charting.chart(instrument, history, code=code, kind=kind, now=now))
 
 
 @login_required

@@ -78,7 +78,7 @@ class TestMarkets:
     def test_lists_by_kind_with_prices(self, client_of, owner, share, flat):
         page = client_of(owner).get(url("index")).content.decode()
         assert "Apple Inc." in page
-        assert "Stock" in page
+        assert "Stocks" in page
         assert f'data-quote-id="{share.pk}"' in page
         assert "simulated" in page
 
@@ -203,7 +203,7 @@ class TestChart:
         body = client_of(owner).get(url("chart", made.pk)).json()
         assert body["series"][0]["values"] == ["100", "101"]
         assert body["markers"] == [{"at": "2026-11-11", "kind": "split", "label": "Split 4:1"}]
-        assert body["summary"] == "Up 1.00% over 1Y, adjusted for splits."
+        assert body["summary"] == "Up 1.00% since 2026-11-10, adjusted for splits."
 
     def test_says_when_there_is_nothing(self, client_of, owner, make_instrument):
         body = client_of(owner).get(url("chart", make_instrument("NEW").pk)).json()

@@ -169,7 +169,7 @@ class TestRefresh:
         assert operations.refresh_quotes(now=NOW).stored == []
 
     def test_task_refreshes_and_asks_for_history_once_a_day(self, simulated, time_machine, monkeypatch):
-        asked = []
+        asked: list[object] = []
         monkeypatch.setattr(tasks, "enqueue", asked.append)
         time_machine.move_to(NOW)
         assert tasks.refresh_quotes() == 1

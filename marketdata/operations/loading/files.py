@@ -112,7 +112,7 @@ def load_prices(
         raise FileRefused(f"{path.name} cannot be read: {error}.") from error
     summary.rows, summary.faults = reading.rows, counted.count
     if summary.touched and reading.form is not Form.ACTIONS:
-        prices.requote(summary.touched, now=now, source=summary.name)
+        prices.requote(summary.touched, now=now, source=_stem(summary.name))
     return summary
 
 
@@ -174,8 +174,11 @@ def _unknown(cursor: Any, reading: Reading, found: Resolved) -> dict[str, int]:
 
 def _source(summary: LoadSummary) -> str:
     note = {"split": ", was split-adjusted", "total": ", adjusted for dividends"}.get(summary.adjusted, "")
-    stem = summary.name.removesuffix(".gz").removesuffix(".csv")
-    return f"file {stem[: 60 - 5 - len(note)]}{note}"
+    return f"file {_stem(summary.name)[: 60 - 5 - len(note)]}{note}"
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".gz").removesuffix(".csv")
 
 
 class _Counter:

@@ -1,0 +1,50 @@
+"""Django admin of market data: lists open, facts entered there say so, instruments cannot be deleted."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.test import RequestFactory
+
+from marketdata.models import CorporateAction, FxRate, Instrument, Quote
+from marketdata.tests.conftest import NOW, rate
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def request_of_admin():
+    request = RequestFactory().get("/admin/")
+    request.user = get_user_model().objects.create_superuser("root@example.com")
+    return request
+
+
+@pytest.mark.parametrize("model", [Instrument, Quote, FxRate, CorporateAction])
+def test_lists_open_with_few_statements(
+    model, request_of_admin, make_instrument, django_assert_max_num_queries
+):
+    for n in range(5):
+        made = make_instrument(f"S{n}")
+        Quote.objects.create(instrument=made, last=1, quoted_at=NOW, received_at=NOW, source="test")
+        CorporateAction.objects.create(
+            instrument=made, ex_date=date(2026, 1, 2), kind="split", value=2, source="test"
+        )
+        rate("EUR", "USD", f"2026-01-0{n + 1}", "1.1")
+    with django_assert_max_num_queries(8):
+        response = admin.site._registry[model].changelist_view(request_of_admin)
+        response.render()
+    assert response.status_code == 200
+
+
+def test_what_is_entered_says_so(request_of_admin):
+    entered = FxRate(base="EUR", quote="USD", date=date(2026, 1, 2), rate=1)
+    admin.site._registry[FxRate].save_model(request_of_admin, entered, None, False)
+    assert FxRate.objects.get().source == "entered by hand"
+
+
+def test_instruments_are_switched_off_and_not_deleted(request_of_admin):
+    assert not admin.site._registry[Instrument].has_delete_permission(request_of_admin)
+    assert not admin.site._registry[Quote].has_change_permission(request_of_admin)
