@@ -13,13 +13,46 @@ import hashlib
 import io
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from devkit.bootstrap import STAMP
 from devkit.console import ScriptError, say
 from devkit.paths import LOCAL, ROOT
 
-SCHEMA_WAIT_SECONDS = 30
+LOGINS = "demo-logins.txt"
+PREPARED = "prepared.stamp"
+
+
+def is_prepared(folder: Path, environ: Mapping[str, str]) -> bool:
+    """Say whether the embedded database in `folder` and the static files are as today's code wants them.
+
+    Loading Django to find that out would take as long as all the rest of a later start.
+    """
+    stamp = folder / PREPARED
+    collected = Path(environ.get("STATIC_ROOT") or LOCAL / "static")
+    return collected.is_dir() and stamp.exists() and stamp.read_text() == _fingerprint(environ)
+
+
+def note_prepared(folder: Path, environ: Mapping[str, str]) -> None:
+    """Write down, beside the database it is true of, that everything is prepared."""
+    (folder / PREPARED).write_text(_fingerprint(environ))
+
+
+def _fingerprint(environ: Mapping[str, str]) -> str:
+    """Hash what the preparation depends on: static files, migrations, the demo, settings, installed packages."""
+    total = hashlib.sha256(_static_fingerprint().encode())
+    for pattern in (
+        "[!.]*/migrations/*.py",
+        "[!.]*/*/migrations/*.py",
+        "[!.]*/settings/*.py",
+        "[!.]*/**/commands/make_demo.py",
+    ):
+        for path in sorted(ROOT.glob(pattern)):
+            total.update(f"{path.relative_to(ROOT)} {path.stat().st_mtime_ns}\n".encode())
+    for name in ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "STATIC_ROOT", "DEMO"):
+        total.update(f"{name}={environ.get(name, '')}\n".encode())
+    return total.hexdigest()
 
 
 def migrate() -> None:
@@ -56,7 +89,7 @@ def make_demo(folder: Path) -> None:
     """Make the demo data on the first run, and show its logins on every run."""
     from django.core.management import call_command
 
-    logins = folder / "demo-logins.txt"
+    logins = folder / LOGINS
     if logins.exists():
         print(logins.read_text().rstrip(), flush=True)
     else:

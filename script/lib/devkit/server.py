@@ -25,6 +25,7 @@ from devkit.bootstrap import ensure_venv
 from devkit.console import ScriptError, say
 from devkit.embedded import EmbeddedServices
 from devkit.paths import LOCAL, ROOT, ensure_local, kept_secret, read_dotenv
+from devkit.prepare import LOGINS, is_prepared, note_prepared
 from devkit.processes import Reaper, end, spawn
 from devkit.supervisor import Program, Supervisor
 from devkit.system import ensure_pango
@@ -86,10 +87,14 @@ def prepare(
     environ: MutableMapping[str, str], reaper: Reaper, services: EmbeddedServices, supervisor: Supervisor
 ) -> bool:
     """Run the preparation in a process of its own, which a stop request ends as well."""
+    folder = services.database_folder
+    if folder is not None and is_prepared(folder, environ):
+        print((folder / LOGINS).read_text().rstrip() if (folder / LOGINS).exists() else "", flush=True)
+        return True
     command = [sys.executable, "-m", "devkit.prepare"]
-    if services.database_folder is not None:
+    if folder is not None:
         # Demo data goes only into the database that is ours.
-        command += ["--demo", str(services.database_folder)]
+        command += ["--demo", str(folder)]
     env = {**environ, "PYTHONPATH": str(ROOT / "script" / "lib")}
     process = spawn(command, reaper=reaper, env=env, cwd=ROOT)
     while process.poll() is None and not supervisor.stopping():
@@ -97,6 +102,8 @@ def prepare(
             process.wait(timeout=0.2)
     status = end(process, signal.SIGTERM, patience=5)
     reaper.forget(process.pid)
+    if status == 0 and folder is not None:
+        note_prepared(folder, environ)
     return status == 0
 
 
@@ -105,7 +112,9 @@ def programs(host: str, port: int) -> list[Program]:
     # Celery's eight lines on being root are about production; there the image runs as an ordinary user.
     quiet = ["-W", "ignore:You're running the worker with superuser privileges"]
     celery = [sys.executable, *quiet, "-m", "celery", "-A", "portfolio_site"]
-    level = f"--loglevel={os.environ.get('LOG_LEVEL', 'INFO')}"
+    # Prices tick every two seconds; a newcomer's terminal is spared the three lines each tick would print.
+    quiet_log = {} if os.environ.get("LOG_LEVEL") else {"LOG_LEVEL": "WARNING"}
+    level = f"--loglevel={os.environ.get('LOG_LEVEL', 'WARNING')}"
     beat = LOCAL / "beat"
     beat.mkdir(mode=0o700, exist_ok=True)
     return [
@@ -122,8 +131,15 @@ def programs(host: str, port: int) -> list[Program]:
                 *celery, "worker", "-Q", "events,default", f"--concurrency={WORKER_PROCESSES}", level,
                 "--without-gossip", "--without-mingle",
             ],
+            env=quiet_log,
+            after_ready=True,
         ),
-        Program("beat", [*celery, "beat", level, "--schedule", str(beat / "schedule"), "--pidfile="]),
+        Program(
+            "beat",
+            [*celery, "beat", level, "--schedule", str(beat / "schedule"), "--pidfile="],
+            env=quiet_log,
+            after_ready=True,
+        ),
     ]  # fmt: skip
 
 

@@ -31,12 +31,14 @@ class Program:
 
     name: str
     command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    # Held back until the site answers, so that a person does not wait for what happens behind the page.
+    after_ready: bool = False
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     retry_at: float = 0.0
     pause: float = FIRST_PAUSE
     partial: bytes = b""
-    restarts: int = 0
 
 
 @dataclass
@@ -68,11 +70,13 @@ class Supervisor:
         announced = False
         try:
             for program in self.programs:
-                self._start(program)
+                if not program.after_ready:
+                    self._start(program)
             while not self.stopping():
                 self._pump(TICK_SECONDS)
                 for program in self.programs:
-                    self._tend(program)
+                    if announced or not program.after_ready:
+                        self._tend(program)
                 if not announced and is_ready():
                     announced = True
                     on_ready()
@@ -87,7 +91,7 @@ class Supervisor:
         program.process = spawn(
             program.command,
             reaper=self.reaper,
-            env=self.env,
+            env={**self.env, **program.env},
             cwd=self.cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -102,7 +106,6 @@ class Supervisor:
         now = time.monotonic()
         if program.process is None:
             if now >= program.retry_at:
-                program.restarts += 1
                 self._start(program)
             return
         status = program.process.poll()
