@@ -39,6 +39,9 @@ FLAGS = [
 DESKTOP = {"width": 1440, "height": 900}
 OURS = {"127.0.0.1", "localhost", "::1"}
 
+#: What Chromium says when a page is left before its socket is open.
+LEFT_EARLY = "WebSocket is closed before the connection is established"
+
 
 @dataclass
 class Problems:
@@ -156,7 +159,7 @@ def watch(context: BrowserContext, problems: Problems) -> None:
         "console",
         lambda message: (
             problems.console.append(f"console {message.type}: {message.text}")
-            if message.type in {"error", "warning"}
+            if message.type in {"error", "warning"} and LEFT_EARLY not in message.text
             else None
         ),
     )
