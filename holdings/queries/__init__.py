@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from holdings.queries.balances import cash_balance, cash_balances, position_quantities, position_quantity
+from holdings.queries.balances import (
+    cash_balance,
+    cash_balances,
+    last_entry_at,
+    position_quantities,
+    position_quantity,
+)
 from holdings.queries.exports import ghostfolio_export, portfolio_export
 from holdings.queries.combined import CombinedSeries, Desk, combined_series, desk_of
 from holdings.queries.history import RANGES, DailyHistory, ValueSeries, daily_history, range_start, value_series
@@ -67,6 +73,7 @@ __all__ = [
     "cards",
     "cash_balance",
     "cash_balances",
+    "last_entry_at",
     "portfolio_value",
     "portfolios_for",
     "position_quantities",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Sum
 
-from holdings.models import CashBalance, Position
+from holdings.models import CashBalance, LedgerState, Position
 
 ZERO = Decimal(0)
 
@@ -25,6 +26,14 @@ def cash_balances(portfolio_id: int) -> dict[str, Decimal]:
         CashBalance.objects.filter(portfolio_id=portfolio_id).values_list("currency").annotate(Sum("balance"))
     )
     return dict(rows)
+
+
+def last_entry_at(portfolio_id: int) -> datetime | None:
+    """The instant of the latest entry that counts; None while the journal is empty. One statement."""
+    latest: datetime | None = (
+        LedgerState.objects.filter(portfolio_id=portfolio_id).values_list("last_occurred_at", flat=True).first()
+    )
+    return latest
 
 
 def position_quantity(portfolio_id: int, instrument_id: int) -> Decimal:

@@ -95,6 +95,8 @@ def fill(desk: Desk, execution: Execution) -> bool:
     (or minimum fees of many small fills): then free cash has to cover the rest, else the order ends here.
     """
     order, side = desk.order, Side(desk.order.side)
+    # Whoever waited for the lock read the clock before the one who held it: what happens second is dated second.
+    desk.now = max(desk.now, books.last_entry_at(order.portfolio_id) or desk.now)
     amount, fees = cost_of(
         side=side,
         quantity=execution.quantity,
@@ -123,7 +125,7 @@ def fill(desk: Desk, execution: Execution) -> bool:
         price=execution.price,
         amount=amount,
         fees=fees,
-        occurred_at=execution.executed_at,
+        occurred_at=desk.now,
         external_id=str(fill_id),
         actor=desk.actor,
         now=desk.now,
@@ -139,7 +141,7 @@ def fill(desk: Desk, execution: Execution) -> bool:
             amount=amount,
             fees=fees,
             position_quantity=position,
-            executed_at=execution.executed_at,
+            executed_at=desk.now,
             transaction_id=posted.pk,
         )
     )
@@ -239,7 +241,7 @@ def _apply(desk: Desk, execution: Execution, *, cost: Decimal) -> None:
         average = (before + execution.price * execution.quantity) / order.filled_quantity
         order.filled_avg_price = average.quantize(_PRICE_UNIT)
     if order.remaining == 0:
-        order.filled_at = execution.executed_at
+        order.filled_at = desk.now
         order.reserved_cash = order.reserved_quantity = ZERO
     elif order.side == Side.SELL:
         order.reserved_quantity = order.remaining

@@ -123,6 +123,17 @@ class TestFreshPrices:
         assert visible_order(trader, placed.id).status == "filled"
 
 
+class TestLateComer:
+    """Somebody who read the clock first may get the lock second."""
+
+    def test_is_dated_after_what_it_builds_on(self, place, account, share):
+        place(quantity=10, now=later(10))
+        sold = place(quantity=10, side="sell", now=later(9))
+        assert (sold.status, sold.submitted_at, sold.filled_at) == ("filled", later(9), later(10))
+        assert books.position_quantity(account, share.pk) == 0
+        check_books()
+
+
 class TestQueuedMarketOrder:
     @pytest.fixture
     def queued(self, account, trader):
