@@ -385,6 +385,7 @@ def too_large_message(size: int) -> str:
 class EntryFilterForm(forms.Form):
     """What to show of the journal."""
 
+    mark_optional = False
     q = forms.CharField(label="Search", required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"}))
     type = forms.ChoiceField(required=False, choices=[("", "All types"), *TransactionType.choices])
     account = forms.ChoiceField(required=False)
