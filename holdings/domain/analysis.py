@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -96,16 +98,26 @@ def analyse(
         timezone=portfolio.timezone,
     )
     try:
-        done = replay(setup, ordered, rebase_on=first.toordinal())
-    except MissingRate as missing:
-        raise PortfolioError([_missing(missing)]) from missing
-    if done.problems:
-        raise PortfolioError(list(done.problems))
-    try:
-        with exact():
+        with _no_collection(), exact():
+            done = replay(setup, ordered, rebase_on=first.toordinal())
+            if done.problems:
+                raise PortfolioError(list(done.problems))
             return _figures(portfolio, setup, done, ordered, first, last, benchmark, ignored)
     except MissingRate as missing:
         raise PortfolioError([_missing(missing)]) from missing
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the cycle collector out of a computation that makes a million rows and no cycles: it took a third of the time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _missing(missing: MissingRate) -> Problem:

@@ -133,21 +133,19 @@ class Accounts:
         self, tx: Transaction, fees: Decimal, taxes: Decimal, currency: str, rates: tuple[Decimal, Decimal]
     ) -> None:
         """Record fees and taxes (negative: refunds) given in the transaction's currency."""
-        for kind, amount in (("fee", fees), ("tax", taxes)):
-            if amount:
-                account = tx.account or tx.cash_account or ""
-                self.effects.charges.append(
-                    Charge(
-                        self.ordinal,
-                        kind,
-                        tx.instrument,
-                        account,
-                        currency,
-                        amount * rates[0],
-                        amount * rates[1],
-                        tx.id,
-                    )
+        if not fees and not taxes:
+            return
+        account = tx.account or tx.cash_account or ""
+        own, base = rates
+        add = self.effects.charges.append
+        if fees:
+            add(Charge(self.ordinal, "fee", tx.instrument, account, currency, fees * own, fees * base, tx.id))
+        if taxes:
+            add(
+                Charge(
+                    self.ordinal, "tax", tx.instrument, account, currency, taxes * own, taxes * base, tx.id
                 )
+            )
 
     def flow(self, tx: Transaction, kind: str, amount: Decimal, account: str | None) -> None:
         """Record an external flow in base currency."""

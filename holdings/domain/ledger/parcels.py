@@ -40,11 +40,25 @@ class Money(NamedTuple):
 
     def part(self, quantity: Decimal, total: Decimal) -> Money:
         """The share of ``quantity`` out of ``total``."""
-        return Money(*(share(value, quantity, total) if value else ZERO for value in self))
+        net, net_base, gross_base, fees, fees_base = self
+        own = share(net, quantity, total)
+        base = own if net_base is net or net_base == net else share(net_base, quantity, total)
+        if not fees and not fees_base:
+            gross = base if gross_base == net_base else share(gross_base, quantity, total)
+            return Money(own, base, gross, ZERO, ZERO)
+        fee = share(fees, quantity, total)
+        fee_base = fee if fees_base == fees else share(fees_base, quantity, total)
+        return Money(own, base, share(gross_base, quantity, total), fee, fee_base)
 
     def less(self, other: Money) -> Money:
         """What remains after a part was taken."""
-        return Money(*(a - b for a, b in zip(self, other, strict=True)))
+        return Money(
+            self.net - other.net,
+            self.net_base - other.net_base,
+            self.gross_base - other.gross_base,
+            self.fees - other.fees,
+            self.fees_base - other.fees_base,
+        )
 
 
 class PlannedMatch(NamedTuple):
