@@ -24,8 +24,8 @@ from portfolio_site.kernel.api.problems import ProblemSerializer
 from trading import operations, queries
 from trading.api_serializers import (
     BuyingPowerSerializer,
+    NewOrderSerializer,
     OrderDetailSerializer,
-    OrderRequestSerializer,
     OrderSerializer,
 )
 from trading.models import SIDE_CHOICES, Order
@@ -131,7 +131,7 @@ class OrderViewSet(GenericViewSet[Order]):
     @extend_schema(
         summary="Place an order",
         description=PLACE_DESCRIPTION,
-        request=OrderRequestSerializer,
+        request=NewOrderSerializer,
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key",
@@ -154,7 +154,7 @@ class OrderViewSet(GenericViewSet[Order]):
     )
     def create(self, request: Request) -> Response:
         """Place an order, once."""
-        serializer = OrderRequestSerializer(data=request.data)
+        serializer = NewOrderSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         data = dict(serializer.validated_data)
         now = clock.now()

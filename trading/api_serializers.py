@@ -10,7 +10,7 @@ from portfolio_site.kernel.api import DecimalString
 from trading.models import SIDE_CHOICES, STATUS_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
 
 
-class OrderRequestSerializer(serializers.Serializer[Any]):
+class NewOrderSerializer(serializers.Serializer[Any]):
     """A new order. The instrument is named by ``instrument_id`` or by ``symbol``."""
 
     portfolio_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)

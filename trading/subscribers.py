@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from holdings.events import PortfolioChanged
 from marketdata.events import PricesRefreshed
 from portfolio_site.kernel.events import Envelope, subscribe
 from portfolio_site.kernel.jobs import enqueue
@@ -11,9 +12,15 @@ from trading import tasks
 def register() -> None:
     """Register the counter's listeners. Calling it again changes nothing."""
     subscribe("trading.matching", PricesRefreshed, on_prices_refreshed)
+    subscribe("trading.archived", PortfolioChanged, on_portfolio_changed)
 
 
 def on_prices_refreshed(event: PricesRefreshed, _envelope: Envelope) -> None:
     """Have the resting orders looked at, outside this transaction: each portfolio is settled in its own."""
     if event.instrument_ids:
         enqueue(tasks.match_orders, instrument_ids=event.instrument_ids)
+
+
+def on_portfolio_changed(event: PortfolioChanged, _envelope: Envelope) -> None:
+    """An archived account keeps no open orders."""
+    enqueue(tasks.cancel_orders_of_archived, portfolio_id=event.portfolio_id)

@@ -25,3 +25,9 @@ def expire_orders() -> int:
 def reconcile_orders() -> None:
     """Do what a crash or a lost message left undone."""
     operations.reconcile_orders(now=clock.now())
+
+
+@shared_task(name="trading.tasks.cancel_orders_of_archived")
+def cancel_orders_of_archived(portfolio_id: int) -> int:
+    """Take back the open orders of a portfolio that was archived; returns how many."""
+    return operations.cancel_orders_of_archived(portfolio_id=portfolio_id, now=clock.now())

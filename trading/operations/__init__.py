@@ -3,7 +3,7 @@
 Locks: the portfolio's row first, then order rows by primary key. Nothing slow happens inside.
 """
 
-from trading.operations.canceling import cancel_order
+from trading.operations.canceling import cancel_order, cancel_orders_of_archived
 from trading.operations.errors import (
     ClientOrderIdTakenError,
     OrderNotCancelableError,
@@ -29,6 +29,7 @@ __all__ = [
     "ReadOnlyError",
     "Reconciliation",
     "cancel_order",
+    "cancel_orders_of_archived",
     "check_reservations",
     "expire_orders",
     "match_resting_orders",

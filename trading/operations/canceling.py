@@ -58,3 +58,26 @@ def cancel_order(*, order_id: UUID, actor: Any, now: datetime) -> OrderView:
         booking.cancel(desk, text="Cancelled by you.")
         booking.save(desk)
         return order_view(order, owner_id=portfolio.owner_id)
+
+
+def cancel_orders_of_archived(*, portfolio_id: int, now: datetime) -> int:
+    """Take back every open order of a portfolio that was archived; returns how many. Nothing for one in use."""
+    with transaction.atomic():
+        portfolio = lock_portfolio(portfolio_id)
+        if not portfolio.is_archived:
+            return 0
+        orders = list(
+            Order.objects.open()
+            .filter(portfolio_id=portfolio_id, status__in=sorted(status.value for status in CANCELABLE))
+            .select_related("instrument")
+            .select_for_update(of=("self",), no_key=True)
+            .order_by("pk")
+        )
+        for order in orders:
+            desk = booking.Desk(
+                order=order, instrument=order.instrument, owner_id=portfolio.owner_id, actor=None, now=now
+            )
+            text = "Cancelled: the account was archived."
+            booking.cancel(desk, text=text, code="portfolio_archived", reason=text)
+            booking.save(desk)
+    return len(orders)

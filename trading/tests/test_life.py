@@ -15,6 +15,7 @@ from trading.operations import (
     OrderUnknownError,
     ReadOnlyError,
     cancel_order,
+    cancel_orders_of_archived,
     check_reservations,
     expire_orders,
     match_resting_orders,
@@ -193,6 +194,23 @@ class TestCancel:
             cancel_order(order_id=placed.id, actor=outsider, now=later())
         with pytest.raises(ReadOnlyError):
             cancel_order(order_id=placed.id, actor=auditor, now=later())
+
+
+class TestArchivedAccount:
+    def test_keeps_no_open_orders(self, place, account, trader, django_capture_on_commit_callbacks):
+        from portfolio_site.kernel.events import dispatch_pending
+
+        placed = place(limit_price="50")
+        holdings.operations.archive_portfolio(portfolio_id=account, actor=trader, now=later())
+        with django_capture_on_commit_callbacks(execute=True):
+            dispatch_pending()
+        ended = visible_order(trader, placed.id)
+        assert (ended.status, ended.reserved_cash, ended.reason_code) == ("canceled", 0, "portfolio_archived")
+
+    def test_change_of_its_name_ends_nothing(self, place, account, trader):
+        placed = place(limit_price="50")
+        assert cancel_orders_of_archived(portfolio_id=account, now=later()) == 0
+        assert visible_order(trader, placed.id).status == "new"
 
 
 class TestEndOfTime:
