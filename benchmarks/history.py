@@ -7,6 +7,7 @@ reading, computing and printing, the peak memory the computation adds, and the r
 the same run: one vectorised pass over a days × symbols matrix in numpy (quantity × price × rate, summed per day).
 """
 
+# ruff: noqa: INP001, S311, T201 - a script that prints; its random numbers only have to repeat
 from __future__ import annotations
 
 import argparse
@@ -41,7 +42,9 @@ def make(activities: int, symbols: int) -> str:
     pick = random.Random(SEED)
     days = [FIRST + timedelta(days=n) for n in range(DAYS)]
     names = [f"S{n:03}" for n in range(symbols)]
-    instruments = [{"id": name, "currency": CURRENCIES[n % 4], "asset_class": "equity"} for n, name in enumerate(names)]
+    instruments = [
+        {"id": name, "currency": CURRENCIES[n % 4], "asset_class": "equity"} for n, name in enumerate(names)
+    ]
     closes: dict[str, dict[str, str]] = {}
     for name in names:
         price, series = pick.uniform(10, 300), {}
@@ -81,7 +84,12 @@ def _rows(activities: int, names: list[str], days: list[date], closes: Any, pick
     for number, day in enumerate(dates):
         name = pick.choice(names)
         price = closes[name].get(day.isoformat()) or next(iter(closes[name].values()))
-        row: dict[str, Any] = {"id": str(number), "date": day.isoformat(), "account": "broker", "instrument": name}
+        row: dict[str, Any] = {
+            "id": str(number),
+            "date": day.isoformat(),
+            "account": "broker",
+            "instrument": name,
+        }
         draw = pick.random()
         if draw < 0.55 or not held[name]:
             size = pick.randint(1, 40)
@@ -94,10 +102,22 @@ def _rows(activities: int, names: list[str], days: list[date], closes: Any, pick
         elif draw < 0.95:
             row |= {"type": "dividend", "amount": f"{held[name] * 0.31:.2f}", "taxes": "0.90"}
         elif draw < 0.9995:
-            row = {"id": str(number), "date": day.isoformat(), "type": "deposit", "amount": "500.00", "currency": "USD"}
+            row = {
+                "id": str(number),
+                "date": day.isoformat(),
+                "type": "deposit",
+                "amount": "500.00",
+                "currency": "USD",
+            }
         else:
             held[name] *= 2
-            row = {"id": str(number), "date": day.isoformat(), "type": "split", "instrument": name, "ratio": "2"}
+            row = {
+                "id": str(number),
+                "date": day.isoformat(),
+                "type": "split",
+                "instrument": name,
+                "ratio": "2",
+            }
         yield row
 
 
@@ -131,7 +151,9 @@ def peak_of(text: str) -> tuple[float, float]:
         "output.document(analysis.analyse(portfolio), daily=True)\n"
         "print(before / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True
+    )
     before, after = map(float, done.stdout.split())
     return before, after
 
@@ -143,8 +165,12 @@ def main() -> None:
     options.add_argument("--repeat", type=int, default=5)
     options.add_argument("--profile", action="store_true", help="print where the computation spends its time")
     chosen = options.parse_args()
-    print(f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}; medians of {chosen.repeat}")
-    print("| activities × symbols | read | compute | to JSON values | compute / numpy floor | memory: read, peak |")
+    print(
+        f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}; medians of {chosen.repeat}"
+    )
+    print(
+        "| activities × symbols | read | compute | to JSON values | compute / numpy floor | memory: read, peak |"
+    )
     print("|---|---|---|---|---|---|")
     for size in chosen.sizes:
         activities, symbols = map(int, size.split("x"))
