@@ -91,7 +91,7 @@ def chart(
         "unit": "price",
         "currency": "%" if instrument.quote_unit == "percent" else instrument.currency,
         "markers": _markers(history),
-        "summary": summary(history, code, now=now),
+        "summary": summary(history, code, now=now, real_until=instrument.anchor_date),
     }
     if instrument.quote_unit == "percent":
         body |= {"unit": "number"}
@@ -123,8 +123,9 @@ _SPANS = {
 }
 
 
-def summary(history: PriceHistory, code: str, *, now: datetime) -> str:
-    """Say in a sentence or two what the chart shows, and from when on it is made up."""
+def summary(history: PriceHistory, code: str, *, now: datetime, real_until: date | None = None) -> str:
+    """Say in a sentence or two what the chart shows, and from when on it is made up (after `real_until`, if
+    known)."""
     change, first = history.change_fraction, history.bars[0].date
     if change is None:
         words = "One price in this time."
@@ -139,7 +140,9 @@ def summary(history: PriceHistory, code: str, *, now: datetime) -> str:
     simulated = [bar.date for bar in history.bars if bar.source == "simulated"]
     if not simulated:
         return words
-    return f"{words} {'Simulated prices.' if simulated[0] == first else f'Simulated from {simulated[0].isoformat()} on.'}"
+    if simulated[0] == first:
+        return f"{words} Simulated prices."
+    return f"{words} Simulated after {(real_until or simulated[0]).isoformat()}."
 
 
 def _markers(history: PriceHistory) -> list[dict[str, str]]:

@@ -205,6 +205,13 @@ class TestChart:
         assert body["markers"] == [{"at": "2026-11-11", "kind": "split", "label": "Split 4:1"}]
         assert body["summary"] == "Up 1.00% since 2026-11-10, adjusted for splits."
 
+    def test_says_from_when_on_it_is_simulated(self, client_of, owner, share):
+        real = PriceBar.objects.filter(instrument=share, date__lte=date(2026, 10, 30))
+        real.update(source="file real")
+        Instrument.objects.filter(pk=share.pk).update(anchor_date=date(2026, 10, 30), anchor_price=1)
+        body = client_of(owner).get(url("chart", share.pk) + "?range=3M").json()
+        assert body["summary"].endswith("over three months. Simulated after 2026-10-30.")
+
     def test_says_when_there_is_nothing(self, client_of, owner, make_instrument):
         body = client_of(owner).get(url("chart", make_instrument("NEW").pk)).json()
         assert body["labels"] == []
