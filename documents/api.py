@@ -37,7 +37,10 @@ class DocumentFilter(django_filters.FilterSet):
     destroy=extend_schema(summary="Delete a document", description="The file is removed for good."),
 )
 class DocumentViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Document]
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[Document],
 ):
     """Private files: reports and exports."""
 

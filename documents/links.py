@@ -15,8 +15,8 @@ from uuid import UUID
 from django.conf import settings
 from django.core import signing
 from django.core.files.storage import Storage, storages
-from django.http.response import content_disposition_header
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 
 from documents.errors import LinkExpired, LinkInvalid
 from documents.models import Document

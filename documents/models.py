@@ -56,7 +56,7 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         # A stored file never changes: a new version is a new document.
         name="content_is_fixed",
         when=pgtrigger.Before,
-        operation=pgtrigger.UpdateOf("owner_id", "storage_key", "sha256", "size", "content_type"),
+        operation=pgtrigger.Update,
         condition=pgtrigger.Condition(
             "OLD.owner_id IS DISTINCT FROM NEW.owner_id OR OLD.storage_key IS DISTINCT FROM NEW.storage_key"
             " OR OLD.sha256 IS DISTINCT FROM NEW.sha256 OR OLD.size IS DISTINCT FROM NEW.size"
@@ -121,7 +121,9 @@ class FileToRemove(models.Model):
     remove_after = models.DateTimeField()
 
     class Meta:
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["remove_after"], name="documents_to_remove")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["remove_after"], name="documents_to_remove")
+        ]
 
     def __str__(self) -> str:
         return self.storage_key

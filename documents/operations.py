@@ -114,7 +114,7 @@ def issue_link(*, document_id: UUID, actor: Any, now: datetime, is_bearer: bool 
     return link
 
 
-def open_by_link(*, token: str, actor: Any, now: datetime) -> tuple[Document, BinaryIO]:
+def open_by_link(*, token: str, actor: Any, now: datetime) -> tuple[Document, File[bytes]]:
     """The document behind a link of this site, and its bytes opened for reading.
 
     Who the link names must be active and still own the document; a link made for a page opens only for that person's

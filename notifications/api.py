@@ -35,7 +35,9 @@ class NotificationFilter(django_filters.FilterSet):
     list=extend_schema(summary="List notifications", description="Your inbox, newest first."),
     retrieve=extend_schema(summary="Show a notification", description="One entry of your inbox."),
 )
-class NotificationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Notification]):
+class NotificationViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Notification]
+):
     """The inbox of the signed-in person."""
 
     queryset = Notification.objects.none()
@@ -63,7 +65,10 @@ class NotificationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, view
         return Response(self.get_serializer(entry).data)
 
     @extend_schema(
-        summary="Mark all as read", description="Everything in your inbox.", request=None, responses=MarkedSerializer
+        summary="Mark all as read",
+        description="Everything in your inbox.",
+        request=None,
+        responses=MarkedSerializer,
     )
     @action(detail=False, methods=["post"], url_path="read-all", pagination_class=None, filterset_class=None)
     def read_all(self, request: Request, **_: Any) -> Response:

@@ -38,7 +38,7 @@ BAD, SIGNED_OUT, FOREIGN, CROWDED, TOO_LARGE, FLOODED = 4400, 4401, 4403, 4409, 
 _open: Counter[int] = Counter()
 
 
-class UserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class UserConsumer(AsyncWebsocketConsumer):
     """Tells one page what concerns its person: numbered events in order without gap or double, and prices."""
 
     user_id: int = 0
@@ -74,7 +74,7 @@ class UserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._start(self._beat())
         self._start(self._watch_session())
 
-    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - the framework's signature
+    async def disconnect(self, code: int) -> None:
         """Leave nothing behind."""
         for task in self._tasks:
             task.cancel()
@@ -144,7 +144,12 @@ class UserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.last_sent = last_event_id
             replayed = await self._catch_up()
         await self._send(
-            {"type": "ready", "last_event_id": self.last_sent, "replayed": replayed, "heartbeat_seconds": sockets.BEAT}
+            {
+                "type": "ready",
+                "last_event_id": self.last_sent,
+                "replayed": replayed,
+                "heartbeat_seconds": sockets.BEAT,
+            }
         )
         return None
 
@@ -175,7 +180,7 @@ class UserConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """A frame without a number from the channel layer."""
         await self._send(message["frame"])
 
-    async def user_check(self, message: dict[str, Any]) -> None:  # noqa: ARG002 - the framework's signature
+    async def user_check(self, message: dict[str, Any]) -> None:
         """Somebody's access changed: look now, and once more when a log-out under way has finished."""
         await self._check_session()
         self._start(self._check_soon())

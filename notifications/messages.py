@@ -45,6 +45,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind(code="import.finished", label="Import finished or undone", group="Portfolios"),
     Kind(code="report.ready", label="Report ready", group="Reports"),
     Kind(code="report.failed", label="Report failed", group="Reports"),
-    Kind(code="security.noticed", label="Changes to your sign-in and keys", group="Security", may_be_off=False),
+    Kind(
+        code="security.noticed", label="Changes to your sign-in and keys", group="Security", may_be_off=False
+    ),
 )
 BY_CODE: Final[dict[str, Kind]] = {kind.code: kind for kind in KINDS}

@@ -50,7 +50,9 @@ class Notification(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "-id"], name="notifications_of_user"),
-            models.Index(fields=["user", "-id"], condition=Q(read_at__isnull=True), name="notifications_unread"),
+            models.Index(
+                fields=["user", "-id"], condition=Q(read_at__isnull=True), name="notifications_unread"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -87,7 +89,9 @@ class UserEvent(models.Model):
             models.UniqueConstraint(fields=["user", "number"], name="notifications_event_number_once"),
             models.UniqueConstraint(fields=["user", "event_id"], name="notifications_event_once"),
         ]
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["created_at"], name="notifications_event_age")]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["created_at"], name="notifications_event_age")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id}/{self.number} {self.kind}"

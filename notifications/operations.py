@@ -144,7 +144,9 @@ def _mark(notification_id: int, actor: Any, read_at: datetime | None) -> Notific
 
 def _bell_changed(user_id: int) -> None:
     def tell() -> None:
-        channel.send_refresh(user_id, {"type": "refresh", "refresh": ["bell"], "unread": unread_count(user_id)})
+        channel.send_refresh(
+            user_id, {"type": "refresh", "refresh": ["bell"], "unread": unread_count(user_id)}
+        )
 
     transaction.on_commit(tell)
 

@@ -122,7 +122,10 @@ class PriceHub:
         pause = 0.5
         while True:
             try:
-                async with AsyncRedis.from_url(settings.REDIS_LOCATION) as client, client.pubsub() as subscription:
+                async with (
+                    AsyncRedis.from_url(settings.REDIS_LOCATION) as client,
+                    client.pubsub() as subscription,
+                ):
                     await subscription.subscribe(CHANNEL)
                     pause = 0.5
                     async for message in subscription.listen():

@@ -93,7 +93,9 @@ def missed_events(*, user_id: int, after: int) -> Missed:
     if after > last or last - after > MOST_REPLAYED:
         return Missed(frames=None, last_number=last)
     rows = list(
-        UserEvent.objects.filter(user_id=user_id, number__gt=after).order_by("number").values_list("number", "payload")
+        UserEvent.objects.filter(user_id=user_id, number__gt=after)
+        .order_by("number")
+        .values_list("number", "payload")
     )
     if not rows or rows[0][0] != after + 1:
         return Missed(frames=None, last_number=last)

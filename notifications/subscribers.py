@@ -72,7 +72,7 @@ def _prices_refreshed(event: PricesRefreshed, _envelope: Envelope) -> None:
     prices.publish_quotes(event.instrument_ids)
 
 
-def _logged_out(sender: Any, user: Any = None, **_: Any) -> None:  # noqa: ARG001 - the signal's signature
+def _logged_out(sender: Any, user: Any = None, **_: Any) -> None:
     """End the sockets of the session that a person just left (others of theirs stay)."""
     if user is not None:
         operations.check_access(user_id=user.pk)

@@ -14,7 +14,17 @@ from reports.models import ReportJob
 class ReportJobAdmin(admin.ModelAdmin[ReportJob]):
     """State, attempts and times of report jobs."""
 
-    list_display = ("id", "owner", "kind", "format", "state", "progress", "attempts", "created_at", "finished_at")
+    list_display = (
+        "id",
+        "owner",
+        "kind",
+        "format",
+        "state",
+        "progress",
+        "attempts",
+        "created_at",
+        "finished_at",
+    )
     list_filter = ("state", "kind", "format")
     search_fields = ("owner__email", "id")
     list_select_related = ("owner",)
@@ -24,14 +34,14 @@ class ReportJobAdmin(admin.ModelAdmin[ReportJob]):
     )  # fmt: skip
     ordering = ("-created_at",)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Reports are asked for by people."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Jobs change by being made."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only its owner throws a report away."""
         return False

@@ -30,12 +30,16 @@ class ReportFilter(django_filters.FilterSet):
 @extend_schema_view(
     list=extend_schema(summary="List reports", description="Reports you asked for, newest first."),
     retrieve=extend_schema(
-        summary="Show a report", description="Poll this until `state` is `done` (then `document` is set) or `failed`."
+        summary="Show a report",
+        description="Poll this until `state` is `done` (then `document` is set) or `failed`.",
     ),
     destroy=extend_schema(summary="Delete a report", description="Its file goes with it."),
 )
 class ReportViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[ReportJob]
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet[ReportJob],
 ):
     """Reports of the signed-in person."""
 

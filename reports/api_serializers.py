@@ -39,7 +39,9 @@ class ReportRequestSerializer(serializers.Serializer[Any]):
     portfolio = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     kind = serializers.ChoiceField(choices=[(kind.code, kind.title) for kind in KINDS.values()])
     format = serializers.ChoiceField(choices=list(FORMATS.items()))
-    period_from = serializers.DateField(required=False, allow_null=True, help_text="Omitted: from the first entry on.")
+    period_from = serializers.DateField(
+        required=False, allow_null=True, help_text="Omitted: from the first entry on."
+    )
     period_to = serializers.DateField(required=False, allow_null=True, help_text="Omitted: today.")
     currency = serializers.CharField(
         required=False, allow_blank=True, max_length=8, help_text="Omitted: the portfolio's own."

@@ -33,12 +33,17 @@ class ReportForm(OneTimeFormMixin, forms.Form):
     format = forms.ChoiceField(widget=forms.RadioSelect)
     period = forms.ChoiceField(choices=list(PERIODS.items()), initial="ytd")
     period_from = forms.DateField(
-        label="From", required=False, widget=DayInput, help_text="Only for “From … to …”; empty: the beginning."
+        label="From",
+        required=False,
+        widget=DayInput,
+        help_text="Only for “From … to …”; empty: the beginning.",
     )
     period_to = forms.DateField(label="To", required=False, widget=DayInput, help_text="Empty: today.")
     currency = forms.ChoiceField(required=False, help_text="What totals are shown in.")
 
-    def __init__(self, *args: Any, portfolios: list[PortfolioCard], own_currency: str, today: date, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, portfolios: list[PortfolioCard], own_currency: str, today: date, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._today = today
         self._choices("portfolio", [(card.id, card.name) for card in portfolios])
@@ -48,7 +53,9 @@ class ReportForm(OneTimeFormMixin, forms.Form):
         self.initial.setdefault("format", offered[0][0])
         first = [own_currency] if own_currency in ISO_CURRENCIES else []
         others = sorted(ISO_CURRENCIES.difference(first))
-        self._choices("currency", [("", "The portfolio's own"), *((code, code) for code in [*first, *others])])
+        self._choices(
+            "currency", [("", "The portfolio's own"), *((code, code) for code in [*first, *others])]
+        )
         for name in ("period_from", "period_to"):
             self.fields[name].widget.attrs["max"] = today.isoformat()
 

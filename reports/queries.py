@@ -18,7 +18,9 @@ from reports.models import ReportJob
 def reports_for(user: Any) -> QuerySet[ReportJob]:
     """The person's reports, newest first, with their portfolio and document."""
     return (
-        ReportJob.objects.visible_to(user).select_related("portfolio", "document").order_by("-created_at", "id")
+        ReportJob.objects.visible_to(user)
+        .select_related("portfolio", "document")
+        .order_by("-created_at", "id")
     )
 
 

@@ -38,7 +38,9 @@ def index(request: HttpRequest) -> HttpResponse:
         today=clock.day_in(user.time_zone, now),
     )
     if request.method == "POST" and form.is_valid():
-        wanted = {name: value for name, value in form.cleaned_data.items() if name not in ("form_token", "period")}
+        wanted = {
+            name: value for name, value in form.cleaned_data.items() if name not in ("form_token", "period")
+        }
 
         def do() -> tuple[int, Any]:
             job = operations.request_report(
@@ -101,4 +103,6 @@ def _jobs(request: HttpRequest) -> dict[str, Any]:
 
 def _asked_for(request: HttpRequest) -> dict[str, Any]:
     """What a link to this page chose beforehand (``?portfolio=3&kind=transaction_history``)."""
-    return {name: request.GET[name] for name in ("portfolio", "kind", "format", "period") if name in request.GET}
+    return {
+        name: request.GET[name] for name in ("portfolio", "kind", "format", "period") if name in request.GET
+    }

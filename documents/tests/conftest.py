@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def private_folder(settings, tmp_path) -> Path:
+def private_folder(settings, tmp_path: Path) -> Path:
     folder = tmp_path / "private"
     settings.STORAGES = {
         **settings.STORAGES,
@@ -47,6 +47,8 @@ def store(owner):
     def store(content: bytes = b"%PDF-1.7 report", filename: str = "Report.pdf", **more):
         more.setdefault("owner_id", owner.pk)
         more.setdefault("now", NOW)
-        return operations.store_document(kind="report", filename=filename, content=io.BytesIO(content), **more)
+        return operations.store_document(
+            kind="report", filename=filename, content=io.BytesIO(content), **more
+        )
 
     return store

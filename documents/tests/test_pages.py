@@ -78,7 +78,10 @@ class TestLink:
 
     def test_for_a_program_opens_without_a_session(self, client, store, owner):
         with time_machine.travel(NOW, tick=False):
-            assert _body(client.get(signed_path(store().id, owner.pk, NOW, is_bearer=True))) == b"%PDF-1.7 report"
+            assert (
+                _body(client.get(signed_path(store().id, owner.pk, NOW, is_bearer=True)))
+                == b"%PDF-1.7 report"
+            )
 
     def test_made_for_the_wrong_person_opens_nothing(self, client, store, outsider):
         client.force_login(outsider)
@@ -103,7 +106,9 @@ class TestList:
         store(filename="<b>bold</b>.pdf")
         assert "<b>bold" not in signed_in.get(reverse("documents:index")).content.decode()
 
-    def test_asks_the_database_little_however_many_there_are(self, signed_in, store, django_assert_max_num_queries):
+    def test_asks_the_database_little_however_many_there_are(
+        self, signed_in, store, django_assert_max_num_queries
+    ):
         for number in range(12):
             store(filename=f"Report {number}.pdf")
         signed_in.get(reverse("documents:index"))

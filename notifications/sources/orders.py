@@ -54,7 +54,11 @@ def filled(event: OrderFilled) -> Message:
     """The order is complete."""
     locale = _locale(event.user_id)
     return _message(
-        event, kind="order.filled", level="success", title=f"Order filled: {event.symbol}", body=_done(event, locale)
+        event,
+        kind="order.filled",
+        level="success",
+        title=f"Order filled: {event.symbol}",
+        body=_done(event, locale),
     )
 
 
@@ -73,7 +77,9 @@ def expired(event: OrderExpired) -> Message:
     return _ended(event, kind="order.expired", level="warning", word="expired")
 
 
-def _ended(event: OrderCanceled | OrderRejected | OrderExpired, *, kind: str, level: str, word: str) -> Message:
+def _ended(
+    event: OrderCanceled | OrderRejected | OrderExpired, *, kind: str, level: str, word: str
+) -> Message:
     locale = _locale(event.user_id)
     body = f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}."
     if event.filled_quantity:

@@ -105,13 +105,18 @@ def open_socket(live_site, browser_of) -> OpenSocket:
     """Open a socket as somebody (None: anonymous), with a browser of theirs or a new one."""
 
     @contextmanager
-    def open_socket(user: Any = None, *, client: Client | None = None, origin: str | None = None) -> Iterator[Socket]:
+    def open_socket(
+        user: Any = None, *, client: Client | None = None, origin: Any = None
+    ) -> Iterator[Socket]:
         headers = {}
         if user is not None:
             client = client or browser_of(user)
             headers["Cookie"] = f"sessionid={client.cookies['sessionid'].value}"
         with connect(
-            f"{live_site.socket_url}/ws/", additional_headers=headers, origin=origin, close_timeout=2  # type: ignore[arg-type]
+            f"{live_site.socket_url}/ws/",
+            additional_headers=headers,
+            origin=origin,
+            close_timeout=2,
         ) as connection:
             yield Socket(connection)
 

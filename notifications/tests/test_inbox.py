@@ -67,12 +67,16 @@ class TestInbox:
     def test_renews_only_its_list_for_htmx(self, signed_in, person, tell):
         tell(person, 1, title="News")
         body = signed_in.post(
-            reverse("notifications:mark_all"), {"up_to": Notification.objects.get().pk}, HTTP_HX_REQUEST="true"
+            reverse("notifications:mark_all"),
+            {"up_to": Notification.objects.get().pk},
+            HTTP_HX_REQUEST="true",
         ).content.decode()
         assert "News" in body
         assert "<html" not in body
 
-    def test_asks_the_database_little_however_long_it_is(self, signed_in, person, tell, django_assert_max_num_queries):
+    def test_asks_the_database_little_however_long_it_is(
+        self, signed_in, person, tell, django_assert_max_num_queries
+    ):
         for number in range(1, 40):
             tell(person, number)
         signed_in.get(reverse("notifications:index"))

@@ -2,6 +2,7 @@
 
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -16,12 +17,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def _instrument(symbol, owner=None):
-    return Instrument.objects.create(symbol=symbol, name=symbol, asset_class="equity", currency="USD", owner=owner)
+    return Instrument.objects.create(
+        symbol=symbol, name=symbol, asset_class="equity", currency="USD", owner=owner
+    )
 
 
 def _quote(instrument, last):
     set_quote(
-        instrument_id=instrument.pk, bid=Decimal(last) - 1, ask=Decimal(last) + 1, last=Decimal(last), now=clock.now()
+        instrument_id=instrument.pk,
+        bid=Decimal(last) - 1,
+        ask=Decimal(last) + 1,
+        last=Decimal(last),
+        now=clock.now(),
     )
 
 
@@ -35,7 +42,12 @@ class TestWatch:
             first = socket.receive()
             assert first["type"] == "prices"
             [quote] = first["quotes"]
-            assert (quote["id"], quote["last"], quote["bid"], quote["ask"]) == (shared.pk, "100.5", "99.5", "101.5")
+            assert (quote["id"], quote["last"], quote["bid"], quote["ask"]) == (
+                shared.pk,
+                "100.5",
+                "99.5",
+                "101.5",
+            )
             _wait_for_subscription()
             _quote(shared, "110")
             assert socket.receive()["quotes"][0]["last"] == "110"
@@ -77,9 +89,11 @@ class TestWatch:
             begun, number = time.monotonic(), 0
             while time.monotonic() - begun < 1.0:
                 number += 1
-                client.publish(prices.CHANNEL, f'[[{shared.pk}, "{{\\"id\\":{shared.pk},\\"last\\":\\"{number}\\"}}"]]')
+                client.publish(
+                    prices.CHANNEL, f'[[{shared.pk}, "{{\\"id\\":{shared.pk},\\"last\\":\\"{number}\\"}}"]]'
+                )
                 time.sleep(0.01)
-            frames = []
+            frames: list[dict[str, Any]] = []
             while not frames or frames[-1]["quotes"][0]["last"] != str(number):
                 frames.append(socket.receive())
             assert 3 <= len(frames) <= 6
@@ -93,8 +107,13 @@ class TestPublishing:
             prices.publish_quotes([instrument.pk])
 
     def test_waits_for_the_commit(self, db, monkeypatch):
-        told = []
-        monkeypatch.setattr(prices, "_client", lambda: told.append(1) or _NoRedis())
+        told: list[int] = []
+
+        def client():
+            told.append(1)
+            return _NoRedis()
+
+        monkeypatch.setattr(prices, "_client", client)
         with transaction.atomic():
             prices.publish_quotes([1])
             assert told == []

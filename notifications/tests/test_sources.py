@@ -103,7 +103,12 @@ class TestOrders:
 class TestOthers:
     def test_import(self, person):
         event = ImportFinished(
-            portfolio_id=12, user_id=person.pk, batch_id=1, filename="<export>.json", posted_count=1, undone=False
+            portfolio_id=12,
+            user_id=person.pk,
+            batch_id=1,
+            filename="<export>.json",
+            posted_count=1,
+            undone=False,
         )
         entry = _told(event)
         assert (entry.title, entry.body) == ("Imported: <export>.json", "1 entry was booked.")
@@ -115,7 +120,11 @@ class TestOthers:
     def test_reports(self, person):
         document = uuid4()
         ready = ReportReady(
-            job_id=uuid4(), user_id=person.pk, document_id=document, title="Summary: Savings", filename="Summary.pdf"
+            job_id=uuid4(),
+            user_id=person.pk,
+            document_id=document,
+            title="Summary: Savings",
+            filename="Summary.pdf",
         )
         entry = _told(ready)
         assert entry.url == f"/documents/{document}/download/"
@@ -123,7 +132,9 @@ class TestOthers:
         assert (_told(failed).level, _told(failed).body) == ("danger", "No rate.")
 
     def test_security(self, person):
-        event = SecurityNoticed(user_id=person.pk, kind="password_changed", title="Password changed", detail="")
+        event = SecurityNoticed(
+            user_id=person.pk, kind="password_changed", title="Password changed", detail=""
+        )
         entry = _told(event)
         assert (entry.title, entry.kind) == ("Password changed", "security.noticed")
         assert entry.url.startswith("/settings/")

@@ -54,14 +54,19 @@ def books_of(order: Order) -> Books:
     try:
         analysis = analyse(whole, start=start, end=order.period_to)
     except PortfolioError as error:
-        problem = error.problems[0].message
+        problem = error.problems[0]
+        pair = f" ({problem.path.removeprefix('fx.')})" if problem.path.startswith("fx.") else ""
         raise ReportRefused(
-            f"The figures cannot be computed: {problem}.", code="figures_missing", field="currency"
+            f"The figures cannot be computed: {problem.message}{pair}.",
+            code="figures_missing",
+            field="currency",
         ) from error
     return Books(analysis=analysis, prices=_price_facts(order, analysis, prices_now))
 
 
-def _price_facts(order: Order, analysis: Analysis, prices_now: Mapping[int, PriceNow]) -> dict[str, PriceFact]:
+def _price_facts(
+    order: Order, analysis: Analysis, prices_now: Mapping[int, PriceNow]
+) -> dict[str, PriceFact]:
     ids = [int(position.instrument) for position in analysis.positions if position.quantity]
     facts = {
         str(pk): PriceFact(day=close.date, is_simulated=close.is_simulated)

@@ -31,7 +31,9 @@ def _pattern(parsed: Any) -> str:
     if parsed.language == "en":
         sample = format_date(_SAMPLE, "medium", locale=parsed)
     else:
-        sample = format_skeleton("yMMdd" if "yMMdd" in parsed.datetime_skeletons else "yMd", _SAMPLE, locale=parsed)
+        sample = format_skeleton(
+            "yMMdd" if "yMMdd" in parsed.datetime_skeletons else "yMd", _SAMPLE, locale=parsed
+        )
     for part, code in (("2033", "%Y"), ("33", "%y"), ("22", "%d"), ("Nov", "%b"), ("11", "%m")):
         sample = sample.replace(part, code)
     return sample

@@ -149,12 +149,14 @@ def _notices(holdings: list[HoldingLine], last_day: date) -> list[str]:
         found.append(f"No price is known of {_named(missing)}: these holdings are not in the totals.")
     old = [line.symbol for line in holdings if line.price_date and last_day - line.price_date > OLD_PRICE]
     if old:
-        found.append(f"The latest price of {_named(old)} is more than a week older than this report's last day.")
+        found.append(
+            f"The latest price of {_named(old)} is more than a week older than this report's last day."
+        )
     return found
 
 
 def _named(symbols: list[str]) -> str:
-    """"A, B and 3 more"."""
+    """ "A, B and 3 more"."""
     if len(symbols) <= 4:
         return symbols[0] if len(symbols) == 1 else ", ".join(symbols[:-1]) + f" and {symbols[-1]}"
     return ", ".join(symbols[:3]) + f" and {len(symbols) - 3} more"
@@ -167,12 +169,26 @@ def _figures(analysis: Analysis, written: Callable[[date], str]) -> tuple[Figure
     fall_days = ""
     if fall is not None and fall.peak is not None and fall.trough is not None:
         fall_days = f"{written(_day(analysis, fall.peak))} – {written(_day(analysis, fall.trough))}"
-    irr_note = {"unique": "a year (IRR)", "ambiguous": "a year (IRR); ambiguous"}.get(performance.irr.status, "no IRR exists")
+    irr_note = {"unique": "a year (IRR)", "ambiguous": "a year (IRR); ambiguous"}.get(
+        performance.irr.status, "no IRR exists"
+    )
     return (
         Figure(label="Net worth", value=totals.net_worth, kind="money", note=debts),
-        Figure(label="Total gain", value=totals.total_gain, kind="signed_money", note="since the first entry"),
-        Figure(label="Time-weighted return", value=_exact(performance.twr), kind="signed_percent", note="in the period"),
-        Figure(label="Money-weighted return", value=_exact(performance.irr.rate), kind="signed_percent", note=irr_note),
+        Figure(
+            label="Total gain", value=totals.total_gain, kind="signed_money", note="since the first entry"
+        ),
+        Figure(
+            label="Time-weighted return",
+            value=_exact(performance.twr),
+            kind="signed_percent",
+            note="in the period",
+        ),
+        Figure(
+            label="Money-weighted return",
+            value=_exact(performance.irr.rate),
+            kind="signed_percent",
+            note=irr_note,
+        ),
         Figure(label="Cash", value=totals.cash, kind="money"),
         Figure(
             label="Dividends and interest",
@@ -180,8 +196,12 @@ def _figures(analysis: Analysis, written: Callable[[date], str]) -> tuple[Figure
             kind="money",
             note="in the period",
         ),
-        Figure(label="Fees and taxes", value=statement.fees + statement.taxes, kind="money", note="in the period"),
-        Figure(label="Largest fall", value=_exact(fall.depth if fall else None), kind="percent", note=fall_days),
+        Figure(
+            label="Fees and taxes", value=statement.fees + statement.taxes, kind="money", note="in the period"
+        ),
+        Figure(
+            label="Largest fall", value=_exact(fall.depth if fall else None), kind="percent", note=fall_days
+        ),
     )
 
 

@@ -32,7 +32,7 @@ def collect(order: Order) -> TransactionHistory:
     lines = tuple(_line(row) for row in rows.iterator(chunk_size=2000))
     first_day = order.period_from
     if first_day is None and lines:
-        first_day = lines[0].occurred_at.date()
+        first_day = lines[0].occurred_date
     head = head_of(
         order,
         title="Transaction history",
@@ -45,8 +45,12 @@ def collect(order: Order) -> TransactionHistory:
         figures=(
             Figure(label="Entries", value=Decimal(len(lines)), kind="count"),
             Figure(label="Purchases and sales", value=Decimal(trades), kind="count"),
-            Figure(label="Instruments", value=Decimal(len({x.symbol for x in lines if x.symbol})), kind="count"),
-            Figure(label="Currencies", value=", ".join(sorted({x.currency for x in lines})) or None, kind="text"),
+            Figure(
+                label="Instruments", value=Decimal(len({x.symbol for x in lines if x.symbol})), kind="count"
+            ),
+            Figure(
+                label="Currencies", value=", ".join(sorted({x.currency for x in lines})) or None, kind="text"
+            ),
         ),
         totals=_totals(lines),
         rows=lines,
@@ -80,6 +84,7 @@ def _line(row: Any) -> TransactionLine:
         account = f"{account} → {row.to_account.name}"
     return TransactionLine(
         occurred_at=row.occurred_at,
+        occurred_date=row.occurred_date,
         is_date_only=row.is_date_only,
         type=row.type,
         type_label=row.get_type_display(),

@@ -36,13 +36,17 @@ STALE_AFTER: Final = timedelta(minutes=5)
 #: A waiting job that was not begun by then is sent again: its message was lost with the broker.
 RESEND_AFTER: Final = timedelta(seconds=30)
 KEEP_REPORTS: Final = timedelta(days=90)
-FAULT: Final = "Something went wrong on this site while the report was made. It was noted; please try again later."
-LOST: Final = "The report was begun several times and never finished. Try a shorter period, or Excel instead of PDF."
+FAULT: Final = (
+    "Something went wrong on this site while the report was made. It was noted; please try again later."
+)
+LOST: Final = (
+    "The report was begun several times and never finished. Try a shorter period, or Excel instead of PDF."
+)
 
 Clock = Callable[[], datetime]
 
 
-class GivenUp(Exception):  # noqa: N818 - not an error: the person threw the report away, or another worker has it
+class GivenUp(Exception):
     """The job is no longer this worker's."""
 
 
@@ -148,7 +152,9 @@ def _teller(job: ReportJob, clock: Clock) -> Callable[[int, str], None]:
             return
         written_at = moment
         with transaction.atomic():
-            mine = _mine(job).update(progress=max(0, min(99, percent)), stage=stage[:80], heartbeat_at=clock())
+            mine = _mine(job).update(
+                progress=max(0, min(99, percent)), stage=stage[:80], heartbeat_at=clock()
+            )
             if not mine:
                 raise GivenUp
             if moment - told_at >= 1:

@@ -50,7 +50,9 @@ def request_report(
     if chosen is None:
         raise ReportRefused("There is no such kind of report.", code="kind_unknown", field="kind")
     if format not in chosen.formats:
-        raise ReportRefused("This report does not come in that format.", code="format_unknown", field="format")
+        raise ReportRefused(
+            "This report does not come in that format.", code="format_unknown", field="format"
+        )
     if reason := why_off(format):
         raise ReportRefused(reason, code="format_unavailable", field="format")
     today = day_in(actor.time_zone, now)
@@ -61,7 +63,9 @@ def request_report(
         raise ReportRefused("This is not a currency code.", code="currency_unknown", field="currency")
     with transaction.atomic():
         if ReportJob.objects.visible_to(actor).unfinished().count() >= MOST_UNFINISHED:
-            raise TooManyReports(f"{MOST_UNFINISHED} reports of yours are being made. Wait for one of them to be ready.")
+            raise TooManyReports(
+                f"{MOST_UNFINISHED} reports of yours are being made. Wait for one of them to be ready."
+            )
         job = ReportJob.objects.create(
             owner=actor,
             portfolio_id=portfolio.pk,
@@ -103,4 +107,6 @@ def _require_period(period_from: date | None, period_to: date, today: date) -> N
     if period_to < FIRST_DAY or (period_from is not None and period_from < FIRST_DAY):
         raise ReportRefused("Reports begin in 1900.", code="period_too_early", field="period_from")
     if period_from is not None and period_from > period_to:
-        raise ReportRefused("The first day is after the last one.", code="period_reversed", field="period_from")
+        raise ReportRefused(
+            "The first day is after the last one.", code="period_reversed", field="period_from"
+        )

@@ -132,9 +132,13 @@ class PortfolioSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionLine:
-    """One journal entry. ``cash_effect`` is what it did to the cash balance in ``currency`` (None: no cash moved)."""
+    """One journal entry. ``cash_effect`` is what it did to the cash balance in ``currency`` (None: no cash moved).
+
+    ``occurred_date`` is the entry's day where the portfolio is; an entry that has only a day is written with that one.
+    """
 
     occurred_at: datetime
+    occurred_date: date
     is_date_only: bool
     type: str
     type_label: str

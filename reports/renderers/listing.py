@@ -89,7 +89,7 @@ class _NumberedCanvas:
 
     @staticmethod
     def make(base: type, out: io.BytesIO, first_page: int) -> Any:
-        class Numbered(base):  # type: ignore[misc, valid-type]
+        class Numbered(base):
             kept: list[dict[str, Any]]
 
             def showPage(self) -> None:  # noqa: N802 - the library's name
@@ -100,8 +100,15 @@ class _NumberedCanvas:
                 total = first_page - 1 + len(self.kept)
                 for index, state in enumerate(self.kept):
                     self.__dict__.update(state)
-                    _text(self, WIDTH - RIGHT, BOTTOM - 12 * MM + 10, f"Page {first_page + index} of {total}",
-                          size=TINY, colour=MUTED, right=True)
+                    _text(
+                        self,
+                        WIDTH - RIGHT,
+                        BOTTOM - 12 * MM + 10,
+                        f"Page {first_page + index} of {total}",
+                        size=TINY,
+                        colour=MUTED,
+                        right=True,
+                    )
                     base.showPage(self)  # type: ignore[attr-defined]
                 base.save(self)  # type: ignore[attr-defined]
 
@@ -129,10 +136,24 @@ def _edges(columns: Sequence[Column]) -> list[tuple[float, float]]:
     return edges
 
 
-def _begin_page(canvas: Any, columns: Sequence[Column], edges: Sequence[tuple[float, float]], running: str, footing: str,
-                heading: str) -> float:
+def _begin_page(
+    canvas: Any,
+    columns: Sequence[Column],
+    edges: Sequence[tuple[float, float]],
+    running: str,
+    footing: str,
+    heading: str,
+) -> float:
     _text(canvas, LEFT, HEIGHT - TOP + 9 * MM, "Holdfast", size=8.5, colour=ACCENT, bold=True)
-    _text(canvas, WIDTH - RIGHT, HEIGHT - TOP + 9 * MM, _fitted(running, 170 * MM, TINY), size=TINY, colour=MUTED, right=True)
+    _text(
+        canvas,
+        WIDTH - RIGHT,
+        HEIGHT - TOP + 9 * MM,
+        _fitted(running, 170 * MM, TINY),
+        size=TINY,
+        colour=MUTED,
+        right=True,
+    )
     _text(canvas, LEFT, BOTTOM - 12 * MM + 10, footing, size=TINY, colour=MUTED)
     y = HEIGHT - TOP
     _text(canvas, LEFT, y - 2, heading, size=11, bold=True)
@@ -148,16 +169,35 @@ def _begin_page(canvas: Any, columns: Sequence[Column], edges: Sequence[tuple[fl
     return y - HEAD
 
 
-def _draw_row(canvas: Any, columns: Sequence[Column], edges: Sequence[tuple[float, float]], row: Row, y: float,
-              height: float) -> None:
+def _draw_row(
+    canvas: Any,
+    columns: Sequence[Column],
+    edges: Sequence[tuple[float, float]],
+    row: Row,
+    y: float,
+    height: float,
+) -> None:
     for column, (x1, x2), content in zip(columns, edges, row.cells, strict=True):
         if content:
             is_loss = column.numeric and content.startswith("\N{MINUS SIGN}")
-            _text(canvas, *_anchor(column, x1, x2), y - 9.3, _fitted(content, x2 - x1 - 5, SIZE), size=SIZE,
-                  colour=LOSS if is_loss else INK)
+            _text(
+                canvas,
+                *_anchor(column, x1, x2),
+                y - 9.3,
+                _fitted(content, x2 - x1 - 5, SIZE),
+                size=SIZE,
+                colour=LOSS if is_loss else INK,
+            )
     if row.note:
         start = edges[1][0] if len(edges) > 1 else LEFT
-        _text(canvas, start, y - ROW - 4.5, _fitted(row.note, WIDTH - RIGHT - start, SMALL), size=SMALL, colour=MUTED)
+        _text(
+            canvas,
+            start,
+            y - ROW - 4.5,
+            _fitted(row.note, WIDTH - RIGHT - start, SMALL),
+            size=SMALL,
+            colour=MUTED,
+        )
     canvas.line(LEFT, y - height, WIDTH - RIGHT, y - height)
 
 
@@ -165,7 +205,15 @@ def _anchor(column: Column, x1: float, x2: float) -> tuple[float, bool]:
     return (x2 - 2.5, True) if column.numeric else (x1, False)
 
 
-def _text(canvas: Any, x: float, *rest: Any, size: float, colour: Colour = INK, bold: bool = False, right: bool = False) -> None:
+def _text(
+    canvas: Any,
+    x: float,
+    *rest: Any,
+    size: float,
+    colour: Colour = INK,
+    bold: bool = False,
+    right: bool = False,
+) -> None:
     """Draw text at (x, y); called as (x, y, text) or (x, is_right, y, text)."""
     if len(rest) == 3:
         right, y, content = rest

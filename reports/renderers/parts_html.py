@@ -49,7 +49,7 @@ def tone(value: Decimal | str | None) -> str:
 
 
 def period_text(head: ReportHead) -> str:
-    """"1 Jan 2026 – 31 Dec 2026", or "As of …" where the report has no beginning."""
+    """ "1 Jan 2026 – 31 Dec 2026", or "As of …" where the report has no beginning."""
     if head.period_from is None:
         return f"As of {day_text(head.period_to, head.locale)}"
     return f"{day_text(head.period_from, head.locale)} – {day_text(head.period_to, head.locale)}"
@@ -68,7 +68,11 @@ def page(head: ReportHead, *content: str) -> Markup:
             el("meta", charset="utf-8"),
             el("title", title),
             el("meta", name="author", content=head.owner_name),
-            el("meta", name="description", content=f"{head.title} of {head.portfolio_name}, {period_text(head)}"),
+            el(
+                "meta",
+                name="description",
+                content=f"{head.title} of {head.portfolio_name}, {period_text(head)}",
+            ),
             el("meta", name="generator", content="Holdfast"),
             el("meta", name="dcterms.created", content=head.generated_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
         ),
@@ -130,14 +134,18 @@ def figures_grid(figures: Sequence[Figure], head: ReportHead) -> Markup:
     return el("section", *tiles, class_="figures")
 
 
-def cell(content: str, *, sub: str = "", numeric: bool = False, extra: str = "", tag: str = "td", **attributes: str) -> Markup:
+def cell(
+    content: str, *, sub: str = "", numeric: bool = False, extra: str = "", tag: str = "td", **attributes: str
+) -> Markup:
     """A table cell with an optional second, smaller line."""
     classes = " ".join(c for c in ("num" if numeric else "", extra.strip()) if c)
     inner = [content, el("span", sub, class_="sub")] if sub else [content]
     return el(tag, *inner, class_=classes or None, **attributes)
 
 
-def table(*, headings: Sequence[tuple[str, bool]], rows: Sequence[str], foot: str = "", widths: Sequence[str] = ()) -> Markup:
+def table(
+    *, headings: Sequence[tuple[str, bool]], rows: Sequence[str], foot: str = "", widths: Sequence[str] = ()
+) -> Markup:
     """A table; ``headings`` are (text, is numeric). The head repeats on each page."""
     columns = el("colgroup", *(el("col", class_=w) for w in widths)) if widths else Markup("")
     head = el(
@@ -156,6 +164,16 @@ def small_print(*more: str) -> Markup:
 
 
 __all__ = [
-    "cell", "figure_text", "figures_grid", "join", "masthead", "money", "notices", "page", "period_text", "small_print",
-    "table", "tone",
+    "cell",
+    "figure_text",
+    "figures_grid",
+    "join",
+    "masthead",
+    "money",
+    "notices",
+    "page",
+    "period_text",
+    "small_print",
+    "table",
+    "tone",
 ]

@@ -19,7 +19,9 @@ from .errors import RendererUnavailable
 
 FONTS: Final = Path(__file__).with_name("fonts")
 FONT_FILES: Final = {"regular": "HoldfastSans-Regular.ttf", "semibold": "HoldfastSans-SemiBold.ttf"}
-INSTALL_LINE: Final = "apt-get install -y libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
+INSTALL_LINE: Final = (
+    "apt-get install -y libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
+)
 INSTALL_LINE_MAC: Final = "brew install pango"
 
 
@@ -71,7 +73,13 @@ def html_to_pdf(html: str, *, pictures: Mapping[str, str], total_pages: int | No
 
 
 def merge(
-    parts: Sequence[bytes], *, title: str, author: str, subject: str, language: str, made_at: datetime,
+    parts: Sequence[bytes],
+    *,
+    title: str,
+    author: str,
+    subject: str,
+    language: str,
+    made_at: datetime,
     bookmarks: Sequence[tuple[str, int]] = (),
 ) -> bytes:
     """Put PDFs together, with title, language and bookmarks (text, page from 0) of the whole."""
@@ -83,8 +91,14 @@ def merge(
         writer.append(io.BytesIO(part), import_outline=False)
     stamp = made_at.strftime("D:%Y%m%d%H%M%S+00'00'")
     writer.add_metadata(
-        {"/Title": title, "/Author": author, "/Subject": subject, "/Creator": "Holdfast", "/CreationDate": stamp,
-         "/ModDate": stamp}
+        {
+            "/Title": title,
+            "/Author": author,
+            "/Subject": subject,
+            "/Creator": "Holdfast",
+            "/CreationDate": stamp,
+            "/ModDate": stamp,
+        }
     )
     root = writer.root_object
     root[NameObject("/Lang")] = TextStringObject(language)
@@ -92,7 +106,7 @@ def merge(
         {NameObject("/DisplayDocTitle"): BooleanObject(True)}
     )
     for text, page in bookmarks:
-        writer.add_outline_item(text, page)
+        writer.add_outline_item(title=text, page_number=page)
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
@@ -113,10 +127,10 @@ def _engine() -> Any:
 def _fetcher(engine: Any, pictures: Mapping[str, str]) -> Any:
     """A fetcher that knows fonts and pictures by name and refuses the rest."""
 
-    class OwnThingsOnly(engine.urls.URLFetcher):  # type: ignore[misc]
+    class OwnThingsOnly(engine.urls.URLFetcher):
         """Serves ``holdfast:font/…`` and ``holdfast:picture/…``."""
 
-        def fetch(self, url: str, headers: Any = None) -> Any:  # noqa: ARG002 - the base class's signature
+        def fetch(self, url: str, headers: Any = None) -> Any:
             body, kind = _own(url, pictures)
             return engine.urls.URLFetcherResponse(url, body, {"Content-Type": kind})
 

@@ -8,7 +8,18 @@ from . import svg
 from .data import Breakdown, CashLine, HoldingLine, PortfolioSummary
 from .markup import Markup, el, join
 from .numbers import NONE, day_text, decimal_text, percent_text
-from .parts_html import cell, figure_text, figures_grid, masthead, money, notices, page, small_print, table, tone
+from .parts_html import (
+    cell,
+    figure_text,
+    figures_grid,
+    masthead,
+    money,
+    notices,
+    page,
+    small_print,
+    table,
+    tone,
+)
 
 Pictures = dict[str, str]
 
@@ -103,12 +114,18 @@ def _statement(report: PortfolioSummary) -> Markup:
             el(
                 "tr",
                 el("th", line.label, scope="row"),
-                cell(figure_text(line, report.head), numeric=True, extra=tone(line.value) if not edge else ""),
+                cell(
+                    figure_text(line, report.head), numeric=True, extra=tone(line.value) if not edge else ""
+                ),
                 class_="total" if edge and index else None,
             )
         )
-    return el("section", el("h2", "How the value came about"), el("table", el("tbody", *rows), class_="statement"),
-              class_="keep")
+    return el(
+        "section",
+        el("h2", "How the value came about"),
+        el("table", el("tbody", *rows), class_="statement"),
+        class_="keep",
+    )
 
 
 def _holdings(report: PortfolioSummary) -> Markup:
@@ -167,14 +184,23 @@ def _holding(h: HoldingLine, report: PortfolioSummary) -> Markup:
     label = h.name if h.name and h.name != h.symbol else ""
     return el(
         "tr",
-        cell(h.symbol, sub=f"{label} · {h.asset_class}" if label else h.asset_class, extra="clip strong-first", tag="th",
-             scope="row"),
+        cell(
+            h.symbol,
+            sub=f"{label} · {h.asset_class}" if label else h.asset_class,
+            extra="clip strong-first",
+            tag="th",
+            scope="row",
+        ),
         cell(decimal_text(h.quantity, places=None, locale=locale), numeric=True),
         cell(price, sub=price_note, numeric=True),
         cell(money(h.cost_basis_base, head.currency, head), numeric=True),
         cell(money(h.market_value_base, head.currency, head), sub=foreign, numeric=True),
-        cell(money(h.unrealised_gain_base, head.currency, head, signed=True), sub=gain_share, numeric=True,
-             extra=tone(h.unrealised_gain_base)),
+        cell(
+            money(h.unrealised_gain_base, head.currency, head, signed=True),
+            sub=gain_share,
+            numeric=True,
+            extra=tone(h.unrealised_gain_base),
+        ),
         cell(NONE if h.weight is None else percent_text(h.weight, locale=locale), numeric=True),
     )
 
@@ -196,7 +222,12 @@ def _cash(report: PortfolioSummary) -> Markup:
         "section",
         el("h2", "Cash"),
         table(
-            headings=[("Account", False), ("Currency", False), ("Balance", True), (f"In {head.currency}", True)],
+            headings=[
+                ("Account", False),
+                ("Currency", False),
+                ("Balance", True),
+                (f"In {head.currency}", True),
+            ],
             rows=[_cash_row(line, report) for line in report.cash],
         ),
         class_="keep" if len(report.cash) <= 12 else None,
@@ -209,7 +240,9 @@ def _cash_row(line: CashLine, report: PortfolioSummary) -> Markup:
         "tr",
         cell(line.account, extra="clip", tag="th", scope="row"),
         cell(line.currency),
-        cell(money(line.balance, line.currency, head), numeric=True, extra=" loss" if line.balance < 0 else ""),
+        cell(
+            money(line.balance, line.currency, head), numeric=True, extra=" loss" if line.balance < 0 else ""
+        ),
         cell(money(line.balance_base, head.currency, head), numeric=True),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from .data import Figure, HoldingLine, PortfolioSummary, ReportHead
 from .parts_html import DISCLAIMER, SIMULATED, period_text
@@ -28,7 +29,9 @@ def summary_xlsx(report: PortfolioSummary) -> bytes:
         rows=_summary_rows(report),
         landscape=False,
     )
-    book.sheet("Holdings", columns=_holding_columns(head), rows=_holding_rows(report), count=len(report.holdings))
+    book.sheet(
+        "Holdings", columns=_holding_columns(head), rows=_holding_rows(report), count=len(report.holdings)
+    )
     book.sheet(
         "Cash",
         columns=[
@@ -77,8 +80,10 @@ def summary_xlsx(report: PortfolioSummary) -> bytes:
     return book.finish()
 
 
-def _base(value, head: ReportHead, *, bold: bool = False) -> Cell:  # type: ignore[no-untyped-def]
-    return Cell(value=value, kind="money", digits=head.digits(head.currency), currency=head.currency, bold=bold)
+def _base(value: Decimal | None, head: ReportHead, *, bold: bool = False) -> Cell:
+    return Cell(
+        value=value, kind="money", digits=head.digits(head.currency), currency=head.currency, bold=bold
+    )
 
 
 def figure_cell(figure: Figure, head: ReportHead, *, bold: bool = False) -> Cell:

@@ -33,7 +33,11 @@ def grouped(slices: Sequence[Slice], *, most: int = 7, other: str = "Other") -> 
     rest = slices[most - 1 :]
     return [
         *slices[: most - 1],
-        Slice(label=other, value=sum((s.value for s in rest), Decimal()), weight=sum((s.weight for s in rest), Decimal())),
+        Slice(
+            label=other,
+            value=sum((s.value for s in rest), Decimal()),
+            weight=sum((s.weight for s in rest), Decimal()),
+        ),
     ]
 
 
@@ -50,17 +54,43 @@ def doughnut(slices: Sequence[Slice], *, size: int = 150, centre: str = "", capt
         if share > 0.9999:
             radius = (outer + inner) / 2
             shapes.append(
-                el("circle", cx=middle, cy=middle, r=_n(radius), fill="none", stroke=fill, stroke_width=_n(outer - inner))
+                el(
+                    "circle",
+                    cx=middle,
+                    cy=middle,
+                    r=_n(radius),
+                    fill="none",
+                    stroke=fill,
+                    stroke_width=_n(outer - inner),
+                )
             )
             break
-        shapes.append(el("path", d=_arc(middle, outer, inner, angle, angle + share * 2 * math.pi), fill=fill,
-                         stroke="#ffffff", stroke_width=1))
+        shapes.append(
+            el(
+                "path",
+                d=_arc(middle, outer, inner, angle, angle + share * 2 * math.pi),
+                fill=fill,
+                stroke="#ffffff",
+                stroke_width=1,
+            )
+        )
         angle += share * 2 * math.pi
     if not shapes:
-        shapes.append(el("circle", cx=middle, cy=middle, r=_n((outer + inner) / 2), fill="none", stroke=HAIRLINE,
-                         stroke_width=_n(outer - inner)))
+        shapes.append(
+            el(
+                "circle",
+                cx=middle,
+                cy=middle,
+                r=_n((outer + inner) / 2),
+                fill="none",
+                stroke=HAIRLINE,
+                stroke_width=_n(outer - inner),
+            )
+        )
     if centre:
-        shapes.append(_label(middle, middle + (1 if caption else 4), centre, size=13, anchor="middle", weight=600))
+        shapes.append(
+            _label(middle, middle + (1 if caption else 4), centre, size=13, anchor="middle", weight=600)
+        )
     if caption:
         shapes.append(_label(middle, middle + 14, caption, size=8, anchor="middle", fill=MUTED))
     return _svg(size, size, shapes)
@@ -71,7 +101,9 @@ def swatch(index: int) -> Markup:
     return _svg(10, 10, [el("rect", x=0, y=0, width=10, height=10, rx=2, fill=colour(index, index + 1))])
 
 
-def value_chart(points: Sequence[SeriesPoint], *, locale: Locale, width: int = 700, height: int = 190) -> Markup:
+def value_chart(
+    points: Sequence[SeriesPoint], *, locale: Locale, width: int = 700, height: int = 190
+) -> Markup:
     """A line with an area under it: value by day, with a few round grid values and at most seven dates.
 
     At most 400 points are drawn (evenly taken, the last one always).
@@ -93,17 +125,34 @@ def value_chart(points: Sequence[SeriesPoint], *, locale: Locale, width: int = 7
     places = max(0, -math.floor(math.log10(step))) if step < 1 else 0
     grid = low
     while grid <= high + step / 1000:
-        shapes.append(el("line", x1=left, x2=width - right, y1=_n(y(grid)), y2=_n(y(grid)), stroke=HAIRLINE,
-                         stroke_width=0.75))
+        shapes.append(
+            el(
+                "line",
+                x1=left,
+                x2=width - right,
+                y1=_n(y(grid)),
+                y2=_n(y(grid)),
+                stroke=HAIRLINE,
+                stroke_width=0.75,
+            )
+        )
         label = decimal_text(Decimal(repr(round(grid, 10))), places=places, locale=locale)
         shapes.append(_label(left - 6, y(grid) + 3, label, size=10, anchor="end", fill=MUTED))
         grid += step
     line = " ".join(f"{_n(x(p.day.toordinal()))},{_n(y(v))}" for p, v in zip(points, values, strict=True))
     floor = _n(y(max(low, 0) if low >= 0 else 0))
     if len(points) > 1:
-        shapes.append(el("polygon", points=f"{_n(left)},{floor} {line} {_n(x(last_day))},{floor}", fill=ACCENT,
-                         fill_opacity=0.10))
-        shapes.append(el("polyline", points=line, fill="none", stroke=ACCENT, stroke_width=1.6, stroke_linejoin="round"))
+        shapes.append(
+            el(
+                "polygon",
+                points=f"{_n(left)},{floor} {line} {_n(x(last_day))},{floor}",
+                fill=ACCENT,
+                fill_opacity=0.10,
+            )
+        )
+        shapes.append(
+            el("polyline", points=line, fill="none", stroke=ACCENT, stroke_width=1.6, stroke_linejoin="round")
+        )
     shapes.append(el("circle", cx=_n(x(last_day)), cy=_n(y(values[-1])), r=2.6, fill=ACCENT))
     pattern = "%b %Y" if span > 200 else "%d %b"
     ticks = min(6, span) if len(points) > 1 else 0
@@ -118,23 +167,46 @@ def value_chart(points: Sequence[SeriesPoint], *, locale: Locale, width: int = 7
 
 
 def _svg(width: float, height: float, shapes: Sequence[str]) -> Markup:
-    return el("svg", *shapes, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", width=width,
-              height=height)
+    return el(
+        "svg",
+        *shapes,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {width} {height}",
+        width=width,
+        height=height,
+    )
 
 
-def _label(x: float, y: float, content: str, *, size: int, anchor: str = "start", fill: str = INK, weight: int = 400) -> Markup:
-    return el("text", content, x=_n(x), y=_n(y), font_size=size, text_anchor=anchor, fill=fill, font_weight=weight,
-              font_family=FONT)
+def _label(
+    x: float, y: float, content: str, *, size: int, anchor: str = "start", fill: str = INK, weight: int = 400
+) -> Markup:
+    return el(
+        "text",
+        content,
+        x=_n(x),
+        y=_n(y),
+        font_size=size,
+        text_anchor=anchor,
+        fill=fill,
+        font_weight=weight,
+        font_family=FONT,
+    )
 
 
 def _arc(middle: float, outer: float, inner: float, start: float, end: float) -> str:
     large = 1 if end - start > math.pi else 0
-    a, b = (middle + outer * math.cos(start), middle + outer * math.sin(start)), (
-        middle + outer * math.cos(end), middle + outer * math.sin(end))
-    c, d = (middle + inner * math.cos(end), middle + inner * math.sin(end)), (
-        middle + inner * math.cos(start), middle + inner * math.sin(start))
-    return (f"M{_n(a[0])} {_n(a[1])}A{_n(outer)} {_n(outer)} 0 {large} 1 {_n(b[0])} {_n(b[1])}"
-            f"L{_n(c[0])} {_n(c[1])}A{_n(inner)} {_n(inner)} 0 {large} 0 {_n(d[0])} {_n(d[1])}Z")
+    a, b = (
+        (middle + outer * math.cos(start), middle + outer * math.sin(start)),
+        (middle + outer * math.cos(end), middle + outer * math.sin(end)),
+    )
+    c, d = (
+        (middle + inner * math.cos(end), middle + inner * math.sin(end)),
+        (middle + inner * math.cos(start), middle + inner * math.sin(start)),
+    )
+    return (
+        f"M{_n(a[0])} {_n(a[1])}A{_n(outer)} {_n(outer)} 0 {large} 1 {_n(b[0])} {_n(b[1])}"
+        f"L{_n(c[0])} {_n(c[1])}A{_n(inner)} {_n(inner)} 0 {large} 0 {_n(d[0])} {_n(d[1])}Z"
+    )
 
 
 def _scale(low: float, high: float) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from .summary_html import price_places
 Progress = Callable[[int, str], None]
 
 COLUMNS = (
-    Column(heading="Day", width=25),
+    Column(heading="Day", width=31),
     Column(heading="Type", width=26),
     Column(heading="Account", width=30),
     Column(heading="Instrument", width=46),
@@ -39,7 +39,9 @@ def transactions_pdf(report: TransactionHistory, progress: Progress = lambda _pe
     listing = None
     if report.rows:
         count = len(report.rows)
-        listing = _listing(report, front.pages, lambda n: progress(15 + 65 * n // count, "Drawing the listing"))
+        listing = _listing(
+            report, front.pages, lambda n: progress(15 + 65 * n // count, "Drawing the listing")
+        )
     progress(82, "Setting the first page")
     front = _front(report, front.pages + (listing.pages if listing else 0))
     progress(90, "Putting the pages together")
@@ -76,13 +78,20 @@ def _front(report: TransactionHistory, total_pages: int) -> Rendered:
 
 def _totals(report: TransactionHistory) -> Markup:
     if not report.totals:
-        return el("section", el("h2", "Totals"), el("p", "There are no entries in this period.", class_="empty"))
+        return el(
+            "section", el("h2", "Totals"), el("p", "There are no entries in this period.", class_="empty")
+        )
     return el(
         "section",
         el("h2", "Totals by type and currency"),
         table(
             headings=[
-                ("Type", False), ("Entries", True), ("Amount", True), ("Fees", True), ("Taxes", True), ("Cash", True),
+                ("Type", False),
+                ("Entries", True),
+                ("Amount", True),
+                ("Fees", True),
+                ("Taxes", True),
+                ("Cash", True),
                 ("Currency", True),
             ],
             rows=[_total(t, report.head) for t in report.totals],
@@ -135,7 +144,7 @@ def _rows(report: TransactionHistory) -> Iterator[Row]:
 
 def _row(line: TransactionLine, head: ReportHead, zone: ZoneInfo) -> Row:
     local = line.occurred_at.astimezone(zone)
-    when = day_text(local.date(), head.locale)
+    when = day_text(line.occurred_date if line.is_date_only else local.date(), head.locale)
     if not line.is_date_only:
         when += f" {local:%H:%M}"
     name = f"{line.symbol} · {line.instrument_name}" if line.instrument_name else line.symbol
@@ -147,7 +156,9 @@ def _row(line: TransactionLine, head: ReportHead, zone: ZoneInfo) -> Row:
             line.account,
             name,
             "" if line.quantity is None else decimal_text(line.quantity, places=None, locale=locale),
-            "" if line.price is None else decimal_text(line.price, places=price_places(line.price, digits), locale=locale),
+            ""
+            if line.price is None
+            else decimal_text(line.price, places=price_places(line.price, digits), locale=locale),
             money(line.fees, line.currency, head) if line.fees else "",
             money(line.taxes, line.currency, head) if line.taxes else "",
             "" if line.cash_effect is None else money(line.cash_effect, line.currency, head),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from .data import ReportHead, TransactionHistory, TransactionLine
@@ -13,7 +14,9 @@ from .xlsx import Cell, SheetColumn, Workbook
 Progress = Callable[[int, str], None]
 
 
-def transactions_xlsx(report: TransactionHistory, progress: Progress = lambda _percent, _stage: None) -> bytes:
+def transactions_xlsx(
+    report: TransactionHistory, progress: Progress = lambda _percent, _stage: None
+) -> bytes:
     """The workbook. ``progress`` hears a percentage of this work and what is being done."""
     head = report.head
     book = Workbook(
@@ -61,7 +64,10 @@ def transactions_xlsx(report: TransactionHistory, progress: Progress = lambda _p
     )
     book.sheet(
         "About",
-        columns=[SheetColumn(heading="Figure", width=34), SheetColumn(heading="Value", width=40, numeric=True)],
+        columns=[
+            SheetColumn(heading="Figure", width=34),
+            SheetColumn(heading="Value", width=40, numeric=True),
+        ],
         rows=_about(report),
         landscape=False,
     )
@@ -89,14 +95,19 @@ def _rows(report: TransactionHistory, progress: Progress) -> Iterator[list[Cell]
 def _row(line: TransactionLine, head: ReportHead, zone: ZoneInfo) -> list[Cell]:
     digits = head.digits(line.currency)
 
-    def booked(value):  # type: ignore[no-untyped-def]
+    def booked(value: Decimal | None) -> Cell:
         # Shown in the currency's decimals unless it has more: then every digit.
-        kind = "money" if value is not None and value == round(value, digits) else "fact"
-        return Cell(value=value, kind=kind, digits=digits)
+        fits_currency = value is not None and value == round(value, digits)
+        return Cell(value=value, kind="money" if fits_currency else "fact", digits=digits)
 
     return [
-        Cell(value=line.occurred_at.astimezone(zone).date(), kind="day"),
-        Cell(value=None if line.is_date_only else line.occurred_at, kind="instant", zone=head.locale.time_zone),
+        Cell(
+            value=line.occurred_date if line.is_date_only else line.occurred_at.astimezone(zone).date(),
+            kind="day",
+        ),
+        Cell(
+            value=None if line.is_date_only else line.occurred_at, kind="instant", zone=head.locale.time_zone
+        ),
         Cell(value=line.type_label),
         Cell(value=line.account),
         Cell(value=line.symbol),

@@ -88,7 +88,12 @@ class Workbook:
         properties.language = "en"
 
     def sheet(
-        self, name: str, *, columns: Sequence[SheetColumn], rows: Iterable[Sequence[Cell]], count: int | None = None,
+        self,
+        name: str,
+        *,
+        columns: Sequence[SheetColumn],
+        rows: Iterable[Sequence[Cell]],
+        count: int | None = None,
         landscape: bool = True,
     ) -> None:
         """Add a sheet with a frozen head. ``count``, the number of rows, puts a filter on the head."""
@@ -122,7 +127,9 @@ class Workbook:
         cell = self._text(sheet, column.heading)
         cell.font = Font(bold=True, color="FFFFFF")
         cell.fill = PatternFill("solid", fgColor="0F4C5C")
-        cell.alignment = Alignment(horizontal="right" if column.numeric else "left", vertical="center", wrap_text=True)
+        cell.alignment = Alignment(
+            horizontal="right" if column.numeric else "left", vertical="center", wrap_text=True
+        )
         cell.border = Border(bottom=Side(style="thin", color="0F4C5C"))
         return cell
 
@@ -145,7 +152,8 @@ class Workbook:
             if not fits(number) and cell.kind in ("fact", "quantity"):
                 made = self._text(sheet, f"{number:f}", right=True)
             else:
-                made = WriteOnlyCell(sheet, number if fits(number) else _ROUND.plus(number))
+                exact: Any = number if fits(number) else _ROUND.plus(number)
+                made = WriteOnlyCell(sheet, exact)
                 made.number_format = number_format(cell)
         if cell.bold:
             made.font = Font(bold=True)
@@ -155,8 +163,11 @@ class Workbook:
         from openpyxl.cell import WriteOnlyCell
 
         if day < FIRST_DAY:
-            return self._text(sheet, value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat())
-        made = WriteOnlyCell(sheet, value)
+            return self._text(
+                sheet, value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
+            )
+        stored: Any = value
+        made = WriteOnlyCell(sheet, stored)
         made.number_format = number_format(cell)
         return made
 
@@ -165,9 +176,9 @@ class Workbook:
         from openpyxl.cell import WriteOnlyCell
         from openpyxl.styles import Alignment
 
-        made = WriteOnlyCell(sheet, "")
+        made: Any = WriteOnlyCell(sheet, "")
         # Set past the setter, which would read "=…" as a formula and "#N/A" as an error.
-        made._value = _NEWLINES.sub("\n", clean(value))[:LONGEST_TEXT]  # noqa: SLF001
+        made._value = _NEWLINES.sub("\n", clean(value))[:LONGEST_TEXT]
         made.data_type = "s"
         made.quotePrefix = True
         if right:
