@@ -32,7 +32,7 @@ from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 MAX_QUOTES = 500
 
 
-class InstrumentFilter(django_filters.FilterSet):  # type: ignore[misc]  # the library is untyped
+class InstrumentFilter(django_filters.FilterSet):
     """What the list of instruments can be narrowed by."""
 
     symbol = django_filters.CharFilter(method="exactly", help_text="Exactly this symbol, in any case.")
