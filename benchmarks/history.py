@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +177,10 @@ def main() -> None:
         activities, symbols = map(int, size.split("x"))
         text = make(activities, symbols)
         portfolio = parsing.parse(text)
-        read = _median(lambda text=text: parsing.parse(text), 1)
-        compute = _median(lambda portfolio=portfolio: analysis.analyse(portfolio), chosen.repeat)
+        read = _median(partial(parsing.parse, text), 1)
+        compute = _median(partial(analysis.analyse, portfolio), chosen.repeat)
         result = analysis.analyse(portfolio)
-        printed = _median(lambda result=result: output.document(result, daily=True), chosen.repeat)
+        printed = _median(partial(output.document, result, daily=True), chosen.repeat)
         base = floor(symbols)
         before, peak = peak_of(text)
         print(
