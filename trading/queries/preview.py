@@ -95,7 +95,9 @@ def order_preview(
         cash_after=figures.cash_after if known else None,
         position=figures.position if known else None,
         position_after=figures.position_after if known else None,
-        weight_after=_weight_after(portfolio_id, base_currency, figures, now=now) if known else None,
+        weight_after=_weight_after(portfolio_id, base_currency, figures, now=now)
+        if known and figures.refusal is None
+        else None,
     )
 
 
