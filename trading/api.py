@@ -61,7 +61,7 @@ Refusals are problem details with a stable `code` and the `field` they are about
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 
 
-class OrderFilter(django_filters.FilterSet):  # type: ignore[misc]
+class OrderFilter(django_filters.FilterSet):
     """What a list of orders can be narrowed to."""
 
     status = django_filters.CharFilter(
