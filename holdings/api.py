@@ -41,7 +41,8 @@ from portfolio_site.kernel.errors import ForbiddenError
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 
 POST_DESCRIPTION = """
-Book one entry. It is complete with the fields its type needs; a refusal (`422`) names the field and the reason, and nothing is stored.
+Book one entry. It is complete with the fields its type needs; a refusal (`422`) names the field and the
+reason, and nothing is stored.
 
 | type | needs | may have |
 | --- | --- | --- |
@@ -55,7 +56,8 @@ Book one entry. It is complete with the fields its type needs; a refusal (`422`)
 | `spin_off`, `merger`, `symbol_change` | `instrument_id`, `to_instrument_id`, `ratio` | `amount` |
 | `return_of_capital`, `liability` | `amount` | |
 
-`amount`, `fees` and `taxes` are not negative: the type gives the sign. An entry of a later day than today is kept aside until then (`202`).
+`amount`, `fees` and `taxes` are not negative: the type gives the sign. An entry of a later day than today is
+kept aside until then (`202`).
 Entries of a paper portfolio come from orders only (`422 paper_journal_closed`).
 """.strip()
 
@@ -82,7 +84,9 @@ def _shown(request: Request, portfolio_id: int) -> Portfolio:
 def _own(request: Request, portfolio_id: int) -> Portfolio:
     portfolio = _shown(request, portfolio_id)
     if portfolio.owner_id != request.user.pk:
-        raise ForbiddenError("You can read this portfolio, but only its owner can change it.", code="read_only")
+        raise ForbiddenError(
+            "You can read this portfolio, but only its owner can change it.", code="read_only"
+        )
     return portfolio
 
 
@@ -167,7 +171,9 @@ class TransactionsView(APIView):
             OpenApiParameter("instrument_id", OpenApiTypes.INT),
             OpenApiParameter("since", OpenApiTypes.DATE),
             OpenApiParameter("until", OpenApiTypes.DATE),
-            OpenApiParameter("q", OpenApiTypes.STR, description="Words in symbol, name, note, tags or outside id"),
+            OpenApiParameter(
+                "q", OpenApiTypes.STR, description="Words in symbol, name, note, tags or outside id"
+            ),
             OpenApiParameter("cursor", OpenApiTypes.STR),
             OpenApiParameter("page_size", OpenApiTypes.INT),
         ],
@@ -188,7 +194,9 @@ class TransactionsView(APIView):
         request=EntrySerializer,
         responses={
             201: TransactionSerializer,
-            202: OpenApiResponse(OpenApiTypes.OBJECT, description="Kept aside until its day: `draft_id`, `date`"),
+            202: OpenApiResponse(
+                OpenApiTypes.OBJECT, description="Kept aside until its day: `draft_id`, `date`"
+            ),
             400: _PROBLEM,
             403: _PROBLEM,
             404: _PROBLEM,
@@ -295,7 +303,9 @@ class SummaryView(APIView):
     @extend_schema(summary="Read the totals", responses={200: SummarySerializer, 404: _PROBLEM})
     def get(self, request: Request, portfolio_id: int) -> Response:
         """With the latest prices."""
-        return Response(SummarySerializer(queries.snapshot(_shown(request, portfolio_id), now=clock.now())).data)
+        return Response(
+            SummarySerializer(queries.snapshot(_shown(request, portfolio_id), now=clock.now())).data
+        )
 
 
 class ValuationsView(APIView):
@@ -314,7 +324,9 @@ class ValuationsView(APIView):
         if code not in queries.RANGES:
             raise ValidationError({"range": [f"One of {', '.join(queries.RANGES)}."]})
         now = clock.now()
-        series = queries.value_series(portfolio, queries.snapshot(portfolio, now=now), range_code=code, now=now)
+        series = queries.value_series(
+            portfolio, queries.snapshot(portfolio, now=now), range_code=code, now=now
+        )
         rows = zip(series.days, series.values, series.invested, series.index, strict=True)
         body = {
             "range": series.range,

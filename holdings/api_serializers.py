@@ -57,11 +57,13 @@ class PortfolioChangeSerializer(serializers.Serializer[Any]):
     time_zone = serializers.CharField(max_length=64, required=False)
 
 
-@extend_schema_field({"type": "string", "example": "2026-03-02", "description": "A day, or an instant with its zone"})
+@extend_schema_field(
+    {"type": "string", "example": "2026-03-02", "description": "A day, or an instant with its zone"}
+)
 class WhenField(serializers.Field[Any, Any, Any, Any]):
     """A day (`2026-03-02`), or an instant with a time zone (`2026-03-02T14:30:00Z`)."""
 
-    default_error_messages = {"invalid": "Give a day like 2026-03-02, or an instant with a zone."}  # noqa: RUF012
+    default_error_messages = {"invalid": "Give a day like 2026-03-02, or an instant with a zone."}
 
     def to_internal_value(self, data: Any) -> date | datetime:
         """The day or the aware instant."""
@@ -89,10 +91,18 @@ class EntrySerializer(serializers.Serializer[Any]):
     type = serializers.ChoiceField(choices=TransactionType.choices)
     date = WhenField()
     account_id = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
-    to_account_id = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
-    cash_account_id = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
-    instrument_id = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
-    to_instrument_id = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=2**63 - 1)
+    to_account_id = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1
+    )
+    cash_account_id = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1
+    )
+    instrument_id = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1
+    )
+    to_instrument_id = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**63 - 1
+    )
     quantity = DecimalString(required=False, allow_null=True)
     price = DecimalString(required=False, allow_null=True)
     amount = DecimalString(required=False, allow_null=True)
@@ -107,7 +117,10 @@ class EntrySerializer(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
     tags = serializers.ListField(child=serializers.CharField(max_length=60), required=False, max_length=20)
     external_id = serializers.CharField(
-        max_length=200, required=False, allow_blank=True, help_text="Your own id; the same one again is refused."
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="Your own id; the same one again is refused.",
     )
 
     def entry(self) -> Entry:
@@ -257,4 +270,3 @@ class ImportResultSerializer(serializers.Serializer[Any]):
     draft_count = serializers.IntegerField()
     duplicate_count = serializers.IntegerField()
     skipped_count = serializers.IntegerField()
-

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.urls import reverse_lazy
 
 from holdings.entries import RULES, Entry
-from holdings.queries import unit_of
 from holdings.models import Account, AccountKind, CostBasisMethod, Portfolio, Transaction, TransactionType
+from holdings.queries import unit_of
 from marketdata.models import Instrument
 from marketdata.queries import find_by_symbol
 from portfolio_site.kernel.errors import DomainError
@@ -23,7 +23,23 @@ from portfolio_site.kernel.forms import ComboboxInput, FieldsetsMixin, OneTimeFo
 from portfolio_site.kernel.money import ISO_CURRENCIES, is_currency, round_money
 
 SEARCH_URL = reverse_lazy("marketdata:search")
-_COMMON = ("EUR", "USD", "GBP", "CHF", "JPY", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "BRL", "INR", "SGD", "HKD")
+_COMMON = (
+    "EUR",
+    "USD",
+    "GBP",
+    "CHF",
+    "JPY",
+    "CAD",
+    "AUD",
+    "SEK",
+    "NOK",
+    "DKK",
+    "PLN",
+    "BRL",
+    "INR",
+    "SGD",
+    "HKD",
+)
 _COINS = ("BTC", "ETH", "USDC", "USDT")
 
 
@@ -37,7 +53,10 @@ def currency_choices(*extra: str) -> list[tuple[str, str]]:
 class ExactDecimalField(forms.Field):
     """A plain decimal number, exactly as typed. A decimal comma is understood; NaN and `1e400` are not numbers here."""
 
-    default_error_messages = {"invalid": "Give a number, like 12.5.", "too_large": "This number is too large."}
+    default_error_messages = {
+        "invalid": "Give a number, like 12.5.",
+        "too_large": "This number is too large.",
+    }
 
     def __init__(self, *, suffix: str = "", col: str = "6", **kwargs: Any) -> None:
         attrs = {"inputmode": "decimal", "autocomplete": "off", "data-col": col}
@@ -125,7 +144,11 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
     tax_country = forms.ChoiceField(
         label="Tax rules",
         required=False,
-        choices=[("", "None in particular"), ("US", "United States (wash sales are marked)"), ("GB", "United Kingdom")],
+        choices=[
+            ("", "None in particular"),
+            ("US", "United States (wash sales are marked)"),
+            ("GB", "United Kingdom"),
+        ],
     )
     time_zone = forms.ChoiceField(label="Time zone", help_text="Decides which day an instant belongs to.")
 
@@ -253,7 +276,9 @@ class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
         self._add_accounts()
         self._add_numbers()
         self.fields["note"] = forms.CharField(max_length=1000, required=False)
-        self.fields["tags"] = forms.CharField(max_length=400, required=False, help_text="Separated by commas.")
+        self.fields["tags"] = forms.CharField(
+            max_length=400, required=False, help_text="Separated by commas."
+        )
         self.order_fields(_FORM_ORDER)
         self.fieldsets = self._groups()
 
@@ -296,7 +321,9 @@ class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
                 self.fields[name] = ExactDecimalField(
                     label=_LABELS.get(name, name.capitalize()),
                     required=name in self.rule.needs,
-                    help_text=_HELP.get(name, "") if name != "amount" or "amount" not in self.rule.needs else "",
+                    help_text=_HELP.get(name, "")
+                    if name != "amount" or "amount" not in self.rule.needs
+                    else "",
                 )
         if "ratio" in self.rule.fields:
             self.fields["ratio"] = forms.CharField(
@@ -307,8 +334,10 @@ class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
         used = [self.portfolio.base_currency, str(self.initial.get("currency", ""))]
         self.fields["currency"] = forms.ChoiceField(
             required=False,
-            choices=[("", "The instrument's" if "instrument_id" in self.fields else "The account's")]
-            + currency_choices(*used),
+            choices=[
+                ("", "The instrument's" if "instrument_id" in self.fields else "The account's"),
+                *currency_choices(*used),
+            ],
             widget=forms.Select(attrs={"data-col": "6"}),
         )
 
@@ -316,7 +345,10 @@ class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
         main = ["date", "time", "instrument_id", "to_instrument_id", "account_id", "to_account_id", "quantity",
                 "price", "ratio", "amount", "cost", "currency"]  # fmt: skip
         details = ["fees", "taxes", "cash_account_id", "fx_rate", "instrument_rate", "lots", "note", "tags"]
-        return [("", [n for n in main if n in self.fields]), ("Details", [n for n in details if n in self.fields])]
+        return [
+            ("", [n for n in main if n in self.fields]),
+            ("Details", [n for n in details if n in self.fields]),
+        ]
 
     def clean_lots(self) -> tuple[int, ...]:
         """Numbers of entries."""
@@ -341,7 +373,9 @@ class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
         for name in _NUMBERS:
             if data.get(name) is not None:
                 values[name] = data[name]
-        if self.row is not None and (data["date"] != self.row.occurred_date or data["currency"] != self.row.currency):
+        if self.row is not None and (
+            data["date"] != self.row.occurred_date or data["currency"] != self.row.currency
+        ):
             # Rates that were recorded for another day or currency do not go with the new one.
             for name in ("fx_rate", "instrument_rate"):
                 if values.get(name) == getattr(self.row, name):
@@ -386,7 +420,9 @@ class EntryFilterForm(forms.Form):
     """What to show of the journal."""
 
     mark_optional = False
-    q = forms.CharField(label="Search", required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"}))
+    q = forms.CharField(
+        label="Search", required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"})
+    )
     type = forms.ChoiceField(required=False, choices=[("", "All types"), *TransactionType.choices])
     account = forms.ChoiceField(required=False)
     tag = forms.ChoiceField(required=False)

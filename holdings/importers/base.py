@@ -16,7 +16,7 @@ from typing import Protocol
 ZERO = Decimal(0)
 
 
-class FileRefused(Exception):  # noqa: N818 - named like the refusals of the operations
+class FileRefused(Exception):
     """The file as a whole cannot be read; `problems` says where and why."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

@@ -55,7 +55,8 @@ class PortfolioFileImporter:
                 for name, account in portfolio.accounts.items()
             },
             problems=tuple(
-                Problem(path=notice.path, message=notice.message, is_error=False) for notice in portfolio.notices
+                Problem(path=notice.path, message=notice.message, is_error=False)
+                for notice in portfolio.notices
             ),
             fx={f"{a}/{b}": dict(series.items()) for (a, b), series in portfolio.fx.items()},
         )

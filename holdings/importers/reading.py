@@ -15,7 +15,7 @@ _LONGEST_NUMBER = 80
 _LARGEST = Decimal(10) ** 16
 
 
-class BadValue(Exception):  # noqa: N818
+class BadValue(Exception):
     """A value cannot be what it should; the reader of the row turns it into a `Problem`."""
 
     def __init__(self, path: str, message: str) -> None:

@@ -153,17 +153,7 @@ def _hydrate(locked: LockedPortfolio, rows: Sequence[Transaction], *, lot_order:
     if not touched:
         return books
     pooled = locked.cost_basis_method in _POOLED
-    wanted = Q()
-    for row in touched:
-        condition = Q(instrument_id__in=[pk for pk in (row.instrument_id, row.to_instrument_id) if pk])
-        if row.account_id is not None:
-            places = Q(account_id__in=[pk for pk in (row.account_id, row.to_account_id) if pk])
-            condition &= places | Q(is_pool=True) if pooled else places
-        if row.type in _OPENING and not pooled:
-            condition &= Q(quantity__lt=0)  # a purchase changes no lot but the short ones it covers
-        elif row.type in _INCOME:
-            continue
-        wanted |= condition
+    wanted = _lots_touched(touched, pooled=pooled)
     if wanted:
         for lot in Lot.objects.filter(wanted, portfolio_id=locked.id):
             if lot.is_pool:
@@ -179,6 +169,22 @@ def _hydrate(locked: LockedPortfolio, rows: Sequence[Transaction], *, lot_order:
         ).values_list("instrument_id", "account_id", "quantity"):
             books.held[str(instrument), str(account)] = quantity
     return books
+
+
+def _lots_touched(rows: Sequence[Transaction], *, pooled: bool) -> Q:
+    """Which lots these entries may change; empty: none."""
+    wanted = Q()
+    for row in rows:
+        if row.type in _INCOME:
+            continue
+        condition = Q(instrument_id__in=[pk for pk in (row.instrument_id, row.to_instrument_id) if pk])
+        if row.account_id is not None:
+            places = Q(account_id__in=[pk for pk in (row.account_id, row.to_account_id) if pk])
+            condition &= places | Q(is_pool=True) if pooled else places
+        if row.type in _OPENING and not pooled:
+            condition &= Q(quantity__lt=0)  # a purchase changes no lot but the short ones it covers
+        wanted |= condition
+    return wanted
 
 
 def _traded_lately(locked: LockedPortfolio, rows: Sequence[Transaction]) -> set[str]:
@@ -206,7 +212,7 @@ def _store(
     )
     positions: dict[tuple[int, int], PositionFigures] = {}
     add_effects(positions, effects)
-    _add_cost_changes(locked, ledger, effects.touched, positions, before)
+    _add_cost_changes(locked, ledger, effects, positions, before)
     _upsert_positions(locked.id, positions)
     cash: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     with exact():
@@ -265,13 +271,13 @@ def _store_lots(portfolio_id: int, lots: Iterable[OpenLot]) -> None:
 def _add_cost_changes(
     locked: LockedPortfolio,
     ledger: Ledger,
-    touched: Iterable[OpenLot],
+    effects: Effects,
     positions: dict[tuple[int, int], PositionFigures],
     before: dict[int | None, tuple[Decimal, Decimal]],
 ) -> None:
     pools = set()
     with exact():
-        for lot in touched:
+        for lot in effects.touched:
             if not lot.account:
                 pools.add(lot.instrument)
                 continue
@@ -280,8 +286,9 @@ def _add_cost_changes(
             figures.cost_basis += lot.cost - old[0]
             figures.cost_basis_base += lot.cost_base - old[1]
     if locked.cost_basis_method in _POOLED:
-        moved = {instrument for instrument, _ in positions}
-        _add_pool_changes(locked, ledger, pools | {str(instrument) for instrument in moved}, positions)
+        # Only pools that were loaded: income or a fee touches a position, not its cost.
+        moved = {move.instrument for move in effects.quantities}
+        _add_pool_changes(locked, ledger, pools | moved, positions)
 
 
 def _add_pool_changes(
@@ -376,7 +383,9 @@ def _refusal_of_problems(
         return EntryRefused(first.message, code=first.code, field=first.field, rows=rows)
     path, _, field = error.problems[0].path.partition(".")
     pk = path.removeprefix("entry ")
-    other = Transaction.objects.filter(pk=int(pk)).select_related("instrument").first() if pk.isdigit() else None
+    other = (
+        Transaction.objects.filter(pk=int(pk)).select_related("instrument").first() if pk.isdigit() else None
+    )
     if other is None:
         return EntryRefused(_sentence(error.problems[0].message), code="books_refuse")
     what = f"the {other.get_type_display().lower()} of {other.occurred_date.isoformat()}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
 
 
-class EntryRefused(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
+class EntryRefused(DomainError):
     """An entry cannot be posted; `field` says which of its fields is at fault.
 
     `rows` says, where several entries came together, which of them are refused and why.
@@ -32,13 +32,13 @@ class EntryRefused(DomainError):  # noqa: N818 - a refusal, by the name other ro
         return EntryRefused(self.message, code=self.code, field=self.field, rows={row: self.message})
 
 
-class AlreadyPosted(ConflictError):  # noqa: N818 - a refusal, by the name other rooms know it by
+class AlreadyPosted(ConflictError):
     """An entry with this source and external id is in the journal already."""
 
     code = "already_posted"
 
 
-class PaperJournalClosed(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
+class PaperJournalClosed(DomainError):
     """The journal of a paper portfolio is written by trading alone."""
 
     code = "paper_journal_closed"
@@ -50,7 +50,7 @@ class PaperJournalClosed(DomainError):  # noqa: N818 - a refusal, by the name ot
         )
 
 
-class PortfolioArchived(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
+class PortfolioArchived(DomainError):
     """Nothing is posted to an archived portfolio."""
 
     code = "portfolio_archived"
@@ -59,14 +59,14 @@ class PortfolioArchived(DomainError):  # noqa: N818 - a refusal, by the name oth
         super().__init__("This portfolio is archived. Bring it back before you change it.")
 
 
-class PortfolioUnknown(NotFoundError):  # noqa: N818 - a refusal, by the name other rooms know it by
+class PortfolioUnknown(NotFoundError):
     """No such portfolio."""
 
     def __init__(self) -> None:
         super().__init__("There is no such portfolio.")
 
 
-class EntryUnknown(NotFoundError):  # noqa: N818 - a refusal, by the name other rooms know it by
+class EntryUnknown(NotFoundError):
     """No such entry, or it no longer counts."""
 
     def __init__(self, message: str = "There is no such entry.") -> None:

@@ -39,7 +39,7 @@ _MOST_ROUNDS = 20
 KEEP_PREVIEWS = timedelta(days=1)
 
 
-class ImportRefused(DomainError):  # noqa: N818 - a refusal
+class ImportRefused(DomainError):
     """The file cannot be read; `details["problems"]` lists paths and reasons."""
 
     code = "import_refused"
@@ -50,14 +50,14 @@ class ImportRefused(DomainError):  # noqa: N818 - a refusal
         self.problems = tuple(problems)
 
 
-class ImportUnknown(NotFoundError):  # noqa: N818 - a refusal
+class ImportUnknown(NotFoundError):
     """No such import."""
 
     def __init__(self) -> None:
         super().__init__("There is no such import.")
 
 
-class ImportDecided(ConflictError):  # noqa: N818 - a refusal
+class ImportDecided(ConflictError):
     """The import was committed, undone or discarded already."""
 
     code = "import_decided"
@@ -123,7 +123,7 @@ class ImportOutcome:
         return self.counts.get("new", 0) + self.counts.get("planned", 0)
 
 
-class _Undo(Exception):  # noqa: N818 - carries a preview out of the transaction it rolls back
+class _Undo(Exception):
     pass
 
 
@@ -165,7 +165,7 @@ def preview_import(*, batch_id: int, actor: Any, now: datetime) -> ImportOutcome
         with transaction.atomic():
             batch, locked = _open(batch_id)
             outcome = _carry_out(locked, batch, parsed, actor=actor, now=now)
-            raise _Undo
+            raise _Undo  # noqa: TRY301 - leaves the transaction, and takes it back
     except _Undo:
         pass
     if outcome is None:
@@ -319,7 +319,9 @@ def _carry_out(
     _mark_known_ids(locked.id, source, parsed.rows, verdicts)
     rates = Rates(locked.base_currency, file_rates=parsed.fx)
     entries = {
-        index: things.entry(row, source=source) for index, row in enumerate(parsed.rows) if index not in verdicts
+        index: things.entry(row, source=source)
+        for index, row in enumerate(parsed.rows)
+        if index not in verdicts
     }
     rates.preload(entries.values(), things.currencies())
     preparer = Preparer(locked, entries=entries.values(), owner=actor, now=now, rates=rates)
@@ -479,4 +481,3 @@ def _changes(before: dict[Any, Decimal], after: dict[Any, Decimal], *, label: An
         for key in keys
         if before.get(key, zero) != after.get(key, zero)
     ]
-

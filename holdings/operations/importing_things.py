@@ -108,14 +108,20 @@ class ThingsOfFile:
         wanted: dict[str, ParsedAccount] = {}
         for key in keys:
             account = self.parsed.accounts[key]
-            if account.cash_account in self.parsed.accounts:  # a cash account before the one that settles in it
+            if (
+                account.cash_account in self.parsed.accounts
+            ):  # a cash account before the one that settles in it
                 wanted.setdefault(account.cash_account, self.parsed.accounts[account.cash_account])
             wanted.setdefault(key, account)
         for account in sorted(wanted.values(), key=lambda a: a.kind != AccountKind.CASH):
             found = by_external.get(account.key) or by_name.get(account.name)
             if found is None and len(self._of_kind(account.kind)) == 1:
                 # One account of the kind on either side: they are the same, whatever they are called.
-                found = next((a for a in ours if a.kind == account.kind), None) if _single(ours, account.kind) else None
+                found = (
+                    next((a for a in ours if a.kind == account.kind), None)
+                    if _single(ours, account.kind)
+                    else None
+                )
             if found is None or found.kind != account.kind:
                 found = self._open(locked, account, taken=set(by_name), now=now)
                 by_name[found.name] = found
@@ -124,7 +130,9 @@ class ThingsOfFile:
     def _of_kind(self, kind: str) -> list[ParsedAccount]:
         return [account for account in self.parsed.accounts.values() if account.kind == kind]
 
-    def _open(self, locked: LockedPortfolio, account: ParsedAccount, *, taken: set[str], now: datetime) -> Account:
+    def _open(
+        self, locked: LockedPortfolio, account: ParsedAccount, *, taken: set[str], now: datetime
+    ) -> Account:
         name = account.name[:110] or "Account"
         number = 1
         while (name if number == 1 else f"{name} ({number})") in taken:
@@ -209,7 +217,11 @@ def _make(wanted: ParsedInstrument, owner: Any) -> tuple[Instrument, bool]:
         return mine, False
     symbol = re.sub(r"[^A-Z0-9]+", "-", name.upper()).strip("-")[:32] or "OWN"
     number = 1
-    taken = set(Instrument.objects.filter(owner=owner, symbol_key__startswith=symbol).values_list("symbol_key", flat=True))
+    taken = set(
+        Instrument.objects.filter(owner=owner, symbol_key__startswith=symbol).values_list(
+            "symbol_key", flat=True
+        )
+    )
     while (symbol if number == 1 else f"{symbol}-{number}") in taken:
         number += 1
     made = create_instrument(

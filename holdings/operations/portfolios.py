@@ -10,9 +10,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from holdings.domain.types import PortfolioError
 from holdings.events import PortfolioChanged, PortfolioCreated, stream_of
 from holdings.models import Account, AccountKind, CostBasisMethod, Portfolio, PortfolioKind, Transaction
 from holdings.operations.locking import lock_for_writing, lock_portfolio
+from holdings.operations.rebuilding import rebuild_locked
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.events import publish
 from portfolio_site.kernel.money import is_currency
@@ -21,7 +23,7 @@ SECURITIES_NAME = "Securities"
 CASH_NAME = "Cash"
 
 
-class PortfolioRefused(DomainError):  # noqa: N818 - a refusal, by the name other rooms know it by
+class PortfolioRefused(DomainError):
     """A portfolio or account cannot be as it was asked for; `field` says why."""
 
     code = "portfolio_refused"
@@ -86,7 +88,7 @@ def create_portfolio(
             stream=stream_of(portfolio.pk),
         )
         if starting_cash is not None:
-            from holdings.operations.posting import post_starting_cash  # noqa: PLC0415 - posting opens on portfolios
+            from holdings.operations.posting import post_starting_cash
 
             post_starting_cash(
                 portfolio_id=portfolio.pk,
@@ -116,8 +118,6 @@ def update_portfolio(
     The base currency and the time zone can change only while the journal is empty: entries carry the rate to the one
     and the day in the other. Raises `PortfolioRefused`, `PortfolioUnknown`, `PortfolioArchived`.
     """
-    from holdings.operations.rebuilding import rebuild_locked  # noqa: PLC0415 - rebuilding opens on portfolios
-
     wanted = {
         "base_currency": base_currency,
         "cost_basis_method": cost_basis_method,
@@ -148,12 +148,24 @@ def update_portfolio(
             return Portfolio.objects.get(pk=portfolio_id)
         Portfolio.objects.filter(pk=portfolio_id).update(**changed, revision=F("revision") + 1)
         if {"cost_basis_method", "allow_short", "tax_country"} & changed.keys():
-            rebuild_locked(lock_portfolio(portfolio_id))
+            _recompute(portfolio_id, changed)
         publish(
             PortfolioChanged(portfolio_id=portfolio_id, user_id=locked.owner_id),
             stream=stream_of(portfolio_id),
         )
         return Portfolio.objects.get(pk=portfolio_id)
+
+
+def _recompute(portfolio_id: int, changed: dict[str, Any]) -> None:
+    try:
+        rebuild_locked(lock_portfolio(portfolio_id))
+    except PortfolioError as error:
+        field = "allow_short" if "allow_short" in changed else next(iter(changed))
+        raise PortfolioRefused(
+            "The entries do not fit this setting: some of them could not have happened under it.",
+            code="entries_do_not_fit",
+            field=field,
+        ) from error
 
 
 def archive_portfolio(*, portfolio_id: int, actor: Any, now: datetime) -> None:

@@ -46,7 +46,9 @@ def post_transaction(
     try:
         posted = post_transactions(portfolio_id=portfolio_id, entries=[entry], actor=actor, now=now)
     except EntryRefused as refusal:
-        raise EntryRefused(refusal.message, code=refusal.code, field=refusal.field) from refusal  # of the only row
+        raise EntryRefused(
+            refusal.message, code=refusal.code, field=refusal.field
+        ) from refusal  # of the only row
     return posted.transactions[0] if posted.transactions else posted.drafts[0]
 
 

@@ -134,7 +134,11 @@ class Preparer:
                 raise EntryRefused("A transfer goes to another account.", field="to_account_id")
         if "cash_account_id" in rule.fields:
             row.cash_account_id = self._account(entry.cash_account_id, "cash_account_id")
-            if row.account_id is None and row.cash_account_id is None and (entry.amount or entry.fees or entry.taxes):
+            if (
+                row.account_id is None
+                and row.cash_account_id is None
+                and (entry.amount or entry.fees or entry.taxes)
+            ):
                 row.cash_account_id = self._default_account("cash")
         for name in ("instrument_id", "to_instrument_id"):
             pk = getattr(entry, name)

@@ -11,7 +11,7 @@ from holdings.domain.market import Market, MissingRate
 from holdings.domain.series import Series
 from holdings.entries import Entry
 from holdings.operations.errors import EntryRefused
-from holdings.queries.whole import rates_since
+from holdings.queries.rates import rates_since
 from marketdata.queries import FxRateMissing, fx_rate
 
 _TWELVE = Decimal(1).scaleb(-12)
@@ -38,7 +38,8 @@ class Rates:
     def preload(self, entries: Iterable[Entry], currencies: Iterable[str]) -> None:
         """Fetch the site's rates to the base currency for the time of many entries in one statement."""
         days = [
-            entry.occurred.date() if isinstance(entry.occurred, datetime) else entry.occurred for entry in entries
+            entry.occurred.date() if isinstance(entry.occurred, datetime) else entry.occurred
+            for entry in entries
         ]
         if len(days) < _MANY:
             return

@@ -20,7 +20,7 @@ _MOST = 6
 _EACH = Decimal(2000)
 
 
-class NoSampleYet(DomainError):  # noqa: N818 - a refusal
+class NoSampleYet(DomainError):
     """There are no prices to make a sample from."""
 
     code = "no_sample_yet"
@@ -37,7 +37,9 @@ def create_sample_portfolio(*, owner: Any, now: datetime) -> Portfolio:
         .order_by("asset_class", "symbol_key")[:80]
     )
     then, after = closes_on([i.pk for i in shared], first), closes_on([i.pk for i in shared], later)
-    entries: list[Entry] = [Entry(type="deposit", occurred=first, amount=_EACH * _MOST, currency=base, note="Sample")]
+    entries: list[Entry] = [
+        Entry(type="deposit", occurred=first, amount=_EACH * _MOST, currency=base, note="Sample")
+    ]
     kinds: set[str] = set()
     chosen = []
     for instrument in sorted(shared, key=lambda i: (i.asset_class, i.symbol_key)):
@@ -54,14 +56,23 @@ def create_sample_portfolio(*, owner: Any, now: datetime) -> Portfolio:
         kinds.add(instrument.asset_class)
         chosen.append((instrument, rate))
     if not chosen:
-        raise NoSampleYet("There are no prices to make a sample from yet. Load some, or wait for the first refresh.")
+        raise NoSampleYet(
+            "There are no prices to make a sample from yet. Load some, or wait for the first refresh."
+        )
     for instrument, rate in chosen:
         price = then[instrument.pk].price
         quantity = (_EACH / 2 / (price * rate)).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
         if quantity <= 0:
             quantity = Decimal("0.01")
         entries += [
-            Entry(type="buy", occurred=first, instrument_id=instrument.pk, quantity=quantity, price=price, currency=""),
+            Entry(
+                type="buy",
+                occurred=first,
+                instrument_id=instrument.pk,
+                quantity=quantity,
+                price=price,
+                currency="",
+            ),
             Entry(
                 type="buy",
                 occurred=later,

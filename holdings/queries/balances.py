@@ -31,7 +31,9 @@ def cash_balances(portfolio_id: int) -> dict[str, Decimal]:
 def last_entry_at(portfolio_id: int) -> datetime | None:
     """The instant of the latest entry that counts; None while the journal is empty. One statement."""
     latest: datetime | None = (
-        LedgerState.objects.filter(portfolio_id=portfolio_id).values_list("last_occurred_at", flat=True).first()
+        LedgerState.objects.filter(portfolio_id=portfolio_id)
+        .values_list("last_occurred_at", flat=True)
+        .first()
     )
     return latest
 

@@ -227,7 +227,7 @@ def _at(positions: dict[PositionKey, PositionFigures], instrument: str, account:
 
 def spread_pool(pool: OpenLot, held: Mapping[int, Decimal]) -> dict[int, tuple[Decimal, Decimal]]:
     """A pool's cost and base cost by account, in proportion to what each holds; the last account takes the remainder."""
-    from holdings.domain.numbers import share  # noqa: PLC0415 - beside its one use
+    from holdings.domain.numbers import share
 
     accounts = sorted(account for account, quantity in held.items() if quantity > 0)
     spread: dict[int, tuple[Decimal, Decimal]] = {}

@@ -115,7 +115,9 @@ def _activity(row: Transaction, profiles: dict[str, dict[str, Any]]) -> dict[str
     else:
         symbol = str(instrument.provider_symbols.get("yahoo") or instrument.symbol)
         source = "MANUAL" if instrument.owner_id is not None else "YAHOO"
-        profiles[symbol] = _profile(symbol, source, instrument.name, instrument.currency, instrument.isin or None)
+        profiles[symbol] = _profile(
+            symbol, source, instrument.name, instrument.currency, instrument.isin or None
+        )
     quantity, price, fee = _figures(row)
     return {
         "accountId": None,
@@ -138,7 +140,11 @@ def _figures(row: Transaction) -> tuple[Decimal, Decimal, Decimal]:
     amount = row.amount if row.amount is not None else row.cost
     if row.type == "fee":
         return Decimal(0), Decimal(0), (amount or Decimal(0)) + row.fees
-    if row.quantity and row.type in ("buy", "sell", "delivery_in", "delivery_out") and row.instrument is not None:
+    if (
+        row.quantity
+        and row.type in ("buy", "sell", "delivery_in", "delivery_out")
+        and row.instrument is not None
+    ):
         if row.price is not None:
             return row.quantity * unit_of(row.instrument), row.price, row.fees
         return row.quantity, (amount or Decimal(0)) / row.quantity, row.fees
@@ -187,4 +193,3 @@ def _unique(names: dict[str, str]) -> dict[str, str]:
     for name in names.values():
         taken[name] = taken.get(name, 0) + 1
     return {key: name if taken[name] == 1 else f"{name} #{key}" for key, name in names.items()}
-

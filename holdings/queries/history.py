@@ -81,9 +81,7 @@ def daily_history(portfolio: Portfolio, snapshot: Snapshot, *, now: datetime) ->
     return _ending_in(history, snapshot.market_value + snapshot.cash_value)
 
 
-def value_series(
-    portfolio: Portfolio, snapshot: Snapshot, *, range_code: str, now: datetime
-) -> ValueSeries:
+def value_series(portfolio: Portfolio, snapshot: Snapshot, *, range_code: str, now: datetime) -> ValueSeries:
     """The series of one range. An unknown range is `MAX`."""
     history = daily_history(portfolio, snapshot, now=now)
     today = today_in(portfolio, now)
@@ -102,7 +100,11 @@ def value_series(
             problem=history.problem,
         )
     last = history.first + len(history.values) - 1
-    start = max(range_start(code, date.fromordinal(last)).toordinal(), history.first) if code != "MAX" else history.first
+    start = (
+        max(range_start(code, date.fromordinal(last)).toordinal(), history.first)
+        if code != "MAX"
+        else history.first
+    )
     offset = min(start - history.first, len(history.values) - 1)
     valuation = Valuation(history.first + offset, history.values[offset:], history.scale)
     performance = measure(valuation, history.flows, every_day=history.every_day)
@@ -160,7 +162,7 @@ def _computed(portfolio: Portfolio, *, now: datetime) -> DailyHistory:
     every_day = crypto_alone(whole, ordered)
     try:
         if done.problems:
-            raise PortfolioError(list(done.problems))
+            raise PortfolioError(list(done.problems))  # noqa: TRY301 - one place says why there is no history
         valuation = value_days(
             market,
             first=first,
@@ -181,7 +183,11 @@ def _ending_in(history: DailyHistory, value: Decimal) -> DailyHistory:
     factor = 10 ** (scale - history.scale)
     values = history.values if factor == 1 else [known * factor for known in history.values]
     return DailyHistory(
-        history.first, [*values[:-1], to_scaled(value, scale)], scale, history.flows, every_day=history.every_day
+        history.first,
+        [*values[:-1], to_scaled(value, scale)],
+        scale,
+        history.flows,
+        every_day=history.every_day,
     )
 
 

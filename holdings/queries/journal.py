@@ -84,8 +84,10 @@ def cash_account_of(
     return own.cash_account if own.kind == AccountKind.SECURITIES and own.cash_account else account
 
 
-def domain_transaction(row: Transaction, accounts: Mapping[str, domain.Account]) -> domain.Transaction:
-    """One journal row."""
+def domain_transaction(
+    row: Transaction, accounts: Mapping[str, domain.Account], *, successors: Mapping[int, int] | None = None
+) -> domain.Transaction:
+    """One journal row. Lots that it names are looked up in `successors`: a corrected purchase has another id."""
     account = _key(row.account_id)
     to_account = _key(row.to_account_id)
     return domain.Transaction(
@@ -109,7 +111,7 @@ def domain_transaction(row: Transaction, accounts: Mapping[str, domain.Account])
         instrument_rate=row.instrument_rate,
         ratio=ratio_of(row.ratio),
         cost=row.cost,
-        lots=tuple(str(lot) for lot in row.lots),
+        lots=tuple(str(_latest(lot, successors or {})) for lot in row.lots),
         external_id=row.external_id,
         note=row.note,
         tags=tuple(row.tags),
@@ -129,17 +131,27 @@ def ratio_of(text: str) -> Fraction | None:
 def load_journal(portfolio_id: int, *, until: date | None = None) -> Journal:
     """All that counts in a portfolio, in the order of posting (which is what decides between equal times).
 
-    Three statements, whatever the number of entries.
+    Four statements, whatever the number of entries.
     """
     accounts = domain_accounts(Account.objects.filter(portfolio_id=portfolio_id))
     rows = Transaction.objects.filter(portfolio_id=portfolio_id).counting().order_by("sequence")  # type: ignore[attr-defined]
     if until is not None:
         rows = rows.filter(occurred_date__lte=until)
-    transactions = tuple(domain_transaction(row, accounts) for row in rows.iterator(chunk_size=5000))
+    corrected = Transaction.objects.filter(portfolio_id=portfolio_id, replaces__isnull=False)
+    successors: dict[int, int] = dict(corrected.values_list("replaces_id", "pk"))
+    transactions = tuple(
+        domain_transaction(row, accounts, successors=successors) for row in rows.iterator(chunk_size=5000)
+    )
     wanted = {int(t.instrument) for t in transactions if t.instrument is not None}
     wanted |= {int(t.to_instrument) for t in transactions if t.to_instrument is not None}
     instruments = {str(i.pk): domain_instrument(i) for i in Instrument.objects.filter(pk__in=wanted)}
     return Journal(accounts=accounts, instruments=instruments, transactions=transactions)
+
+
+def _latest(pk: int, successors: Mapping[int, int]) -> int:
+    while pk in successors:
+        pk = successors[pk]
+    return pk
 
 
 def _key(pk: int | None) -> str | None:

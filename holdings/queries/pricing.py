@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from django.db import connection
 
-from marketdata.queries import FxRateMissing, cached_quotes, closes_on, fx_rate_view, fx_rates_between
+from holdings.queries.rates import rates_since
+from marketdata.queries import cached_quotes, closes_on
 
 ONE = Decimal(1)
 
@@ -130,16 +131,8 @@ def rates_now(currencies: Iterable[str], *, base: str, on: date) -> dict[str, De
     rates: dict[str, Decimal | None] = {base: ONE}
     if not wanted:
         return rates
-    try:
-        series = fx_rates_between([(code, base) for code in wanted], on, on)
-    except FxRateMissing:
-        for code in wanted:
-            try:
-                rates[code] = fx_rate_view(base=code, quote=base, on=on).rate
-            except FxRateMissing:
-                rates[code] = None
-        return rates
+    series = rates_since(wanted, base, on, on)
     for code in wanted:
-        dated = series[code, base]
+        dated = series.get((code, base))
         rates[code] = dated[max(dated)] if dated else None
     return rates

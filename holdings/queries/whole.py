@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from holdings.domain import types as domain
@@ -12,7 +11,8 @@ from holdings.domain.series import Series
 from holdings.models import Portfolio
 from holdings.queries.journal import Journal, load_journal
 from holdings.queries.pricing import PriceNow
-from marketdata.queries import FxRateMissing, closes, fx_rates_between
+from holdings.queries.rates import rates_since
+from marketdata.queries import closes
 
 
 def today_in(portfolio: Portfolio, now: datetime) -> date:
@@ -57,7 +57,9 @@ def assembled(
         prices={str(pk): Series.from_pairs(pairs) for pk, pairs in prices.items()},
         fx={
             pair: Series.from_pairs(pairs)
-            for pair, pairs in rates_since(currencies_of(journal), portfolio.base_currency, start, today).items()
+            for pair, pairs in rates_since(
+                currencies_of(journal), portfolio.base_currency, start, today
+            ).items()
         },
     )
 
@@ -65,22 +67,3 @@ def assembled(
 def currencies_of(journal: Journal) -> set[str]:
     """Every currency that cash or a price in a journal is in."""
     return {row.currency for row in journal.transactions} | {i.currency for i in journal.instruments.values()}
-
-
-def rates_since(
-    currencies: Iterable[str], base: str, start: date, end: date
-) -> dict[tuple[str, str], dict[date, Decimal]]:
-    """Rates of each currency to the base by day, with the one that applies on `start`; currencies without any are left out."""
-    pairs = [(code, base) for code in sorted(set(currencies)) if code != base]
-    if not pairs:
-        return {}
-    try:
-        return fx_rates_between(pairs, start, end)
-    except FxRateMissing:
-        found: dict[tuple[str, str], dict[date, Decimal]] = {}
-        for pair in pairs:
-            try:
-                found.update(fx_rates_between([pair], start, end))
-            except FxRateMissing:
-                continue
-        return found

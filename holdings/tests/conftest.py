@@ -18,10 +18,9 @@ from marketdata.models import Instrument
 
 
 @pytest.fixture(autouse=True)
-def _fresh_cache() -> Iterator[None]:
+def _fresh_cache() -> None:
     """Histories and quotes are cached; no test reads another's."""
     cache.clear()
-    yield
 
 
 @pytest.fixture
@@ -96,7 +95,9 @@ def filled(owner: Any, acme: Instrument) -> Portfolio:
     portfolio = make_portfolio(owner)
     post(portfolio, "deposit", "2026-01-01", amount="1000", currency="USD")
     post(portfolio, "buy", "2026-01-02", instrument_id=acme.pk, quantity="5", price="100", fees="1")
-    post(portfolio, "sell", "2026-03-02", instrument_id=acme.pk, quantity="2", price="120", fees="1", taxes="4")
+    post(
+        portfolio, "sell", "2026-03-02", instrument_id=acme.pk, quantity="2", price="120", fees="1", taxes="4"
+    )
     post(portfolio, "dividend", "2026-04-01", instrument_id=acme.pk, amount="3.33")
     portfolio.refresh_from_db()
     return portfolio

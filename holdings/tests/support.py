@@ -32,19 +32,27 @@ def make_prices(instrument: Instrument, closes: dict[str, str]) -> None:
 def make_rates(**rates: str) -> None:
     """Rates from 2020 on: `make_rates(EURUSD="1.25")`."""
     for pair, rate in rates.items():
-        FxRate.objects.create(base=pair[:3], quote=pair[3:], date=date(2020, 1, 1), rate=D(rate), source="test")
+        FxRate.objects.create(
+            base=pair[:3], quote=pair[3:], date=date(2020, 1, 1), rate=D(rate), source="test"
+        )
 
 
-def make_portfolio(owner: Any, *, name: str = "Long run", base_currency: str = "EUR", **fields: Any) -> Portfolio:
+def make_portfolio(
+    owner: Any, *, name: str = "Long run", base_currency: str = "EUR", **fields: Any
+) -> Portfolio:
     """An empty portfolio."""
     return create_portfolio(owner=owner, name=name, base_currency=base_currency, now=NOW, **fields)
 
 
-def post(portfolio: Portfolio, type_: str, day: str | date, *, now: datetime = NOW, **fields: Any) -> Transaction:
+def post(
+    portfolio: Portfolio, type_: str, day: str | date, *, now: datetime = NOW, **fields: Any
+) -> Transaction:
     """Post an entry as the owner; numbers may be text."""
     occurred = date.fromisoformat(day) if isinstance(day, str) else day
     numbers = {"quantity", "price", "amount", "fees", "taxes", "fx_rate", "instrument_rate", "cost"}
-    values = {key: D(value) if key in numbers and isinstance(value, str) else value for key, value in fields.items()}
+    values = {
+        key: D(value) if key in numbers and isinstance(value, str) else value for key, value in fields.items()
+    }
     row = post_transaction(
         portfolio_id=portfolio.pk,
         entry=Entry(type=type_, occurred=occurred, **values),

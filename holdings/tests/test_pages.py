@@ -13,8 +13,7 @@ from django.urls import reverse
 
 from holdings.entries import RULES
 from holdings.models import DraftTransaction, ImportBatch, Portfolio, Position, Transaction
-from holdings.operations import archive_portfolio, post_transaction, upload_import
-from holdings.operations import Entry
+from holdings.operations import Entry, archive_portfolio, post_transaction, upload_import
 from holdings.tests.support import NOW, D, assert_books_are_right, make_portfolio, post
 from portfolio_site.kernel.money import round_money
 
@@ -103,7 +102,9 @@ class TestWhoSeesWhat:
         for name in ("restore",):
             assert as_outsider.post(reverse(f"holdings:{name}", args=[filled.pk])).status_code == 404
         for name in ("import_commit", "import_discard"):
-            assert as_outsider.post(reverse(f"holdings:{name}", args=[filled.pk, batch.pk])).status_code == 404
+            assert (
+                as_outsider.post(reverse(f"holdings:{name}", args=[filled.pk, batch.pk])).status_code == 404
+            )
 
     def test_visitor_is_asked_to_sign_in(self, client, filled, batch, draft):
         for url in every_page(filled, batch, draft):
@@ -122,7 +123,14 @@ class TestPagesCostAFixedNumberOfStatements:
     def long(self, filled, acme):
         for month in range(1, 6):
             for day in range(3, 28, 3):
-                post(filled, "buy", f"2026-{month:02}-{day:02}", instrument_id=acme.pk, quantity="1", price="90")
+                post(
+                    filled,
+                    "buy",
+                    f"2026-{month:02}-{day:02}",
+                    instrument_id=acme.pk,
+                    quantity="1",
+                    price="90",
+                )
         return filled
 
     @pytest.mark.parametrize(
@@ -181,7 +189,10 @@ class TestOpeningAPortfolio:
         (portfolio,) = Portfolio.objects.filter(owner=owner)
         assert first.status_code == second.status_code == 303
         assert first.url == second.url == reverse("holdings:hold", args=[portfolio.pk])
-        assert "&lt;b&gt;Savings" in as_owner.get(reverse("holdings:detail", args=[portfolio.pk])).content.decode()
+        assert (
+            "&lt;b&gt;Savings"
+            in as_owner.get(reverse("holdings:detail", args=[portfolio.pk])).content.decode()
+        )
 
     def test_a_blank_name_is_refused_at_the_field(self, as_owner):
         url = reverse("holdings:create")
@@ -191,7 +202,9 @@ class TestOpeningAPortfolio:
 
     def test_a_method_can_be_switched(self, as_owner, filled):
         url = reverse("holdings:edit", args=[filled.pk])
-        assert as_owner.post(url, {**form_of(as_owner, url), "cost_basis_method": "average"}).status_code == 303
+        assert (
+            as_owner.post(url, {**form_of(as_owner, url), "cost_basis_method": "average"}).status_code == 303
+        )
         filled.refresh_from_db()
         assert filled.cost_basis_method == "average"
         assert_books_are_right(filled)
@@ -298,7 +311,13 @@ class TestEntryForm:
 class TestJournal:
     def test_filters_and_search(self, as_owner, filled):
         url = reverse("holdings:journal", args=[filled.pk])
-        for query, count in {"": 4, "?type=buy": 1, "?q=acme": 3, "?q=nothing": 0, "?since=2026-03-01": 2}.items():
+        for query, count in {
+            "": 4,
+            "?type=buy": 1,
+            "?q=acme": 3,
+            "?q=nothing": 0,
+            "?since=2026-03-01": 2,
+        }.items():
             assert len(as_owner.get(url + query).context["entries"]) == count, query
 
     def test_pages_by_cursor_both_ways(self, as_owner, empty):

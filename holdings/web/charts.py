@@ -63,7 +63,12 @@ def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             "unit": "money",
             "currency": currency,
             "series": [
-                {"key": "value", "label": "Value", "values": _money(series.values, currency), "style": "area"},
+                {
+                    "key": "value",
+                    "label": "Value",
+                    "values": _money(series.values, currency),
+                    "style": "area",
+                },
                 {
                     "key": "invested",
                     "label": "Invested",
@@ -95,7 +100,11 @@ def holding_chart(request: HttpRequest, portfolio_id: int, instrument_id: int) -
     if not found:
         return JsonResponse({"labels": [], "series": [], "empty": "There are no daily prices of this yet."})
     markers = [
-        {"at": _at(row.occurred_date, [bar.date for bar in found]), "kind": _MARKERS[row.type], "label": str(row)}
+        {
+            "at": _at(row.occurred_date, [bar.date for bar in found]),
+            "kind": _MARKERS[row.type],
+            "label": str(row),
+        }
         for row in rows
         if row.type in _MARKERS and row.occurred_date >= start
     ]
@@ -122,12 +131,14 @@ def series_rows(series: queries.ValueSeries, *, most: int = 60) -> list[tuple[st
     """The chart as a table of at most `most` days, the newest first, for those who do not see the chart."""
     size = len(series.days)
     step = max(1, -(-size // most))
-    rows = []
-    for index in range(size - 1, -1, -step):
-        rows.append(
-            (series.days[index].isoformat(), plain(round(series.values[index], 2)), plain(round(series.invested[index], 2)))
+    return [
+        (
+            series.days[index].isoformat(),
+            plain(round(series.values[index], 2)),
+            plain(round(series.invested[index], 2)),
         )
-    return rows
+        for index in range(size - 1, -1, -step)
+    ]
 
 
 def summary_of(series: queries.ValueSeries) -> str:
@@ -146,8 +157,6 @@ def _money(values: tuple[Decimal, ...], currency: str) -> list[str]:
 def _at(day: date, days: list[date]) -> str:
     """The label under which a marker stands: the first day shown that is not before it."""
     return next((shown for shown in days if shown >= day), days[-1]).isoformat()
-
-
 
 
 def as_fraction(value: float | None) -> Decimal | None:

@@ -67,7 +67,10 @@ def hold(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     portfolio = own_portfolio(request, portfolio_id)
     user = person(request)
     form = HoldingForm(
-        request.POST or None, user=user, today=today_in(portfolio, clock.now()), initial=_given(request, "instrument")
+        request.POST or None,
+        user=user,
+        today=today_in(portfolio, clock.now()),
+        initial=_given(request, "instrument"),
     )
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -88,7 +91,9 @@ def hold(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         try:
             return done_once(request, form, route=f"holdings.hold:{portfolio.pk}", do=do)
         except DomainError as refusal:
-            refuse(form, refusal, names={"price": "unit_price", "occurred": "on", "instrument_id": "instrument"})
+            refuse(
+                form, refusal, names={"price": "unit_price", "occurred": "on", "instrument_id": "instrument"}
+            )
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "holdings/hold.html", {"form": form, "portfolio": portfolio}, status=status)
 
@@ -115,7 +120,9 @@ def add(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 portfolio_id=portfolio.pk, entry=form.entry(), actor=user, now=clock.now()
             )
             if isinstance(posted, DraftTransaction):
-                messages.info(request, "The entry lies in the future: it is kept aside and booked on its day.")
+                messages.info(
+                    request, "The entry lies in the future: it is kept aside and booked on its day."
+                )
                 return reverse("holdings:journal", args=[portfolio.pk])
             return _back(portfolio, posted)
 
@@ -164,7 +171,12 @@ def edit(request: HttpRequest, portfolio_id: int, transaction_id: int) -> HttpRe
 
 
 def _entry_form(
-    request: HttpRequest, portfolio: Portfolio, form: TransactionForm, type_: str, *, row: Transaction | None = None
+    request: HttpRequest,
+    portfolio: Portfolio,
+    form: TransactionForm,
+    type_: str,
+    *,
+    row: Transaction | None = None,
 ) -> HttpResponse:
     labels = dict(TransactionType.choices)
     return render(
@@ -246,7 +258,9 @@ def remove_draft(request: HttpRequest, portfolio_id: int, draft_id: int) -> Http
     """Forget an entry that waits for its day, after asking."""
     portfolio = own_portfolio(request, portfolio_id)
     if request.method == "POST":
-        operations.remove_draft(portfolio_id=portfolio.pk, draft_id=draft_id, actor=person(request), now=clock.now())
+        operations.remove_draft(
+            portfolio_id=portfolio.pk, draft_id=draft_id, actor=person(request), now=clock.now()
+        )
         messages.success(request, "The planned entry is removed.")
         return HttpResponseRedirect(reverse("holdings:journal", args=[portfolio.pk]), status=303)
     if not DraftTransaction.objects.filter(portfolio=portfolio, pk=draft_id).exists():

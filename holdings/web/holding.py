@@ -24,7 +24,9 @@ def holding(request: HttpRequest, portfolio_id: int, instrument_id: int) -> Http
     if row is None:
         raise PortfolioUnknown
     code = request.GET.get("range", "1Y")
-    page = queries.transactions_for(portfolio, wanted=queries.EntryFilter(instrument_id=instrument_id), size=20)
+    page = queries.transactions_for(
+        portfolio, wanted=queries.EntryFilter(instrument_id=instrument_id), size=20
+    )
     return render(
         request,
         "holdings/holding.html",

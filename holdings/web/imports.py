@@ -10,7 +10,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
@@ -166,8 +172,12 @@ def commit(request: HttpRequest, portfolio_id: int, batch_id: int) -> HttpRespon
         outcome = operations.commit_import(batch_id=batch.pk, actor=person(request), now=clock.now())
     except DomainError as refusal:
         messages.error(request, refusal.message)
-        return HttpResponseRedirect(reverse("holdings:import_preview", args=[portfolio.pk, batch.pk]), status=303)
-    messages.success(request, f"Imported {outcome.importable} entries of {batch.filename}. You can undo this under Import.")
+        return HttpResponseRedirect(
+            reverse("holdings:import_preview", args=[portfolio.pk, batch.pk]), status=303
+        )
+    messages.success(
+        request, f"Imported {outcome.importable} entries of {batch.filename}. You can undo this under Import."
+    )
     return HttpResponseRedirect(reverse("holdings:detail", args=[portfolio.pk]), status=303)
 
 
@@ -196,7 +206,9 @@ def undo(request: HttpRequest, portfolio_id: int, batch_id: int) -> HttpResponse
         except DomainError as refusal:
             problem = refusal.message
         else:
-            messages.success(request, f"The import of {batch.filename} is undone: {count} entries no longer count.")
+            messages.success(
+                request, f"The import of {batch.filename} is undone: {count} entries no longer count."
+            )
             return HttpResponseRedirect(reverse("holdings:import", args=[portfolio.pk]), status=303)
     return render(
         request,

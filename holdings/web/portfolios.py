@@ -132,10 +132,14 @@ def holdings_table(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """The holdings table alone, re-fetched when the portfolio changes."""
     portfolio = shown_portfolio(request, portfolio_id)
     snapshot = queries.snapshot(portfolio, now=clock.now())
-    return render(request, "holdings/partials/_holdings.html", _holdings_context(request, portfolio, snapshot))
+    return render(
+        request, "holdings/partials/_holdings.html", _holdings_context(request, portfolio, snapshot)
+    )
 
 
-def _holdings_context(request: HttpRequest, portfolio: Portfolio, snapshot: queries.Snapshot) -> dict[str, Any]:
+def _holdings_context(
+    request: HttpRequest, portfolio: Portfolio, snapshot: queries.Snapshot
+) -> dict[str, Any]:
     closed = request.GET.get("closed") == "1"
     rows = [row for row in snapshot.holdings if row.quantity or closed]
     keys: dict[str, Any] = {
@@ -208,7 +212,9 @@ def add_account(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         except DomainError as refusal:
             refuse(form, refusal)
     status = 422 if form.is_bound and form.errors else 200
-    return render(request, "holdings/account_form.html", {"form": form, "portfolio": portfolio}, status=status)
+    return render(
+        request, "holdings/account_form.html", {"form": form, "portfolio": portfolio}, status=status
+    )
 
 
 @login_required
