@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -34,7 +37,18 @@ def send_check(user_id: int) -> None:
 
 def _send(user_id: int, message: dict[str, Any]) -> None:
     try:
-        async_to_sync(get_channel_layer().group_send)(group_of(user_id), message)
+        _in_no_loop(async_to_sync(get_channel_layer().group_send), group_of(user_id), message)
     except (RedisError, OSError) as error:
         # The row is there; the socket finds it at its next check, or the browser when it connects again.
         log.warning("socket_message_not_sent", user_id=user_id, error=str(error))
+
+
+def _in_no_loop(send: Callable[..., Any], *args: Any) -> None:
+    """Call ``send`` here, or in a thread of its own where an event loop runs in this one (it would wait for itself)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        send(*args)
+        return
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        aside.submit(send, *args).result()
