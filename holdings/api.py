@@ -109,7 +109,7 @@ class PortfolioViewSet(GenericViewSet[Portfolio]):
         """What this person may see."""
         if getattr(self, "swagger_fake_view", False):
             return Portfolio.objects.none()
-        rows = Portfolio.objects.visible_to(self.request.user).prefetch_related("accounts")  # type: ignore[attr-defined]
+        rows = Portfolio.objects.visible_to(self.request.user).prefetch_related("accounts")
         if self.request.query_params.get("archived") != "true" and self.action == "list":
             rows = rows.active()
         found: QuerySet[Portfolio] = rows

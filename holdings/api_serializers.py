@@ -172,7 +172,7 @@ class PriceSerializer(serializers.Serializer[Any]):
     price = DecimalString()
     day = serializers.DateField()
     at = serializers.DateTimeField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     origin = serializers.ChoiceField(choices=["quote", "close", "trade"])
     is_simulated = serializers.BooleanField()
     is_stale = serializers.BooleanField()

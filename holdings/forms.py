@@ -19,7 +19,7 @@ from holdings.queries import unit_of
 from marketdata.models import Instrument
 from marketdata.queries import find_by_symbol
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.forms import ComboboxInput, FieldsetsMixin, OneTimeFormMixin
+from portfolio_site.kernel.forms import ComboboxInput, FieldGroup, FieldsetsMixin, OneTimeFormMixin
 from portfolio_site.kernel.money import ISO_CURRENCIES, is_currency, round_money
 
 SEARCH_URL = reverse_lazy("marketdata:search")
@@ -253,7 +253,7 @@ _FORM_ORDER = (
 _NUMBERS = ("quantity", "price", "amount", "cost", "fees", "taxes", "fx_rate", "instrument_rate")
 
 
-class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
+class TransactionForm(OneTimeFormMixin):
     """One entry of the type that the page is for: only the fields that mean something for it."""
 
     def __init__(
@@ -280,7 +280,6 @@ class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
             max_length=400, required=False, help_text="Separated by commas."
         )
         self.order_fields(_FORM_ORDER)
-        self.fieldsets = self._groups()
 
     def _add_when(self, today: date) -> None:
         self.fields["date"] = forms.DateField(
@@ -340,6 +339,14 @@ class TransactionForm(OneTimeFormMixin, FieldsetsMixin):
             ],
             widget=forms.Select(attrs={"data-col": "6"}),
         )
+
+    def fieldset_groups(self) -> list[FieldGroup]:
+        """What happened, and the details."""
+        shown = {field.name: field for field in self.visible_fields()}
+        groups = [
+            FieldGroup(legend, [shown[n] for n in names if n in shown]) for legend, names in self._groups()
+        ]
+        return [group for group in groups if group.fields]
 
     def _groups(self) -> list[tuple[str, list[str]]]:
         main = ["date", "time", "instrument_id", "to_instrument_id", "account_id", "to_account_id", "quantity",
@@ -457,7 +464,8 @@ def _account_field(
 def _amount_follows_from_price(row: Transaction) -> bool:
     if row.type not in ("buy", "sell") or row.instrument is None or row.price is None or row.quantity is None:
         return False
-    return row.amount == round_money(row.quantity * row.price * unit_of(row.instrument), row.currency)
+    worth: Decimal = row.quantity * row.price * unit_of(row.instrument)
+    return bool(row.amount == round_money(worth, row.currency))
 
 
 def _initial(row: Transaction, portfolio: Portfolio) -> dict[str, Any]:

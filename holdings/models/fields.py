@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 
 
-class ExactField(models.Field[Decimal, Decimal]):
+class ExactField(models.Field[Any, Any]):
     """A `numeric` column without a precision. Takes Decimals, never floats; bounded by `models.checks.bounded`."""
 
     description = "An exact decimal number"

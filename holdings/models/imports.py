@@ -24,7 +24,7 @@ class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
 
     def visible_to(self, user: Any) -> Self:
         """Those of portfolios that `user` may see."""
-        return self.filter(portfolio__in=Portfolio.objects.visible_to(user))  # type: ignore[attr-defined]
+        return self.filter(portfolio__in=Portfolio.objects.visible_to(user))
 
 
 class ImportBatch(models.Model):
@@ -47,7 +47,7 @@ class ImportBatch(models.Model):
     committed_at = models.DateTimeField(null=True, blank=True)
     undone_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[ImportBatch]] = ImportBatchQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[ImportBatch]] = ImportBatchQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -54,7 +54,7 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
 
     def visible_to(self, user: Any) -> Self:
         """Those of portfolios that `user` may see."""
-        return self.filter(portfolio__in=Portfolio.objects.visible_to(user))  # type: ignore[attr-defined]
+        return self.filter(portfolio__in=Portfolio.objects.visible_to(user))
 
     def counting(self) -> Self:
         """Those that are not voided."""
@@ -134,7 +134,7 @@ class Transaction(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
 
-    objects: ClassVar[models.Manager[Transaction]] = TransactionQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Transaction]] = TransactionQuerySet.as_manager()
 
     class Meta:
         triggers: ClassVar[list[pgtrigger.Trigger]] = _append_only()

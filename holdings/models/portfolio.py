@@ -82,7 +82,7 @@ class Portfolio(models.Model):
     created_at = models.DateTimeField()
     archived_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[Portfolio]] = PortfolioQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Portfolio]] = PortfolioQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

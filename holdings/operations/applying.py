@@ -163,9 +163,10 @@ def _hydrate(locked: LockedPortfolio, rows: Sequence[Transaction], *, lot_order:
     if locked.cost_basis_method == "section104" or locked.tax_country == "US":
         books.watch = _traded_lately(locked, rows)
     if pooled:
-        ids = {row.instrument_id for row in touched} | {row.to_instrument_id for row in touched}
+        named = [pk for row in touched for pk in (row.instrument_id, row.to_instrument_id)]
+        ids = {pk for pk in named if pk is not None}
         for instrument, account, quantity in Position.objects.filter(
-            portfolio_id=locked.id, instrument_id__in=ids - {None}, quantity__gt=0
+            portfolio_id=locked.id, instrument_id__in=ids, quantity__gt=0
         ).values_list("instrument_id", "account_id", "quantity"):
             books.held[str(instrument), str(account)] = quantity
     return books
@@ -235,7 +236,12 @@ def _store(
 
 def _store_state(portfolio_id: int, last: Transaction, ledger: Ledger, effects: Effects) -> None:
     totals = totals_of(effects)
-    row = (portfolio_id, last.occurred_at, ledger.last_order, *(totals[name] for name in TOTAL_FIELDS))
+    row: list[Any] = [
+        portfolio_id,
+        last.occurred_at,
+        ledger.last_order,
+        *(totals[name] for name in TOTAL_FIELDS),
+    ]
     columns = ("portfolio_id", "last_occurred_at", "lot_order", *TOTAL_FIELDS)
     setting = ["last_occurred_at = EXCLUDED.last_occurred_at", "lot_order = EXCLUDED.lot_order"]
     setting += [f"{name} = holdings_ledgerstate.{name} + EXCLUDED.{name}" for name in TOTAL_FIELDS]
@@ -249,7 +255,9 @@ def _store_state(portfolio_id: int, last: Transaction, ledger: Ledger, effects: 
 
 
 def _store_lots(portfolio_id: int, lots: Iterable[OpenLot]) -> None:
-    fresh, changed, closed = [], [], []
+    fresh: list[Lot] = []
+    changed: list[Lot] = []
+    closed: list[int] = []
     for lot in lots:
         if not lot.quantity:
             if lot.ref is not None:

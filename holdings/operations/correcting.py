@@ -83,7 +83,7 @@ def _refuse_paper(locked: LockedPortfolio) -> None:
 def _counting(portfolio_id: int, ids: Sequence[int]) -> list[Transaction]:
     rows = list(
         Transaction.objects.filter(portfolio_id=portfolio_id, pk__in=ids)
-        .counting()  # type: ignore[attr-defined]
+        .counting()
         .select_related("import_batch")
         .order_by("sequence")
     )

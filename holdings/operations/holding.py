@@ -38,7 +38,7 @@ def set_holding(
         locked = lock_for_writing(portfolio_id)
         if locked.is_paper:
             raise PaperJournalClosed
-        if not isinstance(quantity, Decimal) or not quantity.is_finite():
+        if not quantity.is_finite():
             raise EntryRefused("The quantity is not a number.", code="not_a_number", field="quantity")
         if quantity < 0:
             raise EntryRefused("The quantity must not be negative.", code="negative", field="quantity")

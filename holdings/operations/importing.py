@@ -214,9 +214,7 @@ def undo_import(*, batch_id: int, actor: Any, now: datetime) -> int:
         batch = ImportBatch.objects.get(pk=batch_id)
         if batch.state != ImportState.COMMITTED:
             raise ImportDecided("This import was undone already.")
-        rows = list(
-            Transaction.objects.filter(import_batch=batch).counting().order_by("sequence")  # type: ignore[attr-defined]
-        )
+        rows = list(Transaction.objects.filter(import_batch=batch).counting().order_by("sequence"))
         drafts, _ = DraftTransaction.objects.filter(import_batch=batch).delete()
         post_locked(
             locked,
@@ -391,7 +389,7 @@ def _mark_same_content(
     """Entries that are in the books from elsewhere (typed in, another format): as many as there are, one each."""
     known = Counter(
         _content(row)
-        for row in Transaction.objects.filter(portfolio_id=portfolio_id).counting().exclude(source=source)  # type: ignore[attr-defined]
+        for row in Transaction.objects.filter(portfolio_id=portfolio_id).counting().exclude(source=source)
     )
     if not known:
         return

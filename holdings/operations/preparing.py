@@ -67,9 +67,10 @@ class Preparer:
         self.zone = ZoneInfo(locked.time_zone)
         self.today = now.astimezone(self.zone).date()
         self.accounts = {a.pk: a for a in Account.objects.filter(portfolio_id=locked.id).order_by("pk")}
-        wanted = {e.instrument_id for e in entries} | {e.to_instrument_id for e in entries}
+        named = [pk for e in entries for pk in (e.instrument_id, e.to_instrument_id)]
+        wanted = {pk for pk in named if pk is not None}
         self.instruments: dict[int, Instrument] = {
-            i.pk: i for i in Instrument.objects.visible_to(owner).filter(pk__in=wanted - {None})
+            i.pk: i for i in Instrument.objects.visible_to(owner).filter(pk__in=wanted)
         }
         self.rates = rates or Rates(locked.base_currency)
 
@@ -284,7 +285,8 @@ class Preparer:
 
 def unit_of(instrument: Instrument) -> Decimal:
     """Money per unit of quantity and price: the multiplier, divided by 100 where prices are percent of nominal."""
-    return instrument.multiplier.scaleb(-2) if instrument.quote_unit == "percent" else instrument.multiplier
+    multiplier: Decimal = instrument.multiplier
+    return multiplier.scaleb(-2) if instrument.quote_unit == "percent" else multiplier
 
 
 def canonical_ratio(text: str) -> str:

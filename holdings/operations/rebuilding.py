@@ -45,7 +45,7 @@ def rebuild_locked(locked: LockedPortfolio) -> None:
     _write_balances(locked.id, stored=stored, wanted=wanted)
     last = (
         Transaction.objects.filter(portfolio_id=locked.id)
-        .counting()  # type: ignore[attr-defined]
+        .counting()
         .aggregate(last=Max("occurred_at"))["last"]
     )
     LedgerState.objects.update_or_create(

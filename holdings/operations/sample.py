@@ -41,7 +41,7 @@ def create_sample_portfolio(*, owner: Any, now: datetime) -> Portfolio:
         Entry(type="deposit", occurred=first, amount=_EACH * _MOST, currency=base, note="Sample")
     ]
     kinds: set[str] = set()
-    chosen = []
+    chosen: list[tuple[Instrument, Decimal]] = []
     for instrument in sorted(shared, key=lambda i: (i.asset_class, i.symbol_key)):
         if len(chosen) == _MOST:
             break

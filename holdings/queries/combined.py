@@ -45,7 +45,7 @@ class CombinedSeries:
 
 def desk_of(user: Any, *, now: datetime) -> Desk:
     """Return the person's own portfolios, valued. The number of statements does not depend on how many there are."""
-    rows = Portfolio.objects.visible_to(user).active().filter(owner=user).select_related("owner")  # type: ignore[attr-defined]
+    rows = Portfolio.objects.visible_to(user).active().filter(owner=user).select_related("owner")
     portfolios = tuple(rows.order_by("name", "pk"))
     return Desk(portfolios=portfolios, snapshots=snapshots(portfolios, now=now))
 

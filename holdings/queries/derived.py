@@ -329,17 +329,22 @@ def differences(stored: Derived, replayed: Derived) -> list[Difference]:
         ]
     if stored.lot_order != replayed.lot_order:
         found.append(Difference("age of the last lot", stored.lot_order, replayed.lot_order))
+    cash, replayed_cash = _named(stored.cash), _named(replayed.cash)
     for label, one, other in (
         ("total", stored.totals, replayed.totals),
-        ("cash", stored.cash, replayed.cash),
+        ("cash", cash, replayed_cash),
         ("liability", stored.liabilities, replayed.liabilities),
     ):
-        for where in sorted(one.keys() | other.keys(), key=str):
-            left, right = one.get(where, ZERO), other.get(where, ZERO)  # type: ignore[call-overload]
-            if left != right:
-                text = where if isinstance(where, str) else "/".join(map(str, where))
-                found.append(Difference(f"{label} {text}", left, right))
+        found += [
+            Difference(f"{label} {name}", one.get(name, ZERO), other.get(name, ZERO))
+            for name in sorted(one.keys() | other.keys())
+            if one.get(name, ZERO) != other.get(name, ZERO)
+        ]
     return found
+
+
+def _named(cash: Mapping[tuple[int, str], Decimal]) -> dict[str, Decimal]:
+    return {f"{account}/{currency}": balance for (account, currency), balance in cash.items()}
 
 
 def _row_differences(

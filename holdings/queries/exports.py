@@ -93,7 +93,7 @@ def ghostfolio_export(portfolio: Portfolio, *, now: datetime) -> Iterator[str]:
     """Ghostfolio's JSON. What it has no word for (deposits, splits, transfers …) is left out."""
     rows = (
         Transaction.objects.filter(portfolio=portfolio, type__in=_GHOSTFOLIO_TYPES)
-        .counting()  # type: ignore[attr-defined]
+        .counting()
         .select_related("instrument")
         .order_by("occurred_at", "sequence")
     )

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from holdings.domain import types as domain
-from holdings.models import Account, AccountKind, Transaction
+from holdings.models import Account, Transaction
 from marketdata.models import Instrument
 
 
@@ -81,7 +81,7 @@ def cash_account_of(
     if account is None:
         return None
     own = accounts[account]
-    return own.cash_account if own.kind == AccountKind.SECURITIES and own.cash_account else account
+    return own.cash_account if own.kind is domain.AccountKind.SECURITIES and own.cash_account else account
 
 
 def domain_transaction(
@@ -134,7 +134,7 @@ def load_journal(portfolio_id: int, *, until: date | None = None) -> Journal:
     Four statements, whatever the number of entries.
     """
     accounts = domain_accounts(Account.objects.filter(portfolio_id=portfolio_id))
-    rows = Transaction.objects.filter(portfolio_id=portfolio_id).counting().order_by("sequence")  # type: ignore[attr-defined]
+    rows = Transaction.objects.filter(portfolio_id=portfolio_id).counting().order_by("sequence")
     if until is not None:
         rows = rows.filter(occurred_date__lte=until)
     corrected = Transaction.objects.filter(portfolio_id=portfolio_id, replaces__isnull=False)

@@ -45,7 +45,7 @@ class PortfolioCard:
 def visible_portfolio(user: Any, portfolio_id: int) -> Portfolio | None:
     """The portfolio, if this person may see it: its owner, or an auditor. One statement."""
     found: Portfolio | None = (
-        Portfolio.objects.visible_to(user).select_related("owner").filter(pk=portfolio_id).first()  # type: ignore[attr-defined]
+        Portfolio.objects.visible_to(user).select_related("owner").filter(pk=portfolio_id).first()
     )
     return found
 
@@ -54,7 +54,7 @@ def portfolios_for(
     user: Any, *, now: datetime | None = None, include_archived: bool = False
 ) -> list[PortfolioCard]:
     """The portfolios that a person may see, each with its value. The number of statements does not depend on how many."""
-    rows = Portfolio.objects.visible_to(user).select_related("owner")  # type: ignore[attr-defined]
+    rows = Portfolio.objects.visible_to(user).select_related("owner")
     if not include_archived:
         rows = rows.active()
     return cards(list(rows.order_by("archived_at", "name", "pk")), now=now or clock.now())

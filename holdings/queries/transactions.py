@@ -51,7 +51,7 @@ def filtered_transactions(portfolio: Portfolio, wanted: EntryFilter | None = Non
     """Entries of a portfolio that count and fit the filter, in no order."""
     chosen = wanted or EntryFilter()
     rows: QuerySet[Transaction] = (
-        Transaction.objects.filter(portfolio_id=portfolio.pk).counting().select_related(*_RELATED)  # type: ignore[attr-defined]
+        Transaction.objects.filter(portfolio_id=portfolio.pk).counting().select_related(*_RELATED)
     )
     if chosen.type:
         rows = rows.filter(type=chosen.type)
@@ -105,7 +105,7 @@ def transactions_for(
 def visible_entry(user: Any, portfolio_id: int, transaction_id: int) -> Transaction | None:
     """An entry, voided or not, if this person may see it."""
     found: Transaction | None = (
-        Transaction.objects.visible_to(user)  # type: ignore[attr-defined]
+        Transaction.objects.visible_to(user)
         .filter(portfolio_id=portfolio_id, pk=transaction_id)
         .select_related("portfolio", "void", *_RELATED)
         .first()
@@ -142,7 +142,7 @@ def tags_of(portfolio_id: int) -> list[str]:
     """Every tag in use in a portfolio, in order."""
     used: Iterable[list[str]] = (
         Transaction.objects.filter(portfolio_id=portfolio_id)
-        .counting()  # type: ignore[attr-defined]
+        .counting()
         .exclude(tags=[])
         .values_list("tags", flat=True)
         .distinct()[:500]
@@ -152,8 +152,8 @@ def tags_of(portfolio_id: int) -> list[str]:
 
 def cash_effect(row: Transaction) -> Decimal | None:
     """What an entry does to the cash in its currency; None where it moves none."""
-    amount = row.amount or Decimal(0)
-    costs = row.fees + row.taxes
+    amount: Decimal = row.amount or Decimal(0)
+    costs: Decimal = row.fees + row.taxes
     if row.type in ("buy", "withdrawal", "interest_charge", "fee", "tax"):
         return -amount - costs
     if row.type in ("sell", "deposit", "fee_refund", "tax_refund", "return_of_capital"):

@@ -205,7 +205,8 @@ def snapshots(portfolios: Iterable[Portfolio], *, now: datetime) -> dict[int, Sn
 
 def unit_of(instrument: Instrument) -> Decimal:
     """Money per unit of quantity and price: the multiplier, divided by 100 where prices are percent of nominal."""
-    return instrument.multiplier.scaleb(-2) if instrument.quote_unit == "percent" else instrument.multiplier
+    multiplier: Decimal = instrument.multiplier
+    return multiplier.scaleb(-2) if instrument.quote_unit == "percent" else multiplier
 
 
 class _Valuer:

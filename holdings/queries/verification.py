@@ -52,7 +52,7 @@ def _state_differences(portfolio: Portfolio) -> list[Difference]:
     found = []
     if highest != portfolio.last_sequence:
         found.append(Difference("last sequence", portfolio.last_sequence, highest))
-    last = rows.counting().order_by("-occurred_at").values_list("occurred_at", flat=True).first()  # type: ignore[attr-defined]
+    last = rows.counting().order_by("-occurred_at").values_list("occurred_at", flat=True).first()
     stored = (
         LedgerState.objects.filter(portfolio_id=portfolio.pk)
         .values_list("last_occurred_at", flat=True)
