@@ -6,21 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from holdings.domain.analysis import Analysis
 from holdings.domain.definitions import DEFINITIONS, Definition
 from holdings.domain.ledger.state import Charge, Income
-from holdings.domain.numbers import exact
+from holdings.domain.numbers import exact, quotient
 from holdings.domain.statement import OUTWARD
 from holdings.domain.types import ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of an explanation; ``amount`` is in base currency and the rows' amounts add up to the figure."""
+    """One line of an explanation; ``amount`` is in base currency and the rows' amounts add up to the figure.
+
+    ``instrument`` and ``account`` are the ids that the label names, for pages that write names instead.
+    """
 
     label: str
     amount: Decimal
@@ -32,6 +35,8 @@ class Row:
     currency: str | None = None
     rate: Decimal | None = None
     rate_pairs: tuple[str, ...] = ()
+    instrument: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ def _positions(analysis: Analysis) -> Iterable[Row]:
             currency=row.currency,
             rate=rate,
             rate_pairs=pairs,
+            instrument=row.instrument,
+            account=row.account,
         )
 
 
@@ -95,6 +102,7 @@ def _cash(analysis: Analysis) -> Iterable[Row]:
             currency=balance.currency,
             rate=rate,
             rate_pairs=pairs,
+            account=balance.account,
         )
 
 
@@ -125,7 +133,51 @@ def _closing(analysis: Analysis) -> Iterable[Row]:
 
 
 def _opening(analysis: Analysis) -> Iterable[Row]:
-    yield Row(label="value", amount=analysis.statement.opening_value, day=analysis.start)
+    """What was held at the end of the day the period starts from, at that day's prices and rates."""
+    day, market = analysis.start, analysis.market
+    start = day.toordinal()
+    held: dict[tuple[str, str], Decimal] = {}
+    for move in analysis.effects.quantities:
+        if move.ordinal <= start:
+            key = (move.instrument, move.account)
+            held[key] = held.get(key, ZERO) + move.change
+    for (name, account), quantity in held.items():
+        quote = market.price(name, start, account) if quantity else None
+        if quote is None:
+            continue
+        instrument = analysis.setup.instruments[name]
+        rate, pairs = _rate(analysis, instrument.currency, start)
+        yield Row(
+            label=f"{name} · {account}",
+            amount=quantity * quote.price * instrument.unit * rate,
+            day=day,
+            quantity=quantity,
+            price=quote.price,
+            price_day=quote.day,
+            currency=instrument.currency,
+            rate=rate,
+            rate_pairs=pairs,
+            instrument=name,
+            account=account,
+        )
+    balances: dict[tuple[str, str], Decimal] = {}
+    for cash in analysis.effects.cash:
+        if cash.ordinal <= start:
+            key = (cash.account, cash.currency)
+            balances[key] = balances.get(key, ZERO) + cash.amount
+    for (account, currency), balance in balances.items():
+        if balance:
+            rate, pairs = _rate(analysis, currency, start)
+            yield Row(
+                label=f"{account} · {currency}",
+                amount=balance * rate,
+                day=day,
+                quantity=balance,
+                currency=currency,
+                rate=rate,
+                rate_pairs=pairs,
+                account=account,
+            )
 
 
 def _lots(analysis: Analysis) -> Iterable[Row]:
@@ -138,6 +190,8 @@ def _lots(analysis: Analysis) -> Iterable[Row]:
                 transaction=lot.id,
                 quantity=lot.quantity,
                 currency=row.currency,
+                instrument=row.instrument,
+                account=row.account,
             )
 
 
@@ -150,6 +204,8 @@ def _unrealised(analysis: Analysis) -> Iterable[Row]:
             day=row.day,
             transaction=row.transaction,
             quantity=row.quantity,
+            instrument=row.instrument,
+            account=row.account,
         )
 
 
@@ -162,6 +218,8 @@ def _realised(analysis: Analysis) -> Iterable[Row]:
             transaction=row.transaction,
             quantity=row.quantity,
             currency=row.currency,
+            instrument=row.instrument,
+            account=row.account,
         )
 
 
@@ -175,6 +233,8 @@ def _statement_realised(analysis: Analysis) -> Iterable[Row]:
                 transaction=row.transaction,
                 quantity=row.quantity,
                 currency=row.currency,
+                instrument=row.instrument,
+                account=row.account,
             )
 
 
@@ -188,7 +248,9 @@ def _booked(rows: Iterable[Income | Charge], kind: str, after: int) -> Iterable[
                 transaction=row.transaction,
                 quantity=row.amount,
                 currency=row.currency,
-                rate=row.base / row.amount if row.amount else None,
+                rate=quotient(row.base, row.amount) if row.amount else None,
+                instrument=row.instrument,
+                account=row.account,
             )
 
 
@@ -200,6 +262,7 @@ def _flows(analysis: Analysis, after: int, *, outward: bool | None) -> Iterable[
                 amount=-flow.amount if outward else flow.amount,
                 day=date.fromordinal(flow.ordinal),
                 transaction=flow.transaction,
+                account=flow.account,
             )
 
 
@@ -233,7 +296,25 @@ def _total_gain(analysis: Analysis) -> Iterable[Row]:
 
 
 def _statement_unrealised(analysis: Analysis) -> Iterable[Row]:
-    yield Row(label="unrealised", amount=analysis.statement.unrealised_gain, day=analysis.end)
+    """By position: its value at the end, less that at the start, less what was put in and what was realised since."""
+    start = _start(analysis)
+    for row in _positions(analysis):
+        yield replace(row, label=f"value at the end · {row.label}")
+    for row in _opening(analysis):
+        if row.instrument is not None:
+            yield replace(row, label=f"value at the start · {row.label}", amount=-row.amount)
+    for flow in analysis.effects.positions:
+        if flow.ordinal > start and flow.gross_base:
+            yield Row(
+                label=f"{'put in' if flow.gross_base > 0 else 'taken out'} · {flow.instrument} · {flow.account}",
+                amount=-flow.gross_base,
+                day=date.fromordinal(flow.ordinal),
+                transaction=flow.transaction,
+                instrument=flow.instrument,
+                account=flow.account,
+            )
+    for row in _statement_realised(analysis):
+        yield replace(row, label=f"realised · {row.label}", amount=-row.amount)
 
 
 def _start(analysis: Analysis) -> int:
