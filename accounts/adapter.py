@@ -25,7 +25,7 @@ from portfolio_site.kernel import clock
 SITE_NAME = "Holdfast"
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """Sign-up makes traders, mails speak of Holdfast, and refused sign-ins are written down."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -76,7 +76,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return request
 
 
-class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class MfaAdapter(DefaultMFAAdapter):
     """Second factors: their secrets lie encrypted in the database, under a key made from `SECRET_KEY`."""
 
     def encrypt(self, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
@@ -60,3 +61,10 @@ class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
             "description": "`Authorization: Token hf_…`. Make a token under Settings → API tokens, "
             "or by `POST /api/v1/auth/token/`.",
         }
+
+
+class BrowserSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """The schema describes the session of a browser as it describes any other."""
+
+    target_class = "accounts.api.BrowserSession"
+    name = "browserSession"

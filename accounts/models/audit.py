@@ -12,7 +12,7 @@ from accounts.models.tokens import ApiToken
 from accounts.models.user import User
 
 
-class UserRole(User.groups.through):  # type: ignore[name-defined, misc]
+class UserRole(User.groups.through):
     """Membership of a person in a role."""
 
     class Meta:
@@ -35,7 +35,7 @@ _UserEventBase = pghistory.create_event_model(
 class UserEvent(_UserEventBase):  # type: ignore[misc, valid-type]
     """A user as they were after a change."""
 
-    class Meta(_UserEventBase.Meta):  # type: ignore[name-defined, misc]
+    class Meta(_UserEventBase.Meta):
         verbose_name = "change of a user"
         verbose_name_plural = "changes of users"
 
@@ -54,7 +54,7 @@ _RoleEventBase = pghistory.create_event_model(
 class RoleEvent(_RoleEventBase):  # type: ignore[misc, valid-type]
     """A role given to a person, or taken away."""
 
-    class Meta(_RoleEventBase.Meta):  # type: ignore[name-defined, misc]
+    class Meta(_RoleEventBase.Meta):
         verbose_name = "change of roles"
         verbose_name_plural = "changes of roles"
 
@@ -75,6 +75,6 @@ _ApiTokenEventBase = pghistory.create_event_model(
 class ApiTokenEvent(_ApiTokenEventBase):  # type: ignore[misc, valid-type]
     """An API token as it was after a change."""
 
-    class Meta(_ApiTokenEventBase.Meta):  # type: ignore[name-defined, misc]
+    class Meta(_ApiTokenEventBase.Meta):
         verbose_name = "change of an API token"
         verbose_name_plural = "changes of API tokens"

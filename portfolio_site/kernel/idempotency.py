@@ -18,13 +18,13 @@ from .models import IdempotencyRecord
 MAX_KEY_LENGTH = 255
 
 
-class KeyReused(ConflictError):  # noqa: N818 - says what happened
+class KeyReused(ConflictError):
     """The key came before with another request: answering the first one would be a lie."""
 
     code = "idempotency_key_reused"
 
 
-class KeyInvalid(DomainError):  # noqa: N818 - says what happened
+class KeyInvalid(DomainError):
     """The key is empty, too long or not printable."""
 
     code = "idempotency_key_invalid"

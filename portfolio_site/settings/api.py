@@ -45,5 +45,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "OrderTypeEnum": "trading.api_serializers.TYPE_CHOICES",
+        "TransactionTypeEnum": "holdings.models.TransactionType",
+    },
 }

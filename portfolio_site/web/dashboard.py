@@ -148,7 +148,7 @@ def _movers(desk: Desk, *, now: datetime) -> list[dict[str, Any]]:
         if row.quantity
     }
     quotes = [quote for quote in cached_quotes(held, now=now).values() if quote.change_fraction is not None]
-    quotes.sort(key=lambda quote: (-abs(quote.change_fraction or 0), quote.symbol))
+    quotes.sort(key=lambda quote: (-abs(quote.change_fraction or Decimal(0)), quote.symbol))
     return [
         {
             "instrument_id": quote.instrument_id,

@@ -32,7 +32,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField()
     request_id = serializers.CharField(allow_null=True)
-    errors = ProblemErrorSerializer(many=True)
+    errors = ProblemErrorSerializer(many=True)  # type: ignore[assignment]
 
 
 def problem(
@@ -71,8 +71,9 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     if not isinstance(exc, exceptions.APIException):
         return None
     headers = {}
-    if isinstance(exc, exceptions.Throttled) and exc.wait is not None:
-        headers["Retry-After"] = str(int(exc.wait) + 1)
+    wait = getattr(exc, "wait", None)
+    if wait is not None:
+        headers["Retry-After"] = str(int(wait) + 1)
     challenge = getattr(exc, "auth_header", None)
     if challenge:
         headers["WWW-Authenticate"] = challenge
@@ -93,7 +94,7 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 def _respond(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     # DRF reads its settings, which name this package, while it loads its views.
-    from rest_framework.views import set_rollback  # noqa: PLC0415
+    from rest_framework.views import set_rollback
 
     set_rollback()
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)

@@ -30,7 +30,7 @@ def publish(item: Event, *, stream: str = "") -> int:
 
 def _ask_for_delivery() -> None:
     """Send one delivery task for the transaction, however many events it publishes."""
-    from portfolio_site.kernel.tasks import drain_outbox  # noqa: PLC0415 - the task delivers by this package
+    from portfolio_site.kernel.tasks import drain_outbox
 
     already = any(getattr(hook[1], "is_outbox_delivery", False) for hook in connection.run_on_commit)
     if already:

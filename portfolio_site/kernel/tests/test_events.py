@@ -71,7 +71,7 @@ class TestPublish:
 
     def test_carries_no_floats(self) -> None:
         with pytest.raises(TypeError):
-            publish(Happened(number=1.5))  # type: ignore[arg-type]
+            publish(Happened(number=1.5))
 
 
 @pytest.mark.django_db(transaction=True)

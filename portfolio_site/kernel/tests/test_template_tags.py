@@ -56,7 +56,7 @@ class TestMoney:
         with pytest.raises(TypeError):
             render("{% money v 'USD' %}", v=1.5)
         with pytest.raises(TypeError):
-            formatting.format_number(1.5)  # type: ignore[arg-type]
+            formatting.format_number(1.5)
 
     def test_says_when_there_is_no_value(self) -> None:
         html = render("{% money v 'USD' %}", v=None)

@@ -7,7 +7,7 @@ government bonds and a little crypto. Every purchase is at that day's close, and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
@@ -125,9 +125,9 @@ def five_years(*, market: Mapping[str, Listed], today: date) -> list[Entry]:
         plan.append((story.month(months, 1), 0, ("deposit", currency, Decimal(amount))))
     for number in range(YEARS * 12):
         plan.append((story.month(number, 2), 0, ("deposit", "EUR", Decimal(MONTHLY_DEPOSIT))))
-        for symbol, amount in MONTHLY_ETFS:
-            plan.append((story.month(number, 5), 2, ("buy", symbol, amount)))
-    plan += [(story.month(months), 2, ("buy", symbol, Decimal(spend))) for months, symbol, spend in PURCHASES]
+        for symbol, spend in MONTHLY_ETFS:
+            plan.append((story.month(number, 5), 2, ("buy", symbol, spend)))
+    plan += [(story.month(months), 2, ("buy", symbol, Decimal(total))) for months, symbol, total in PURCHASES]
     plan += [(story.month(months), 3, ("sell", symbol, Decimal(share))) for months, symbol, share in SALES]
     for months, symbol, nominal, every, coupon in BONDS:
         plan.append((story.month(months, 10), 2, ("bond", symbol, Decimal(nominal))))
@@ -234,7 +234,7 @@ def _custody(story: Story, day: date) -> None:
     story.add("fee", day, amount=Decimal("24.00"), currency="EUR", note="Custody fee of the year")
 
 
-_STEPS = {
+_STEPS: dict[str, Callable[..., None]] = {
     "deposit": _deposit,
     "buy": _buy,
     "bond": _bond,
