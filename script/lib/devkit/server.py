@@ -24,6 +24,7 @@ from pathlib import Path
 from devkit.bootstrap import ensure_venv
 from devkit.console import ScriptError, say
 from devkit.embedded import EmbeddedServices
+from devkit.manage import forget_running, note_running
 from devkit.paths import LOCAL, ROOT, ensure_local, kept_secret, read_dotenv
 from devkit.prepare import LOGINS, is_prepared, note_prepared
 from devkit.processes import Reaper, end, spawn
@@ -71,12 +72,14 @@ def serve(host: str, port: int) -> int:
         signal.signal(number, supervisor.request_stop)
     try:
         services.start()
+        note_running(environ)
         prepared = prepare(environ, reaper, services, supervisor)
         if supervisor.stopping() or not prepared:
             return 0 if supervisor.stopping() else 1
         refuse_port_in_use(host, port)
         return supervisor.run(on_ready=lambda: announce(host, port), is_ready=lambda: answers(host, port))
     finally:
+        forget_running()
         services.stop()
         reaper.close()
         if supervisor.stopping():
