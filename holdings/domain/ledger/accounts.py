@@ -63,6 +63,8 @@ class Accounts:
             self.plan_by_disposal.setdefault(item.disposal, []).append(item)
         self.reserved: dict[tuple[str, str], Parcel] = {}
         self.waiting: dict[tuple[str, str], OpenDisposal] = {}
+        # What a pool counts beyond the shares there are, until both halves of a Section 104 match are in.
+        self.matched: dict[Key, Decimal] = {}
 
     # --- rates and values ---
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from holdings.domain.ledger.engine import Ledger
 from holdings.domain.ledger.parcels import Key, Money, Parcel
-from holdings.domain.ledger.pools import add_to_pool
+from holdings.domain.ledger.pools import add_to_pool, split_matched
 from holdings.domain.ledger.state import LedgerError, Lot
 from holdings.domain.ledger.trades import closable
 from holdings.domain.numbers import plain, scaled, share
@@ -65,6 +65,7 @@ def split(ledger: Ledger, tx: Transaction) -> None:
     money = _settle(ledger, tx, instrument)
     for each in keys:
         _split_position(ledger, each, ratio)
+    split_matched(ledger, instrument.id, tx.account, ratio)
     if ledger.wash is not None:
         ledger.wash.split(instrument.id, ratio)
     if not tx.amount and not tx.fees:

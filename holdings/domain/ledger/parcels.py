@@ -69,6 +69,7 @@ class PlannedMatch(NamedTuple):
     disposed: Decimal
     acquired: Decimal
     match: Match
+    account: str  # of the purchase
 
 
 class OpenDisposal(NamedTuple):

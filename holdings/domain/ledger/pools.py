@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from holdings.domain.ledger.parcels import Key, Money, OpenDisposal
 from holdings.domain.ledger.state import Lot, PoolEvent
+from holdings.domain.numbers import scaled
 from holdings.domain.types import ZERO, CostMethod, Match, Transaction
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ def close_pooled(ledger: Ledger, tx: Transaction, key: Key, quantity: Decimal, m
         parcel = ledger.reserved.pop(pair, None)
         if parcel is None:
             ledger.waiting[pair] = OpenDisposal(tx, ledger.ordinal, piece)
+            _match(ledger, (key[0], item.account), part)
         else:
+            _match(ledger, (key[0], item.account), item.acquired)
             ledger.realise(tx, key, parcel, part, piece, match=item.match)
     if remaining:
         pool = ledger.pools[key[0]]
@@ -49,6 +53,7 @@ def acquire_pooled(ledger: Ledger, tx: Transaction, key: Key, lot: Lot) -> None:
         ledger.ask_for_replay(key[0])
     for item in ledger.plan_by_acquisition.get(tx.id, ()):
         parcel = ledger.take([], lot, min(item.acquired, lot.quantity))
+        _match(ledger, key, -item.acquired)
         pair = (item.disposal, item.acquisition)
         open_disposal = ledger.waiting.pop(pair, None)
         if open_disposal is None:
@@ -62,6 +67,20 @@ def acquire_pooled(ledger: Ledger, tx: Transaction, key: Key, lot: Lot) -> None:
         ledger.realise(sale, sold_from, parcel, item.disposed, open_disposal.money, match=item.match)
     if lot.quantity:
         add_to_pool(ledger, lot)
+
+
+def _match(ledger: Ledger, key: Key, quantity: Decimal) -> None:
+    left = ledger.matched.pop(key, ZERO) + quantity
+    if left:
+        ledger.matched[key] = left
+
+
+def split_matched(ledger: Ledger, instrument: str, account: str | None, ratio: Fraction) -> None:
+    """A split between a sale and the later purchase it is matched with: the shares still counted in the pool split too."""
+    for key, before in ledger.matched.items():
+        if key[0] == instrument and account in (None, key[1]):
+            ledger.matched[key] = after = scaled(before, ratio)
+            ledger.pools[instrument].quantity += after - before
 
 
 def add_to_pool(ledger: Ledger, lot: Lot) -> None:

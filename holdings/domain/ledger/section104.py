@@ -75,7 +75,16 @@ def _match(
     sale.left -= part
     purchase.left -= part * ratio
     disposed, acquired = _decimal(part), _decimal(part * ratio)
-    matches.append(PlannedMatch(sale.event.transaction, purchase.event.transaction, disposed, acquired, kind))
+    matches.append(
+        PlannedMatch(
+            sale.event.transaction,
+            purchase.event.transaction,
+            disposed,
+            acquired,
+            kind,
+            purchase.event.account,
+        )
+    )
 
 
 def _decimal(value: Fraction) -> Decimal:

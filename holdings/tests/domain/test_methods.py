@@ -134,3 +134,20 @@ class TestSection104:
         )
         assert rows == [("30_days", "2024-06-03", "5", "80", "20")]
         assert (result["positions"][0]["quantity"], result["positions"][0]["cost_basis"]) == ("20", "100")
+
+    def test_a_split_also_splits_what_waits_in_the_pool_for_its_purchase(self):
+        # Of 40 sold, 10 (20 new ones) are matched with the purchase of 20 June: the pool keeps 70 that cost 700.
+        # After the split it holds 140 at 5 each, whatever is physically there: 20 sold cost 100.
+        rows, result = self.run(
+            tx("buy", "2024-01-10", quantity="100", price="10"),
+            tx("sell", "2024-06-03", quantity="40", price="11"),
+            tx("split", "2024-06-10", instrument="A", ratio="2"),
+            tx("sell", "2024-06-12", quantity="20", price="6"),
+            tx("buy", "2024-06-20", quantity="20", price="7"),
+        )
+        assert sorted(rows) == [
+            ("30_days", "2024-06-03", "10", "140", "-30"),
+            ("pool", "2024-06-03", "30", "300", "30"),
+            ("pool", "2024-06-12", "20", "100", "20"),
+        ]
+        assert (result["positions"][0]["quantity"], result["positions"][0]["cost_basis"]) == ("120", "600")
