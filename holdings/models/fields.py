@@ -19,8 +19,8 @@ class ExactField(models.Field[Any, Any]):
         return "numeric"
 
     def get_internal_type(self) -> str:
-        """Its own kind: Django's decimal field would round."""
-        return "ExactField"
+        """A decimal to the database layer, which may then insert many rows as arrays: several times as fast."""
+        return "DecimalField"
 
     def to_python(self, value: Any) -> Decimal | None:
         """A Decimal from a Decimal, an int or text."""

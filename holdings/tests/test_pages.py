@@ -406,7 +406,7 @@ class TestOverview:
     def test_chart_ends_with_what_it_is_worth_now(self, as_owner, filled):
         body = as_owner.get(reverse("holdings:chart", args=[filled.pk]) + "?range=MAX").json()
         snapshot = as_owner.get(reverse("holdings:detail", args=[filled.pk])).context["snapshot"]
-        assert body["labels"][0] == "2025-12-31"
+        assert body["labels"][0] == "2026-01-01"
         assert body["labels"][-1] == "2026-06-01"
         assert Decimal(body["series"][0]["values"][-1]) == round_money(snapshot.net_worth, "EUR")
 

@@ -43,7 +43,9 @@ def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     series = queries.value_series(portfolio, snapshot, range_code=request.GET.get("range", "1Y"), now=now)
     if not series.days:
         return JsonResponse({"labels": [], "series": [], "empty": series.problem or "Nothing to show yet."})
-    labels = [day.isoformat() for day in series.days]
+    # The day before the first entry is where returns are measured from; as a value it would only be a cliff.
+    since = 1 if len(series.days) > 1 and not series.values[0] else 0
+    labels = [day.isoformat() for day in series.days[since:]]
     if request.GET.get("view") == "performance":
         first = series.index[0] or Decimal(1)
         body: dict[str, Any] = {
@@ -52,7 +54,7 @@ def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 {
                     "key": "twr",
                     "label": "Time-weighted return",
-                    "values": [plain(round(value / first - 1, 8)) for value in series.index],
+                    "values": [plain(round(value / first - 1, 8)) for value in series.index[since:]],
                     "style": "area",
                 }
             ],
@@ -66,13 +68,13 @@ def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 {
                     "key": "value",
                     "label": "Value",
-                    "values": _money(series.values, currency),
+                    "values": _money(series.values[since:], currency),
                     "style": "area",
                 },
                 {
                     "key": "invested",
                     "label": "Invested",
-                    "values": _money(series.invested, currency),
+                    "values": _money(series.invested[since:], currency),
                     "style": "dashed",
                 },
             ],

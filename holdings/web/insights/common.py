@@ -1,0 +1,85 @@
+"""What these pages share: the lens and the period that the address asks for."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+
+from holdings.domain.ranges import Period
+from holdings.models import Portfolio
+from holdings.queries.insights.lens import Lens
+from holdings.queries.insights.performance import DEFAULT_RANGE, RANGES, period_of, years_of
+from holdings.web.common import may_write, person, shown_portfolio
+from marketdata.models import Instrument
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.money import is_currency
+
+#: What the address may carry from page to page, and into explanations.
+CARRIED = ("range", "from", "to", "currency", "benchmark")
+_OFFERED = ("EUR", "USD", "GBP", "CHF", "JPY", "CAD", "AUD", "SEK", "NOK", "DKK")
+
+
+def lens_for(request: HttpRequest, portfolio_id: int) -> Lens:
+    """A portfolio that this person may see, in the currency that the address names. Raises `PortfolioUnknown` (404)."""
+    portfolio = shown_portfolio(request, portfolio_id)
+    code = request.GET.get("currency", "").strip().upper()
+    return Lens(portfolio, now=clock.now(), currency=code if is_currency(code) else "")
+
+
+def chosen_period(request: HttpRequest, lens: Lens, *, default: str = DEFAULT_RANGE) -> Period | None:
+    """The period that the address names; None where there is nothing to measure."""
+    basis = lens.basis
+    if not basis.values:
+        return None
+    start, end = _day(request.GET.get("from")), _day(request.GET.get("to"))
+    return period_of(basis, request.GET.get("range") or default, start=start, end=end)
+
+
+def chosen_instrument(request: HttpRequest, name: str) -> Instrument | None:
+    """A thing named in the address by its number, if this person may see it."""
+    text = request.GET.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        return None
+    found: Instrument | None = Instrument.objects.visible_to(person(request)).filter(pk=int(text)).first()
+    return found
+
+
+def page_context(request: HttpRequest, lens: Lens, *, current: str) -> dict[str, Any]:
+    """What the frame of each page needs."""
+    portfolio: Portfolio = lens.portfolio
+    return {
+        "portfolio": portfolio,
+        "current": current,
+        "currency": lens.currency,
+        "currencies": _currencies(lens),
+        "explain_query": carried(request),
+        "is_owner": portfolio.owner_id == request.user.pk,
+        "may_write": may_write(request, portfolio),
+        "simulated_prices": lens.snapshot.has_simulated_prices,
+        "missing": lens.snapshot.missing,
+    }
+
+
+def period_context(lens: Lens, period: Period | None) -> dict[str, Any]:
+    """The choice of periods."""
+    return {"ranges": RANGES, "years": years_of(lens.basis), "period": period, "range": period.name if period else ""}
+
+
+def carried(request: HttpRequest) -> str:
+    """The part of the address that chooses period, currency and benchmark, for links to other pages."""
+    return urlencode([(name, request.GET[name]) for name in CARRIED if request.GET.get(name)])
+
+
+def _currencies(lens: Lens) -> list[str]:
+    used = {row.currency for row in lens.snapshot.holdings} | {row.currency for row in lens.snapshot.cash}
+    return list(dict.fromkeys([lens.portfolio.base_currency, lens.currency, *sorted(used), *_OFFERED]))
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
