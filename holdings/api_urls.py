@@ -23,7 +23,11 @@ def register(router: BaseRouter) -> None:
 
 
 urlpatterns = [
-    path("portfolios/<int:portfolio_id>/transactions/", TransactionsView.as_view(), name="portfolio-transactions"),
+    path(
+        "portfolios/<int:portfolio_id>/transactions/",
+        TransactionsView.as_view(),
+        name="portfolio-transactions",
+    ),
     path(
         "portfolios/<int:portfolio_id>/transactions/<int:transaction_id>/",
         TransactionDetailView.as_view(),

@@ -20,24 +20,41 @@ urlpatterns: list[URLPattern] = [
     path("portfolios/<int:portfolio_id>/holdings/", portfolios.holdings_table, name="holdings_table"),
     path("portfolios/<int:portfolio_id>/holdings/<int:instrument_id>/", holding.holding, name="holding"),
     path(
-        "portfolios/<int:portfolio_id>/holdings/<int:instrument_id>/chart/", charts.holding_chart, name="holding_chart"
+        "portfolios/<int:portfolio_id>/holdings/<int:instrument_id>/chart/",
+        charts.holding_chart,
+        name="holding_chart",
     ),
     path("portfolios/<int:portfolio_id>/hold/", entries.hold, name="hold"),
     path("portfolios/<int:portfolio_id>/transactions/", entries.journal, name="journal"),
     path("portfolios/<int:portfolio_id>/transactions/new/", entries.add, name="add"),
     path("portfolios/<int:portfolio_id>/transactions/<int:transaction_id>/", entries.entry, name="entry"),
-    path("portfolios/<int:portfolio_id>/transactions/<int:transaction_id>/edit/", entries.edit, name="edit_entry"),
     path(
-        "portfolios/<int:portfolio_id>/transactions/<int:transaction_id>/remove/", entries.remove, name="remove_entry"
+        "portfolios/<int:portfolio_id>/transactions/<int:transaction_id>/edit/",
+        entries.edit,
+        name="edit_entry",
     ),
-    path("portfolios/<int:portfolio_id>/planned/<int:draft_id>/remove/", entries.remove_draft, name="remove_draft"),
+    path(
+        "portfolios/<int:portfolio_id>/transactions/<int:transaction_id>/remove/",
+        entries.remove,
+        name="remove_entry",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/planned/<int:draft_id>/remove/",
+        entries.remove_draft,
+        name="remove_draft",
+    ),
     path("portfolios/<int:portfolio_id>/import/", imports.upload, name="import"),
     path("portfolios/<int:portfolio_id>/import/<int:batch_id>/", imports.preview, name="import_preview"),
     path("portfolios/<int:portfolio_id>/import/<int:batch_id>/commit/", imports.commit, name="import_commit"),
-    path("portfolios/<int:portfolio_id>/import/<int:batch_id>/discard/", imports.discard, name="import_discard"),
+    path(
+        "portfolios/<int:portfolio_id>/import/<int:batch_id>/discard/", imports.discard, name="import_discard"
+    ),
     path("portfolios/<int:portfolio_id>/import/<int:batch_id>/undo/", imports.undo, name="import_undo"),
     path(
-        "portfolios/<int:portfolio_id>/export/portfolio.json", imports.export, {"kind": "portfolio"}, name="export"
+        "portfolios/<int:portfolio_id>/export/portfolio.json",
+        imports.export,
+        {"kind": "portfolio"},
+        name="export",
     ),
     path(
         "portfolios/<int:portfolio_id>/export/ghostfolio.json",

@@ -201,7 +201,7 @@ class TestPosting:
         assert Transaction.objects.filter(portfolio=filled).count() == 4
 
     def test_a_float_is_a_mistake_of_the_program(self, filled, acme, owner):
-        entry = Entry(type="buy", occurred=date(2026, 5, 1), instrument_id=acme.pk, quantity=1.5, price=D(1))  # type: ignore[arg-type]
+        entry = Entry(type="buy", occurred=date(2026, 5, 1), instrument_id=acme.pk, quantity=1.5, price=D(1))
         with pytest.raises(TypeError):
             post_transaction(portfolio_id=filled.pk, entry=entry, actor=owner, now=NOW)
 
