@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from . import environment
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.ApiTokenAuthentication",
@@ -24,7 +26,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_THROTTLE_RATES": {"user": "600/min", "anon": "60/min", "login": "10/min"},
     "EXCEPTION_HANDLER": "portfolio_site.kernel.api.problems.problem_handler",
     "COERCE_DECIMAL_TO_STRING": True,
-    "NUM_PROXIES": None,
+    # None would believe any `X-Forwarded-For`, and a new made-up address would be a new limit.
+    "NUM_PROXIES": environment.TRUSTED_PROXIES,
     "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

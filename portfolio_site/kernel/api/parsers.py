@@ -30,8 +30,22 @@ def _decimal(text: str) -> Decimal:
     return value
 
 
+def _refuse_half_characters(value: Any) -> None:
+    """Raise `UnicodeEncodeError` (a ValueError) for text with a lone surrogate: nothing could store or answer it."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            key.encode()
+            _refuse_half_characters(part)
+    elif isinstance(value, list):
+        for part in value:
+            _refuse_half_characters(part)
+
+
 class DecimalJSONParser(JSONParser):
-    """Parse JSON with numbers kept as Decimal from their own text; NaN, Infinity and absurd exponents are refused."""
+    """Parse JSON with numbers kept as Decimal from their own text; NaN, Infinity, absurd exponents and halves of
+    characters are refused."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return the parsed body; `ParseError` (400) with a sentence when it is not JSON or too large."""
@@ -39,6 +53,13 @@ class DecimalJSONParser(JSONParser):
         if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise BodyTooLargeError("The request body is too large.")
         try:
-            return json.loads(body.decode("utf-8"), parse_float=_decimal, parse_constant=_refuse_constant)
+            found = json.loads(body.decode("utf-8"), parse_float=_decimal, parse_constant=_refuse_constant)
+            if b"\\u" in body:
+                _refuse_half_characters(found)
+        except UnicodeEncodeError:
+            raise ParseError(
+                "The body is not valid JSON: it has half a character (a lone surrogate)."
+            ) from None
         except (ValueError, RecursionError) as error:
             raise ParseError(f"The body is not valid JSON: {error}") from None
+        return found

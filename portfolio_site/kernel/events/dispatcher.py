@@ -78,7 +78,10 @@ def _deliver(row: OutboxEvent) -> str | None:
     handlers = handlers_of(row.name)
     if not handlers:
         return None
-    item = decode(row.name, row.payload)
+    try:
+        item = decode(row.name, row.payload)
+    except Exception as error:  # noqa: BLE001 - an event nobody can read must not stop all others behind it
+        return _failed("decode", error)
     envelope = Envelope(id=row.pk, created_at=row.created_at, stream=row.stream, request_id=row.request_id)
     done = set(EventReceipt.objects.filter(event_id=row.pk).values_list("subscriber", flat=True))
     failure = None
@@ -100,4 +103,5 @@ def _deliver(row: OutboxEvent) -> str | None:
 
 def _failed(subscriber: str, error: Exception) -> str:
     log.error("event_handler_failed", subscriber=subscriber, exc_info=error)
-    return f"{subscriber}: {type(error).__name__}: {error}"[:2000]
+    # PostgreSQL keeps no NUL; a fault that could not be written down would come back at once, for ever.
+    return f"{subscriber}: {type(error).__name__}: {error}".replace("\x00", "")[:2000]

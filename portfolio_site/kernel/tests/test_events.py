@@ -135,6 +135,23 @@ class TestDelivery:
         dispatch_pending()
         assert heard == [3]
 
+    def test_goes_on_past_an_event_that_nobody_can_read(self, heard: list[int]) -> None:
+        """Such as one stored by another version of the site: it waits and is logged, the others are told."""
+        OutboxEvent.objects.create(name="kernel.tests.happened", stream="a", payload={"amount": "1"})
+        tell(2, "b")
+        dispatch_pending()
+        assert heard == [2]
+        assert "decode: TypeError" in OutboxEvent.objects.get(dispatched_at=None).last_error
+
+    def test_writes_down_a_fault_with_characters_that_the_database_refuses(self, heard: list[int]) -> None:
+        def fail(item: Happened, envelope: Envelope) -> None:
+            raise ValueError("not \x00 this")
+
+        subscribe("kernel.tests.nul", Happened, fail)
+        tell(1)
+        dispatch_pending()
+        assert OutboxEvent.objects.get().last_error == "kernel.tests.nul: ValueError: not  this"
+
     def test_by_several_dispatchers_at_once_is_once_and_in_stream_order(self, heard: list[int]) -> None:
         for number in range(60):
             tell(number, f"s{number % 3}")
