@@ -22,7 +22,7 @@ from decimal import (
 from fractions import Fraction
 
 EXACT = Context(
-    prec=150,
+    prec=400,
     rounding=ROUND_HALF_EVEN,
     Emax=999_999,
     Emin=-999_999,

@@ -18,7 +18,7 @@ RATIO = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:[:/]([0-9]+(?:\.[0-9]+)?))?", re.AS
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-MOST_DIGITS, MOST_DECIMALS = 18, 18
+MOST_DIGITS, MOST_DECIMALS = 18, 50
 
 
 class NotANumber:
@@ -149,7 +149,7 @@ class Reader:
         """New shares per old share: "4", "0.125", "3:2"."""
         if value is None:
             return None
-        match = RATIO.fullmatch(value) if isinstance(value, str) and len(value) <= 40 else None
+        match = RATIO.fullmatch(value) if isinstance(value, str) and len(value) <= 120 else None
         if match is None:
             self.wrong(path, f'must be a ratio like "4", "0.125" or "3:2", not {shown(value)}')
             return None

@@ -57,6 +57,15 @@ class TestRefusals:
             "transactions[3].ratio",
         }
 
+    def test_quotients_that_other_programs_wrote_in_full_are_plain_decimals(self):
+        # 100 / 3 to 28 digits, three times: 99.99…99, nothing of it rounded.
+        third = "33.33333333333333333333333333"
+        body = portfolio({**BUY, "quantity": "3", "price": third}, prices={"A": {"2024-01-02": third}})
+        result = figures(body)
+        assert result["totals"]["cost_basis"] == "99.99999999999999999999999999"
+        assert result["totals"]["total_gain"] == "0"
+        assert "transactions[0].price" in problems(portfolio({**BUY, "price": "0." + "1" * 51}))
+
     @pytest.mark.parametrize("ratio", ["0", "3:0", "0:3", "-2", "1:2:3", "", "two", "1e3", 2])
     def test_bad_ratio(self, ratio):
         assert "transactions[1].ratio" in problems(
