@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from holdings.web import charts, entries, holding, imports, portfolios
+from holdings.web.insights.urls import urlpatterns as insights
 
 app_name = "holdings"
 urlpatterns: list[URLPattern] = [
@@ -62,4 +63,5 @@ urlpatterns: list[URLPattern] = [
         {"kind": "ghostfolio"},
         name="export_ghostfolio",
     ),
+    *insights,
 ]

@@ -133,6 +133,7 @@ def belongings(db: None) -> dict[str, Any]:
     token = create_token(user=owner, name="bot", now=now)
     return {
         "portfolio_id": portfolio.pk,
+        "figure": "net_worth",
         "instrument_id": private.pk,
         "transaction_id": entry.pk,
         "draft_id": draft.pk,

@@ -14,6 +14,7 @@ from holdings.queries.insights.lens import Lens
 from holdings.queries.insights.performance import DEFAULT_RANGE, RANGES, period_of, years_of
 from holdings.web.common import may_write, person, shown_portfolio
 from marketdata.models import Instrument
+from marketdata.queries import find_by_symbol
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.money import is_currency
 
@@ -39,8 +40,10 @@ def chosen_period(request: HttpRequest, lens: Lens, *, default: str = DEFAULT_RA
 
 
 def chosen_instrument(request: HttpRequest, name: str) -> Instrument | None:
-    """A thing named in the address by its number, if this person may see it."""
+    """A thing named in the address by its number (or, typed without JavaScript, its symbol), if this person may see it."""
     text = request.GET.get(name, "")
+    if not text and request.GET.get(f"{name}_text"):
+        return find_by_symbol(user=person(request), symbol=request.GET[f"{name}_text"][:100])
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         return None
     found: Instrument | None = Instrument.objects.visible_to(person(request)).filter(pk=int(text)).first()
@@ -65,12 +68,20 @@ def page_context(request: HttpRequest, lens: Lens, *, current: str) -> dict[str,
 
 def period_context(lens: Lens, period: Period | None) -> dict[str, Any]:
     """The choice of periods."""
-    return {"ranges": RANGES, "years": years_of(lens.basis), "period": period, "range": period.name if period else ""}
+    return {
+        "ranges": RANGES,
+        "years": years_of(lens.basis),
+        "period": period,
+        "range": period.name if period else "",
+    }
 
 
 def carried(request: HttpRequest) -> str:
     """The part of the address that chooses period, currency and benchmark, for links to other pages."""
-    return urlencode([(name, request.GET[name]) for name in CARRIED if request.GET.get(name)])
+    found = {name: request.GET[name] for name in CARRIED if request.GET.get(name)}
+    if "benchmark" not in found and request.GET.get("benchmark_text"):
+        found["benchmark_text"] = request.GET["benchmark_text"]
+    return urlencode(found)
 
 
 def _currencies(lens: Lens) -> list[str]:

@@ -37,7 +37,13 @@ def explain(request: HttpRequest, portfolio_id: int, figure: str) -> HttpRespons
     except PortfolioError as error:
         context |= {"found": None, "problem": problem_of(error)}
     else:
-        context |= {"found": found, "value": fraction(found.value), "problem": lens.basis.problem}
+        kinds = [kind for _, kind in found.table.columns]
+        context |= {
+            "found": found,
+            "value": fraction(found.value),
+            "problem": lens.basis.problem,
+            "table_rows": [list(zip(kinds, row, strict=True)) for row in found.table.rows],
+        }
     is_part = request.headers.get("HX-Request") == "true"
     template = "holdings/insights/_explanation.html" if is_part else "holdings/insights/explanation.html"
     return render(request, template, {**context, "is_part": is_part})

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_GET
 
 from holdings import queries
@@ -29,14 +30,25 @@ from holdings.queries.insights.performance import (
     parts_of,
 )
 from holdings.queries.insights.ratios import IRR_WORDS, RATIOS, fraction
-from holdings.web.insights.common import chosen_instrument, chosen_period, lens_for, page_context, period_context
+from holdings.web.insights.common import (
+    chosen_instrument,
+    chosen_period,
+    lens_for,
+    page_context,
+    period_context,
+)
 from portfolio_site.kernel.forms import ComboboxInput
 from portfolio_site.kernel.money import round_money
-from django.urls import reverse, reverse_lazy
 
 _MOST_POINTS = 800
 _MOST_MARKERS = 200
-_MARKERS = {"buy": "buy", "sell": "sell", "dividend": "dividend", "distribution": "dividend", "split": "split"}
+_MARKERS = {
+    "buy": "buy",
+    "sell": "sell",
+    "dividend": "dividend",
+    "distribution": "dividend",
+    "split": "split",
+}
 #: Lines of the statement, and whether they are subtracted.
 LINES = (
     ("opening_value", False),
@@ -101,7 +113,11 @@ def performance(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             "benchmark_yearly": fraction(done.benchmark.twr_annualised) if done.benchmark else None,
             "parts": _parts(lens, period, by),
             "years_table": [
-                {"year": row.year, "total": fraction(row.total), "months": [fraction(month) for month in row.months]}
+                {
+                    "year": row.year,
+                    "total": fraction(row.total),
+                    "months": [fraction(month) for month in row.months],
+                }
                 for row in calendar_returns(lens.basis)
             ],
             "months": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -126,7 +142,7 @@ def performance_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     days = [date.fromordinal(done.first + index) for index in shown]
     if request.GET.get("view") == "value":
         values = [plain(round_money(done.value(index), lens.currency)) for index in shown]
-        series = [{"key": "value", "label": "Value", "values": values, "style": "area"}]
+        series: list[dict[str, Any]] = [{"key": "value", "label": "Value", "values": values, "style": "area"}]
         body: dict[str, Any] = {"unit": "money", "currency": lens.currency, "series": series}
     else:
         series = [
@@ -140,14 +156,16 @@ def performance_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         benchmark = chosen_instrument(request, "benchmark")
         if benchmark is not None:
             prices = benchmark_series(lens, benchmark, period)
-            start = prices.at(done.first)
-            values_ = [prices.at(done.first + index) for index in shown]
+            found = [prices.at(done.first + index) for index in shown]
+            start = next((value for value in found if value), None)
             if start:
                 series.append(
                     {
                         "key": "benchmark",
                         "label": benchmark.symbol,
-                        "values": [None if value is None else plain(round(value / start - 1, 8)) for value in values_],
+                        "values": [
+                            None if value is None else plain(round(value / start - 1, 8)) for value in found
+                        ],
                         "style": "dashed",
                     }
                 )
@@ -176,7 +194,8 @@ def stat(done: Performance, name: str) -> dict[str, Any]:
         "sentence": definition.sentence,
         "value": fraction(value_of(done, name)),
         "unit": RATIOS[name].unit,
-        "is_signed": name in ("twr", "twr_annualised", "irr", "simple_return", "best_day", "worst_day", "alpha"),
+        "is_signed": name
+        in ("twr", "twr_annualised", "irr", "simple_return", "best_day", "worst_day", "alpha"),
         "note": _note(done, name),
         "days": _days_of(done, name),
     }
@@ -287,7 +306,8 @@ def _benchmark_field(request: HttpRequest) -> str:
         return chosen.symbol if chosen is not None else ""
 
     widget = ComboboxInput(
-        src=reverse_lazy("marketdata:search"), label_for=label, attrs={"placeholder": "Symbol or name", "id": "benchmark"}
+        src=reverse_lazy("marketdata:search"),
+        label_for=label,
+        attrs={"placeholder": "Symbol or name", "id": "benchmark"},
     )
     return str(widget.render("benchmark", str(chosen.pk) if chosen is not None else ""))
-

@@ -1,0 +1,15 @@
+"""The addresses of these pages, below a portfolio's."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from holdings.web.insights import explain, performance
+
+_BASE = "portfolios/<int:portfolio_id>/"
+
+urlpatterns: list[URLPattern] = [
+    path(f"{_BASE}performance/", performance.performance, name="performance"),
+    path(f"{_BASE}performance/chart/", performance.performance_chart, name="performance_chart"),
+    path(f"{_BASE}explain/<slug:figure>/", explain.explain, name="explain"),
+]
