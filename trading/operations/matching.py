@@ -38,6 +38,7 @@ SELECT o.portfolio_id, o.id, o.instrument_id
 FROM trading_order o
 JOIN marketdata_quote q ON q.instrument_id = o.instrument_id
 WHERE o.status = ANY(%(open)s) AND o.status = ANY(%(matchable)s)
+  AND (o.expires_at IS NULL OR o.expires_at > %(now)s)
   AND (%(ids)s::bigint[] IS NULL OR o.instrument_id = ANY(%(ids)s::bigint[]))
   AND (o.limit_price IS NULL
        OR (o.side = 'buy' AND coalesce(q.ask, q.last) <= o.limit_price)
@@ -64,7 +65,7 @@ def match_resting_orders(*, instrument_ids: Iterable[int] | None, now: datetime)
     """
     ids = None if instrument_ids is None else sorted(set(instrument_ids))
     with connection.cursor() as cursor:
-        cursor.execute(_TRIGGERED, {"ids": ids, "open": OPEN_STATUSES, "matchable": _MATCHABLE})
+        cursor.execute(_TRIGGERED, {"ids": ids, "open": OPEN_STATUSES, "matchable": _MATCHABLE, "now": now})
         rows = cursor.fetchall()
     trading_now = _trading_now({row[2] for row in rows}, now)
     by_portfolio: dict[int, list[UUID]] = defaultdict(list)
@@ -95,6 +96,7 @@ def _settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
         portfolio = lock_portfolio(portfolio_id)
         orders = list(
             Order.objects.filter(pk__in=order_ids, status__in=_MATCHABLE)
+            .exclude(expires_at__lte=now)
             .select_related("instrument", "placed_by")
             .select_for_update(of=("self",), no_key=True)
             .order_by("pk")
@@ -121,7 +123,8 @@ def _settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
             if quote is None:
                 continue
             for execution in match(book, tick_of(quote), now).executions:
-                executions += booking.fill(desks[execution.order_id], execution)
-        for desk in desks.values():
-            booking.save(desk)
+                desk = desks[execution.order_id]
+                executions += booking.fill(desk, execution)
+                # At once: the next one's free cash is worked out from what the stored orders hold.
+                booking.save(desk)
     return executions

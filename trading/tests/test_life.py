@@ -124,6 +124,26 @@ class TestFreshPrices:
         assert visible_order(trader, placed.id).status == "filled"
 
 
+class TestPastItsTime:
+    """The beat that ends orders may be late; a price that comes first must not fill what is over."""
+
+    def test_a_day_order_is_not_filled_by_the_first_price_of_the_next_day(self, place, trader, share):
+        placed = place(quantity=10, limit_price="99.50")
+        assert placed.expires_at is not None
+        set_quote(share, "99.00", "99.10", at=placed.expires_at)
+        report = match_resting_orders(instrument_ids=[share.pk], now=placed.expires_at)
+        assert report.executions == 0
+        expire_orders(now=placed.expires_at)
+        assert visible_order(trader, placed.id).status == "expired"
+        check_books()
+
+    def test_a_moment_earlier_it_is(self, place, trader, share):
+        placed = place(quantity=10, limit_price="99.50")
+        just_before = placed.expires_at - timedelta(seconds=1)
+        set_quote(share, "99.00", "99.10", at=just_before)
+        assert match_resting_orders(instrument_ids=[share.pk], now=just_before).executions == 1
+
+
 class TestLateComer:
     """Somebody who read the clock first may get the lock second."""
 
@@ -157,6 +177,21 @@ class TestQueuedMarketOrder:
         set_quote(share, "100", "101", at=sunday)
         match_resting_orders(instrument_ids=[share.pk], now=sunday)
         assert visible_order(trader, placed.id).status == "accepted"
+
+    def test_what_the_order_before_it_held_is_not_counted_twice(self, account, trader):
+        """Both cost more than they hold; together they cost less than there is."""
+        share, saturday, monday = (
+            make_instrument(provider="manual", exchange="XNYS"),
+            later(86400),
+            later(3 * 86400),
+        )
+        set_quote(share, "99", "100")
+        placed = [order(account, trader, share, quantity=40, now=saturday) for _ in range(2)]
+        set_quote(share, "119", "120", at=monday)
+        match_resting_orders(instrument_ids=[share.pk], now=monday)
+        assert [visible_order(trader, each.id).status for each in placed] == ["filled", "filled"]
+        assert books.cash_balance(account, "USD") == D("400.00")
+        check_books()
 
     def test_is_rejected_when_the_price_has_run_away_from_the_cash(self, queued, trader, account):
         share, placed = queued
