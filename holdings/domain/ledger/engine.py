@@ -128,9 +128,8 @@ class Ledger(Accounts):
     ) -> list[tuple[Lot, Decimal]]:
         """Which lots a closing takes, and how much of each, without changing anything."""
         lots = self.lots.get(key, [])
-        short = bool(lots) and lots[0].quantity < 0
-        method = CostMethod.FIFO if oldest or short else self.setup.method
-        if tx.lots and not oldest and not short:
+        method = CostMethod.FIFO if oldest else self.setup.method
+        if tx.lots and not oldest and not self.pooled:
             lots = self._specific(lots, quantity, tx)
         elif method is CostMethod.LIFO:
             lots = lots[::-1]
@@ -157,9 +156,11 @@ class Ledger(Accounts):
             if not found:
                 raise LedgerError(f"lots[{index}]", f"no open lot {name!r} in account {tx.account}")
             named += [lot for lot in found if all(lot is not other for other in named)]
-        total = sum((lot.quantity for lot in named), ZERO)
+        total = sum((abs(lot.quantity) for lot in named), ZERO)
         if total < quantity - CLOSE_ENOUGH:
-            raise LedgerError("lots", f"the lots named hold {plain(total)}, the sale needs {plain(quantity)}")
+            raise LedgerError(
+                "lots", f"the lots named hold {plain(total)}, the {tx.type} needs {plain(quantity)}"
+            )
         return named
 
     # --- closing and opening ---

@@ -47,6 +47,25 @@ class TestLots:
         result = figures(portfolio(*BUYS, {**SALE, "quantity": "4", "lots": ["t3"]}))
         assert rows_of(result) == [("t3", "4", "80", "80")]
 
+    def test_covers_of_shorts_follow_the_method_and_the_named_lots_too(self):
+        # Sold short 10 at 100, then 10 at 120. Covered at 90: the newest gains 300, the oldest 100.
+        rows = (
+            tx("sell", "2024-01-02", quantity="10", price="100"),
+            tx("sell", "2024-01-03", quantity="10", price="120"),
+            tx("buy", "2024-01-04", quantity="10", price="90"),
+        )
+        gains = {
+            method: rows_of(figures(portfolio(*rows, allow_short=True), method=method))
+            for method in ("fifo", "lifo", "hifo")
+        }
+        assert gains == {
+            "fifo": [("t1", "10", "900", "100")],
+            "lifo": [("t2", "10", "900", "300")],
+            "hifo": [("t2", "10", "900", "300")],
+        }
+        named = portfolio(*rows[:2], {**rows[2], "lots": ["t2"]}, allow_short=True)
+        assert rows_of(figures(named)) == [("t2", "10", "900", "300")]
+
     def test_named_lots_must_exist_and_suffice(self):
         assert "transactions[3].lots[0]" in problems(portfolio(*BUYS, {**SALE, "lots": ["nope"]}))
         assert "transactions[3].lots" in problems(portfolio(*BUYS, {**SALE, "lots": ["t1"]}))
