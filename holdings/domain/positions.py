@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 
 from holdings.domain.ledger.engine import Ledger
-from holdings.domain.ledger.state import Charge, Effects, Income, Lot, PositionFlow
+from holdings.domain.ledger.state import Charge, Effects, Income, Lot, PositionFlow, Realised
 from holdings.domain.numbers import EXACT, quotient, share
-from holdings.domain.statistics.irr import Irr, irr
+from holdings.domain.statistics.irr import Irr, irr_of_days
 from holdings.domain.types import ZERO, Account, Instrument
 
 Key = tuple[str, str]
 Resolve = Callable[[str, str], Key | None]
+AMOUNT, BASE = attrgetter("amount"), attrgetter("base")
+PROCEEDS, COST = attrgetter("proceeds"), attrgetter("cost")
+PROCEEDS_BASE, COST_BASE = attrgetter("proceeds_base"), attrgetter("cost_base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +100,27 @@ def positions_of(ledger: Ledger, effects: Effects, ordinal: int) -> list[Positio
     keys = list(dict.fromkeys((move.instrument, move.account) for move in effects.quantities))
     resolve = _resolver(keys, ledger.setup.accounts)
     realised, dividends, interest, fees, taxes = (_Sums() for _ in range(5))
+    closed: dict[Key, list[Realised]] = defaultdict(list)
     for row in effects.realised:
-        realised.add((row.instrument, row.account), row.gain, row.gain_base)
+        closed[row.instrument, row.account].append(row)
+    for key, rows in closed.items():
+        realised.add(
+            key,
+            sum(map(PROCEEDS, rows), ZERO) - sum(map(COST, rows), ZERO),
+            sum(map(PROCEEDS_BASE, rows), ZERO) - sum(map(COST_BASE, rows), ZERO),
+        )
     _sum(effects.incomes, {"dividend": dividends, "interest": interest}, resolve)
     _sum(effects.charges, {"fee": fees, "tax": taxes}, resolve)
-    flows: dict[Key, list[PositionFlow]] = defaultdict(list)
+    moves: dict[tuple[str, ...], list[PositionFlow]] = defaultdict(list)
     for flow in effects.positions:
-        key = resolve(flow.instrument, flow.account)
-        if key is not None:
-            flows[key].append(flow)
+        moves[flow[1:3]].append(flow)  # by instrument and account
+    flows: dict[Key, list[PositionFlow]] = defaultdict(list)
+    for (name, account), found in moves.items():
+        resolved = resolve(name, account)
+        if resolved is not None:
+            flows[resolved] += found
     pooled = _pool_shares(ledger, keys)
-    found = []
+    shown = []
     for key in keys:
         instrument = ledger.setup.instruments[key[0]]
         lots = _open_lots(ledger, key, pooled)
@@ -117,7 +131,7 @@ def positions_of(ledger: Ledger, effects: Effects, ordinal: int) -> list[Positio
         price_rate = rate if rate is not None else _known_rate(ledger, instrument, ordinal)
         value_base = ZERO if rate is None else value * rate
         own_irr = _irr([(flow.ordinal, flow.amount) for flow in flows[key]], ordinal, value)
-        found.append(
+        shown.append(
             Position(
                 instrument=key[0],
                 account=key[1],
@@ -147,7 +161,7 @@ def positions_of(ledger: Ledger, effects: Effects, ordinal: int) -> list[Positio
                 lots=tuple(lots),
             )
         )
-    return found
+    return shown
 
 
 def _known_rate(ledger: Ledger, instrument: Instrument, ordinal: int) -> Decimal | None:
@@ -157,12 +171,12 @@ def _known_rate(ledger: Ledger, instrument: Instrument, ordinal: int) -> Decimal
         return None  # nothing is held any more, so nothing needs it
 
 
-def _irr(flows: list[tuple[int, Decimal]], ordinal: int, value: Decimal) -> Irr:
-    by_day: dict[int, Decimal] = defaultdict(Decimal)
+def _irr(flows: Iterable[tuple[int, Decimal]], ordinal: int, value: Decimal) -> Irr:
+    put_in: dict[int, Decimal] = {}
     for day, amount in flows:
-        by_day[day] -= amount
-    by_day[ordinal] += value
-    return irr((day, float(amount)) for day, amount in by_day.items() if amount)
+        put_in[day] = put_in[day] + amount if day in put_in else amount
+    put_in[ordinal] = put_in.get(ordinal, ZERO) - value
+    return irr_of_days({day: -float(amount) for day, amount in put_in.items()})
 
 
 def _resolver(keys: list[Key], accounts: Mapping[str, Account]) -> Resolve:
@@ -187,12 +201,13 @@ def _resolver(keys: list[Key], accounts: Mapping[str, Account]) -> Resolve:
 
 
 def _sum(rows: Iterable[Income | Charge], sums: Mapping[str, _Sums], resolve: Resolve) -> None:
+    groups: dict[tuple[str, str | None, str], list[Income | Charge]] = defaultdict(list)
     for row in rows:
-        if row.instrument is None:
-            continue
-        key = resolve(row.instrument, row.account)
+        groups[row[1:4]].append(row)  # by kind, instrument and account
+    for (kind, name, account), found in groups.items():
+        key = None if name is None else resolve(name, account)
         if key is not None:
-            sums[row.kind].add(key, row.amount, row.base)
+            sums[kind].add(key, sum(map(AMOUNT, found), ZERO), sum(map(BASE, found), ZERO))
 
 
 def _pool_shares(ledger: Ledger, keys: list[Key]) -> dict[Key, OpenLot]:

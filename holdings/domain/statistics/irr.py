@@ -3,13 +3,15 @@
 With u = ln(1 + r) the sum is Σ cᵢ·e^(−u·tᵢ): a difference P(u) − N(u) of two sums that both fall (t ≥ 0), as do the sums of
 their derivatives. Their values at the ends of an interval therefore bound the function and its slope inside it, so an interval is
 certified to hold no root, or at most one, and halved otherwise (Moore, Interval Analysis). No grid can miss a root this way.
-Descartes' rule for exponential sums settles the usual case first: one change of sign means one root at most.
+The usual cases are settled first: one change of sign of the flows (Descartes' rule for exponential sums), or of their running
+total, means one root at most. The latter because f(u)/u is the Laplace transform of the running total A(t), which has no more
+zeros at u > 0 than A has changes of sign; read backwards in time the same holds at u < 0 (Norstrom, 1972, for whole years).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +22,8 @@ YEAR = 365.0
 _SMALLEST = 1e-11  # width in u below which an interval that cannot be decided counts as one (double) root
 _PRECISION = 1e-15
 _APART = 1e-7
-_FIRST_INTERVALS = 64
+_NOISE = 1e-11  # part of Σ|terms| below which a value's sign may be rounding
+_FIRST_WIDTH = 0.35
 _LOGS = math.log1p(LOWEST), math.log1p(HIGHEST)
 
 UNIQUE, AMBIGUOUS, NONE = "unique", "ambiguous", "none"
@@ -43,24 +46,46 @@ def irr(flows: Iterable[tuple[int, float]]) -> Irr:
     by_day: dict[int, float] = {}
     for day, amount in flows:
         by_day[day] = by_day.get(day, 0.0) + amount
-    days = sorted(day for day, amount in by_day.items() if amount)
-    if not days:
+    return irr_of_days(by_day)
+
+
+def irr_of_days(by_day: Mapping[int, float]) -> Irr:
+    """The same of flows that are netted by day already."""
+    dated = sorted(day for day, amount in by_day.items() if amount)
+    if not dated:
         return NO_IRR
-    amounts = np.array([by_day[day] for day in days])
-    largest = float(np.abs(amounts).max())
+    days, amounts = np.array(dated, dtype=np.float64), np.array([by_day[day] for day in dated])
+    sizes = np.abs(amounts)
+    largest = float(sizes.max())
     # What is left of a day's flows that cancel out is noise, not a flow.
-    kept = np.abs(amounts) > largest * 1e-15
-    times = (np.array(days, dtype=np.float64)[kept] - days[0]) / YEAR
+    kept = sizes > largest * 1e-15
+    times = (days[kept] - days[0]) / YEAR
     amounts = amounts[kept] / largest
-    changes = int((np.diff(np.sign(amounts)) != 0).sum())
+    changes = _sign_changes(amounts)
     if not changes:
         return NO_IRR
     curve = _Curve(amounts, times)
-    logs = curve.single_root() if changes == 1 else curve.all_roots()
+    low, high, most = _where_roots_can_be(amounts)
+    logs = curve.single_root(low, high) if min(changes, most) <= 1 else curve.all_roots(low, high)
     roots = tuple(sorted(math.expm1(u) for u in logs))
     if not roots:
         return NO_IRR
     return Irr(min(roots, key=abs), UNIQUE if len(roots) == 1 else AMBIGUOUS, roots)
+
+
+def _sign_changes(values: NDArray[np.float64]) -> int:
+    signs = values > 0
+    return int(np.count_nonzero(signs[1:] != signs[:-1]))
+
+
+def _where_roots_can_be(amounts: NDArray[np.float64]) -> tuple[float, float, int]:
+    """(low, high, most): where the running totals allow roots, and the most there can be."""
+    total = np.cumsum(amounts)
+    left = np.cumsum(amounts[::-1])
+    if min(float(np.abs(total).min()), float(np.abs(left).min())) < _NOISE * len(amounts):
+        return *_LOGS, len(amounts)  # a total of nothing (a root at 0), or one whose sign may be rounding
+    above, below = _sign_changes(total), _sign_changes(left)
+    return (_LOGS[0] if below else 0.0), (_LOGS[1] if above else 0.0), above + below
 
 
 class _Curve:
@@ -79,14 +104,14 @@ class _Curve:
         weights = np.exp(-np.outer(points, self.times) - shift[:, None])
         return np.asarray(weights @ self.terms)
 
-    def single_root(self) -> list[float]:
-        """The root when there can be one at most."""
-        return self._bracketed(*_LOGS)
+    def single_root(self, low: float, high: float) -> list[float]:
+        """The root when there can be one at most, sought from u = 0 on: rates of return are small."""
+        return self._bracketed(low, high, 0.0)
 
-    def all_roots(self) -> list[float]:
-        """Every root, by certified halving of all undecided intervals at once."""
+    def all_roots(self, first: float, last: float) -> list[float]:
+        """Every root between two ends, by certified halving of all undecided intervals at once."""
         found: list[float] = []
-        edges = np.linspace(*_LOGS, _FIRST_INTERVALS + 1)
+        edges = np.linspace(first, last, 2 + int((last - first) / _FIRST_WIDTH))
         sums = self.sums(edges)
         low, high, at_low, at_high = edges[:-1], edges[1:], sums[:-1], sums[1:]
         while len(low):
@@ -95,13 +120,17 @@ class _Curve:
             far = at_high * fall
             rootless = (far[:, 0] > at_low[:, 1]) | (at_low[:, 0] < far[:, 1])
             monotone = (far[:, 2] > at_low[:, 3]) | (at_low[:, 2] < far[:, 3])
-            for index in np.flatnonzero(monotone & ~rootless).tolist():
-                found += self._bracketed(float(low[index]), float(high[index]))
-            open_ = ~rootless & ~monotone
-            tiny = open_ & (high - low < _SMALLEST)
-            found += [float(low[index] + high[index]) / 2 for index in np.flatnonzero(tiny).tolist()]
-            open_ &= ~tiny
-            low, high, at_low, at_high = low[open_], high[open_], at_low[open_], at_high[open_]
+            for index in np.flatnonzero(monotone & ~rootless & _may_cross(at_low, at_high)).tolist():
+                start, end = float(low[index]), float(high[index])
+                found += self._bracketed(start, end, (start + end) / 2)
+            (left,) = np.nonzero(~(rootless | monotone))
+            if not len(left):
+                break
+            low, high, at_low, at_high = low[left], high[left], at_low[left], at_high[left]
+            tiny = high - low < _SMALLEST
+            if tiny.any():
+                found += ((low[tiny] + high[tiny]) / 2).tolist()
+                low, high, at_low, at_high = low[~tiny], high[~tiny], at_low[~tiny], at_high[~tiny]
             if len(low):
                 middle = (low + high) / 2
                 between = self.sums(middle)
@@ -111,18 +140,19 @@ class _Curve:
 
     def _at(self, u: float) -> tuple[float, float]:
         """f and its slope, both times the same positive factor."""
-        shift = max(0.0, -u * self.span)
-        gain, cost, gain_slope, cost_slope = (np.exp(-u * self.times - shift) @ self.terms).tolist()
+        exponents = -u * self.times
+        if u < 0:
+            exponents += u * self.span
+        gain, cost, gain_slope, cost_slope = (np.exp(exponents) @ self.terms).tolist()
         return gain - cost, cost_slope - gain_slope
 
-    def _bracketed(self, low: float, high: float) -> list[float]:
-        """The root between two ends of opposite sign: Newton's step where it stays inside, else halving."""
+    def _bracketed(self, low: float, high: float, u: float) -> list[float]:
+        """The root between two ends of opposite sign: Newton's step from ``u`` where it stays inside, else halving."""
         at_low, at_high = self._at(low)[0], self._at(high)[0]
         if at_low == 0 or at_high == 0:
             return [low if at_low == 0 else high]
         if (at_low > 0) == (at_high > 0):
             return []
-        u = (low + high) / 2
         for _ in range(200):
             value, slope = self._at(u)
             if value == 0:
@@ -138,6 +168,14 @@ class _Curve:
                 break
             u = following
         return [u]
+
+
+def _may_cross(at_low: NDArray[np.float64], at_high: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether f may change its sign between two ends: not where it is clearly beyond rounding on the same side at both."""
+    first, last = at_low[:, 0] - at_low[:, 1], at_high[:, 0] - at_high[:, 1]
+    clear_first = np.abs(first) > _NOISE * (at_low[:, 0] + at_low[:, 1])
+    clear_last = np.abs(last) > _NOISE * (at_high[:, 0] + at_high[:, 1])
+    return np.asarray(~(clear_first & clear_last & ((first > 0) == (last > 0))))
 
 
 def _distinct(roots: list[float]) -> list[float]:
