@@ -113,7 +113,9 @@ class EntrySerializer(serializers.Serializer[Any]):
     instrument_rate = DecimalString(required=False, allow_null=True)
     ratio = serializers.CharField(max_length=40, required=False, allow_blank=True)
     cost = DecimalString(required=False, allow_null=True)
-    lots = serializers.ListField(child=serializers.IntegerField(min_value=1), required=False, max_length=1000)
+    lots = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, max_length=1000
+    )
     note = serializers.CharField(max_length=1000, required=False, allow_blank=True)
     tags = serializers.ListField(child=serializers.CharField(max_length=60), required=False, max_length=20)
     external_id = serializers.CharField(

@@ -14,8 +14,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import Q
+from psycopg.errors import CheckViolation
 
 from holdings.domain.ledger import Books, Effects, Ledger, LedgerError, open_ledger
 from holdings.domain.ledger import Lot as OpenLot
@@ -70,10 +71,34 @@ def apply_to_books(
 ) -> None:
     """Bring the derived tables up to date with rows just written and rows just voided.
 
-    Raises `EntryRefused` when the books cannot hold together (a sale of more than is held, a missing rate).
+    Raises `EntryRefused` when the books cannot hold together (a sale of more than is held, a missing rate, a figure
+    beyond what they keep).
     """
     if not added and not voided:
         return
+    try:
+        _carry_over(locked, preparer=preparer, added=added, voided=voided)
+    except IntegrityError as error:
+        if not _is_out_of_bounds(error):
+            raise
+        raise EntryRefused(
+            "With this entry a figure would be larger than the books can hold.", code="too_large"
+        ) from error
+
+
+def _is_out_of_bounds(error: IntegrityError) -> bool:
+    """Whether the database refused a number for its size (`models.checks.finite` and `bounded`)."""
+    cause = error.__cause__
+    return isinstance(cause, CheckViolation) and str(cause.diag.constraint_name).endswith("_finite")
+
+
+def _carry_over(
+    locked: LockedPortfolio,
+    *,
+    preparer: Preparer,
+    added: Sequence[Transaction],
+    voided: Sequence[Transaction],
+) -> None:
     state = LedgerState.objects.filter(portfolio_id=locked.id).first()
     last = state.last_occurred_at if state else None
     rows = sorted(added, key=lambda row: (row.occurred_at, row.sequence))

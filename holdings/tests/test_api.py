@@ -107,6 +107,32 @@ class TestEntries:
         assert (answer.status_code, answer.json()["date"]) == (202, "2027-05-01")
 
 
+class TestNumbersBeyondTheBooks:
+    def test_a_split_that_would_outgrow_them_is_refused_and_leaves_them_as_they_were(self, as_owner, filled):
+        url = f"/api/v1/portfolios/{filled.pk}/transactions/"
+        held = Transaction.objects.filter(portfolio=filled, type="buy").first().instrument_id
+        body = {"type": "split", "date": "2026-05-02", "instrument_id": held, "ratio": "9999999999"}
+        answers = [as_owner.post(url, body, content_type="application/json") for _ in range(5)]
+        assert {answer.status_code for answer in answers} == {201, 422}
+        refused = answers[-1].json()
+        assert (refused["code"], refused["detail"]) == (
+            "too_large",
+            "With this entry a figure would be larger than the books can hold.",
+        )
+        assert_books_are_right(filled)
+
+    def test_a_lot_number_that_no_entry_can_have_is_refused_at_the_field(self, as_owner, filled):
+        held = Transaction.objects.filter(portfolio=filled, type="buy").first().instrument_id
+        body = {"type": "sell", "date": "2026-05-02", "instrument_id": held, "quantity": "1", "price": "1"}
+        answer = as_owner.post(
+            f"/api/v1/portfolios/{filled.pk}/transactions/",
+            {**body, "lots": [10**19]},
+            content_type="application/json",
+        )
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["field"].startswith("lots")
+
+
 class TestFigures:
     def test_are_decimal_strings(self, as_owner, filled):
         base = f"/api/v1/portfolios/{filled.pk}/"
