@@ -23,6 +23,7 @@ from holdings.models.journal import (
     TransactionVoid,
 )
 from holdings.models.portfolio import Account, AccountKind, CostBasisMethod, Portfolio, PortfolioKind
+from holdings.models.targets import TargetDimension, TargetWeight
 
 __all__ = [
     "Account",
@@ -39,6 +40,8 @@ __all__ = [
     "PortfolioKind",
     "Position",
     "RealisedTrade",
+    "TargetDimension",
+    "TargetWeight",
     "Transaction",
     "TransactionType",
     "TransactionVoid",

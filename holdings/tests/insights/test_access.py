@@ -13,7 +13,7 @@ from holdings.web.insights.urls import urlpatterns
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 #: Pages that change something are the owner's alone.
-OWNERS_ONLY: set[str] = set()
+OWNERS_ONLY = {"targets"}
 NAMES = [entry.name for entry in urlpatterns]
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from holdings.web.insights import explain, performance
+from holdings.web.insights import allocation, explain, performance
 
 _BASE = "portfolios/<int:portfolio_id>/"
 
 urlpatterns: list[URLPattern] = [
     path(f"{_BASE}performance/", performance.performance, name="performance"),
     path(f"{_BASE}performance/chart/", performance.performance_chart, name="performance_chart"),
+    path(f"{_BASE}allocation/", allocation.allocation, name="allocation"),
+    path(f"{_BASE}allocation/chart/", allocation.allocation_chart, name="allocation_chart"),
+    path(f"{_BASE}allocation/treemap/", allocation.treemap, name="treemap"),
+    path(f"{_BASE}allocation/targets/", allocation.targets, name="targets"),
     path(f"{_BASE}explain/<slug:figure>/", explain.explain, name="explain"),
 ]

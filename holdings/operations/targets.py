@@ -1,0 +1,50 @@
+"""Setting what a portfolio is meant to be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from holdings.models import TargetDimension, TargetWeight
+from holdings.operations.locking import lock_for_writing
+from portfolio_site.kernel.errors import DomainError
+
+ONE = Decimal(1)
+
+
+class TargetsRefused(DomainError):
+    """Target weights cannot be as they were asked for; `field` names the part at fault, None all of them together."""
+
+    code = "targets_refused"
+
+
+def set_targets(
+    *, portfolio_id: int, dimension: str, weights: Mapping[str, Decimal], actor: Any, now: datetime
+) -> None:
+    """Replace the target weights of one dimension (parts of 1; at most 1 together). An empty mapping takes them away.
+
+    Raises `TargetsRefused`, `PortfolioUnknown`, `PortfolioArchived`.
+    """
+    if dimension not in TargetDimension.values:
+        raise TargetsRefused("Targets are set by holding, asset class, sector, currency or country.")
+    for key, weight in weights.items():
+        if not weight.is_finite() or not 0 <= weight <= ONE:
+            raise TargetsRefused("A target lies between 0 and 100 %.", field=key)
+        if weight != weight.quantize(Decimal("0.000001")):
+            raise TargetsRefused("A target has at most four digits after the point.", field=key)
+        if not key or len(key) > 100:
+            raise TargetsRefused("A target needs the name of its part.", field=key)
+    total = sum(weights.values(), Decimal(0))
+    if total > ONE:
+        raise TargetsRefused(f"Together the targets are {total:.2%}: more than 100 %.")
+    with transaction.atomic():
+        lock_for_writing(portfolio_id)
+        TargetWeight.objects.filter(portfolio_id=portfolio_id, dimension=dimension).delete()
+        TargetWeight.objects.bulk_create(
+            TargetWeight(portfolio_id=portfolio_id, dimension=dimension, key=key, weight=weight)
+            for key, weight in weights.items()
+        )
