@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from holdings.domain.types import PortfolioError
 
 REFUSED = 2
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 METHODS = ("fifo", "lifo", "hifo", "average", "section104")
 
 
 def day(text: str) -> date:
-    """A date option."""
+    """A date option: a day that a portfolio file could name."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date like 2024-01-31") from None
+        found = date.min
+    if found.isoformat() != text or not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise ArgumentTypeError(f"{text!r} is no date like 2024-01-31 between {FIRST_YEAR} and {LAST_YEAR}")
+    return found
 
 
 class Command(BaseCommand):

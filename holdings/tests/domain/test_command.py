@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+from django.core.management.base import CommandError
 
 from holdings.management.commands.analyse import Command
 from holdings.tests.domain.making import portfolio, tx
@@ -59,6 +60,14 @@ def test_a_file_that_is_not_there(tmp_path, capsys):
         call(tmp_path / "none.json")
     assert stopped.value.code == 2
     assert "none.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31", "20240201", "2024-02-30", ""])
+def test_days_that_no_file_could_name_are_refused(tmp_path, capsys, option, text):
+    with pytest.raises((CommandError, SystemExit)):
+        call(write(tmp_path / "a.json", GOOD), option, text)
+    assert capsys.readouterr().out == ""
 
 
 def test_an_unknown_benchmark_is_refused(tmp_path, capsys):
