@@ -34,6 +34,7 @@ _QUOTED = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Di
 
 PLACES = 18
 _STEP = Decimal(1).scaleb(-PLACES)
+_multiply, _divide, _quantize = EXACT.multiply, _RATIO.divide, EXACT.quantize
 CLOSE_ENOUGH = Decimal("1e-12")  # an excess of at most this much closes a position
 
 
@@ -46,7 +47,7 @@ def exact() -> Iterator[None]:
 
 def share(whole: Decimal, part: Decimal, total: Decimal) -> Decimal:
     """``whole × part / total``, to at most 18 decimals; callers give the remainder to the rest."""
-    return _RATIO.divide(EXACT.multiply(whole, part), total).quantize(_STEP, context=EXACT)
+    return _quantize(_divide(_multiply(whole, part), total), _STEP)
 
 
 def scaled(quantity: Decimal, ratio: Fraction) -> Decimal:

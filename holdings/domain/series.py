@@ -75,9 +75,12 @@ class Series:
 
     def position(self, ordinal: int) -> int:
         """Index of the entry that applies on a day, -1 before the first."""
-        if self._days is None:
-            self._days = self.days.tolist()
-        return bisect_right(self._days, ordinal) - 1
+        return bisect_right(self._days or self._listed(), ordinal) - 1
+
+    def _listed(self) -> list[int]:
+        days: list[int] = self.days.tolist()
+        self._days = days
+        return days
 
     def value(self, index: int) -> Decimal:
         """The exact value at an index."""
@@ -88,8 +91,10 @@ class Series:
 
     def at(self, ordinal: int) -> Decimal | None:
         """The value that applies on a day, or None before the first."""
-        index = self.position(ordinal)
-        return None if index < 0 else self.value(index)
+        index = bisect_right(self._days or self._listed(), ordinal) - 1
+        if index < 0:
+            return None
+        return self._values.get(index) or self.value(index)
 
     @property
     def first(self) -> int | None:

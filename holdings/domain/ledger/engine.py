@@ -97,31 +97,38 @@ class Ledger(Accounts):
                 lots.remove(lot)
         else:
             signed = quantity if lot.quantity > 0 else -quantity
+            # Divisions are what a sale costs most: figures that are equal, as in the base currency, are divided once.
+            cost = share(lot.cost, quantity, size)
+            base = cost if lot.cost_base == lot.cost else share(lot.cost_base, quantity, size)
+            basis = base if lot.basis_base == lot.cost_base else share(lot.basis_base, quantity, size)
+            fees = fees_base = ZERO
+            if lot.fees or lot.fees_base:
+                fees, fees_base = share(lot.fees, quantity, size), share(lot.fees_base, quantity, size)
+                lot.fees -= fees
+                lot.fees_base -= fees_base
             parcel = Parcel(
-                lot.id, lot.opened, lot.held_since, lot.order, signed,
-                share(lot.cost, quantity, size), share(lot.cost_base, quantity, size),
-                share(lot.basis_base, quantity, size),
-                share(lot.fees, quantity, size) if lot.fees else ZERO,
-                share(lot.fees_base, quantity, size) if lot.fees_base else ZERO,
+                lot.id, lot.opened, lot.held_since, lot.order, signed, cost, base, basis, fees, fees_base,
                 lot.purchased, lot.washed,
             )  # fmt: skip
             lot.quantity -= signed
-            lot.cost -= parcel.cost
-            lot.cost_base -= parcel.cost_base
-            lot.basis_base -= parcel.basis_base
-            lot.fees -= parcel.fees
-            lot.fees_base -= parcel.fees_base
-        self.touch(lot)
+            lot.cost -= cost
+            lot.cost_base -= base
+            lot.basis_base -= basis
+        if self.tracking:
+            self.touch(lot)
         return parcel
 
     def put(self, lot: Lot) -> None:
         """Add an open lot at its place by age."""
-        lots = self.lots.setdefault((lot.instrument, lot.account), [])
+        lots = self.lots.get((lot.instrument, lot.account))
+        if lots is None:
+            lots = self.lots[lot.instrument, lot.account] = []
         if not lots or lots[-1].order <= lot.order:
             lots.append(lot)
         else:
             insort(lots, lot, key=lambda other: other.order)
-        self.touch(lot)
+        if self.tracking:
+            self.touch(lot)
 
     def pick(
         self, key: Key, quantity: Decimal, tx: Transaction, *, oldest: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
@@ -198,15 +199,22 @@ def _run(
     ledger = Ledger(setup, books, handlers=HANDLERS, plan=planned)
     problems: list[Problem] = []
     waiting: list[tuple[int, Transaction]] = []
+    transfer = TransactionType.TRANSFER
+    rebase_before = -1
+    if rebase_on is not None:
+        rebase_before = bisect_right(ordered, rebase_on, key=lambda tx: tx.day.toordinal())
     with exact():
         for index, tx in enumerate(ordered):
-            if rebase_on is not None and ledger.rebased < 0 and tx.day.toordinal() > rebase_on:
+            if index == rebase_before and rebase_on is not None:
                 rebase(ledger, rebase_on)
             if tx.lots:
                 check_method(ledger, tx)
             ledger.sequence = index + 1
+            if not waiting and tx.type is not transfer:
+                _book(ledger, tx, problems)
+                continue
             last_of_day = index + 1 == len(ordered) or ordered[index + 1].day != tx.day
-            if tx.type is TransactionType.TRANSFER and not last_of_day and is_early(ledger, tx):
+            if tx.type is transfer and not last_of_day and is_early(ledger, tx):
                 waiting.append((index, tx))
                 continue
             _book(ledger, tx, problems)
@@ -219,7 +227,7 @@ def _run(
                 waiting.remove(ready)
                 ledger.sequence = ready[0] + 1
                 _book(ledger, ready[1], problems)
-        if rebase_on is not None and ledger.rebased < 0:
+        if rebase_on is not None and rebase_before == len(ordered):
             rebase(ledger, rebase_on)
     return Replay(ledger=ledger, effects=ledger.effects, problems=tuple(problems))
 

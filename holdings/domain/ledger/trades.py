@@ -53,7 +53,7 @@ def closable(
 
 def buy(ledger: Ledger, tx: Transaction) -> None:
     """Quantity in, cash out; what is missing in cash is contributed on the day."""
-    if nothing_traded(ledger, tx):
+    if not tx.quantity and nothing_traded(ledger, tx):
         return
     instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
     paid = gross(tx, instrument)
@@ -80,7 +80,7 @@ def buy(ledger: Ledger, tx: Transaction) -> None:
 
 def sell(ledger: Ledger, tx: Transaction) -> None:
     """Quantity out, cash in; beyond what is held it opens a short position where that is allowed."""
-    if nothing_traded(ledger, tx):
+    if not tx.quantity and nothing_traded(ledger, tx):
         return
     instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
     closing, excess = closable(ledger, key, quantity, short_allowed=ledger.setup.allow_short, verb="sells")
