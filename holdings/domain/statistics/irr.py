@@ -24,7 +24,8 @@ _PRECISION = 1e-15
 _APART = 1e-7
 _NOISE = 1e-11  # part of Σ|terms| below which a value's sign may be rounding
 _FIRST_WIDTH = 0.35
-_LOGS = math.log1p(LOWEST), math.log1p(HIGHEST)
+_EDGE = 1e-9  # both ends belong to the interval: a root on one must not be lost to rounding
+_LOGS = math.log1p(LOWEST) - _EDGE, math.log1p(HIGHEST) + _EDGE
 
 UNIQUE, AMBIGUOUS, NONE = "unique", "ambiguous", "none"
 

@@ -88,6 +88,13 @@ class TestIrr:
         assert result["irr_status"] == "unique"
         assert result["irr"] == pytest.approx(-0.9, abs=1e-9)
 
+    def test_both_ends_of_the_range_belong_to_it(self):
+        # 1 becomes 1001 in a year: 1000; 1 becomes 0.000001: −0.999999.
+        assert irr([(0, -1.0), (365, 1001.0)]).rate == pytest.approx(1000)
+        assert irr([(0, -1.0), (365, 0.000001)]).rate == pytest.approx(-0.999999)
+        assert irr([(0, -1.0), (365, 1001.1)]).status == "none"
+        assert irr([(0, -1.0), (365, 0.0000009)]).status == "none"
+
     def test_a_total_loss_has_none(self):
         body = portfolio(
             tx("buy", "2024-01-01", quantity="100", price="1"), prices={"A": {"2024-01-02": "0"}}
