@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
+from django.urls import reverse_lazy
 
 from holdings.domain.ranges import Period
 from holdings.models import Portfolio
@@ -16,6 +17,7 @@ from holdings.web.common import may_write, person, shown_portfolio
 from marketdata.models import Instrument
 from marketdata.queries import find_by_symbol
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.forms import ComboboxInput
 from portfolio_site.kernel.money import is_currency
 
 #: What the address may carry from page to page, and into explanations.
@@ -61,7 +63,6 @@ def page_context(request: HttpRequest, lens: Lens, *, current: str) -> dict[str,
         "explain_query": carried(request),
         "is_owner": portfolio.owner_id == request.user.pk,
         "may_write": may_write(request, portfolio),
-        "simulated_prices": lens.snapshot.has_simulated_prices,
         "missing": lens.snapshot.missing,
     }
 
@@ -94,3 +95,18 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         return None
+
+
+def benchmark_field(request: HttpRequest) -> str:
+    """The search box for a benchmark, with the one that is chosen."""
+    chosen = chosen_instrument(request, "benchmark")
+
+    def label(_: str) -> str:
+        return chosen.symbol if chosen is not None else ""
+
+    widget = ComboboxInput(
+        src=reverse_lazy("marketdata:search"),
+        label_for=label,
+        attrs={"placeholder": "Symbol or name", "id": "benchmark"},
+    )
+    return str(widget.render("benchmark", str(chosen.pk) if chosen is not None else ""))

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from holdings import queries
@@ -31,13 +31,13 @@ from holdings.queries.insights.performance import (
 )
 from holdings.queries.insights.ratios import IRR_WORDS, RATIOS, fraction
 from holdings.web.insights.common import (
+    benchmark_field,
     chosen_instrument,
     chosen_period,
     lens_for,
     page_context,
     period_context,
 )
-from portfolio_site.kernel.forms import ComboboxInput
 from portfolio_site.kernel.money import round_money
 
 _MOST_POINTS = 800
@@ -99,7 +99,7 @@ def performance(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         "by": by,
         "dimensions": [(code, DIMENSION_LABELS[code]) for code in DIMENSION_LABELS],
         "benchmark": benchmark,
-        "benchmark_field": _benchmark_field(request),
+        "benchmark_field": benchmark_field(request),
         "chart_src": _chart_src(request, lens.portfolio),
     }
     if done is not None and figures is not None and period is not None:
@@ -297,17 +297,3 @@ def _chart_src(request: HttpRequest, portfolio: Portfolio) -> str:
     query = request.GET.copy()
     query.pop("by", None)
     return f"{reverse('holdings:performance_chart', args=[portfolio.pk])}?{query.urlencode()}"
-
-
-def _benchmark_field(request: HttpRequest) -> str:
-    chosen = chosen_instrument(request, "benchmark")
-
-    def label(_: str) -> str:
-        return chosen.symbol if chosen is not None else ""
-
-    widget = ComboboxInput(
-        src=reverse_lazy("marketdata:search"),
-        label_for=label,
-        attrs={"placeholder": "Symbol or name", "id": "benchmark"},
-    )
-    return str(widget.render("benchmark", str(chosen.pk) if chosen is not None else ""))
