@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from allauth.usersessions.models import UserSession
@@ -45,17 +46,25 @@ class AuditContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Set the context around requests that may change something; a token adds its person later."""
+        """Set the context around requests that may change something; a token adds its person later.
+
+        Pages that note something while they are read ask for it themselves (`kernel.audit.audited`).
+        """
+        request.audit_facts = lambda: _facts(request)  # type: ignore[attr-defined]
         if request.method in SAFE_METHODS:
             return self.get_response(request)
-        request_id = structlog.contextvars.get_contextvars().get("request_id")
-        with audit_context(
-            user=request.user.pk,
-            ip=client_ip(request),
-            url=request.path,
-            request_id=str(request_id or ""),
-        ):
+        with audit_context(**_facts(request)):
             return self.get_response(request)
+
+
+def _facts(request: HttpRequest) -> dict[str, Any]:
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
+    return {
+        "user": request.user.pk,
+        "ip": client_ip(request),
+        "url": request.path,
+        "request_id": str(request_id or ""),
+    }
 
 
 class ReadOnlyRolesMiddleware:

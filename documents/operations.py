@@ -23,6 +23,7 @@ from documents.models import Document, DocumentKind, FileToRemove
 from documents.naming import safe_filename
 from documents.queries import DocumentView, view_of, visible_document
 from documents.sniffing import EXTENSIONS, sniff
+from portfolio_site.kernel.audit import add_audit_context
 
 log = structlog.get_logger(__name__)
 
@@ -133,6 +134,7 @@ def open_by_link(*, token: str, actor: Any, now: datetime) -> tuple[Document, Fi
     except FileNotFoundError:
         log.exception("document_file_missing", document=str(document.pk), key=document.storage_key)
         raise DocumentNotFound("The file of this document is missing. Delete it and make it again.") from None
+    add_audit_context(user=person.pk)
     _note_download(document, now)
     return document, file
 

@@ -48,7 +48,7 @@ def view_of(document: Document) -> DocumentView:
 def documents_for(user: Any, *, now: datetime, text: str = "", kind: str = "") -> QuerySet[Document]:
     """The person's documents, newest first; those whose name contains every word of ``text``, of ``kind`` if given."""
     found = Document.objects.visible_to(user).live(now)
-    for word in text.split()[:8]:
+    for word in text.replace("\0", "").split()[:8]:
         found = found.filter(filename__icontains=word)
     if kind:
         found = found.filter(kind=kind)

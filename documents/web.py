@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from documents import operations, queries
 from documents.links import disposition
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.audit import audited
 
 PER_PAGE = 25
 
@@ -36,6 +37,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
+@audited
 def download(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """Send the person on to a fresh link to the file."""
     link = operations.issue_link(document_id=document_id, actor=request.user, now=clock.now())
@@ -45,6 +47,7 @@ def download(request: HttpRequest, document_id: UUID) -> HttpResponse:
 
 
 @require_GET
+@audited
 def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The bytes behind a link: as a download, never shown in the page, never kept by a cache."""
     document, content = operations.open_by_link(token=token, actor=request.user, now=clock.now())

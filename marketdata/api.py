@@ -131,7 +131,7 @@ class InstrumentViewSet(
         today = clock.now().date()
         given = request.query_params
         end = _day(given.get("to"), "to") or today
-        start = _day(given.get("from"), "from") or end - timedelta(days=365)
+        start = _day(given.get("from"), "from") or end - min(timedelta(days=365), end - date.min)
         adjusted = given.get("adjusted", "true").lower() not in {"false", "0", "no"}
         points = _whole(given["points"], "points") if "points" in given else None
         if points is not None and points < 1:

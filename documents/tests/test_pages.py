@@ -11,6 +11,7 @@ from django.urls import reverse
 from documents.links import signed_path
 from documents.models import Document
 from documents.tests.conftest import NOW
+from documents.tests.test_storing import DocumentEvent
 
 
 def _body(response) -> bytes:
@@ -50,6 +51,31 @@ class TestDownload:
         next(path for path in private_folder.rglob("*.pdf")).unlink()
         response = signed_in.get(reverse("documents:download", args=[document.id]), follow=True)
         assert response.status_code == 404
+
+
+class TestAudit:
+    """Who fetched a file, when and from where, is kept for each time."""
+
+    def downloads(self, document):
+        rows = DocumentEvent.objects.filter(pgh_obj_id=document.id, pgh_label="document.downloaded")
+        return [row.pgh_context for row in rows.order_by("pgh_id")]
+
+    def test_of_a_page_names_person_address_and_request(self, signed_in, store, owner):
+        document = store()
+        url = reverse("documents:download", args=[document.id])
+        assert _body(signed_in.get(url, follow=True, REMOTE_ADDR="192.0.2.7"))
+        (context,) = self.downloads(document)
+        assert (context["user"], context["ip"]) == (owner.pk, "192.0.2.7")
+        assert context["url"].startswith("/documents/file/")
+        assert "request_id" in context
+
+    def test_of_a_program_without_a_session_names_whose_link_it_was(self, client, store, owner):
+        document = store()
+        with time_machine.travel(NOW, tick=False):
+            path = signed_path(document.id, owner.pk, NOW, is_bearer=True)
+            assert _body(client.get(path, REMOTE_ADDR="192.0.2.8"))
+        (context,) = self.downloads(document)
+        assert (context["user"], context["ip"]) == (owner.pk, "192.0.2.8")
 
 
 class TestLink:
@@ -101,6 +127,11 @@ class TestList:
         store(filename="Transaction history Savings.pdf")
         response = signed_in.get(reverse("documents:index"), {"q": "savings SUMMARY"})
         assert [d.filename for d in response.context["page_obj"]] == ["Portfolio summary Savings.pdf"]
+
+    def test_takes_what_the_database_cannot_hold_for_nothing(self, signed_in, store):
+        store(filename="Savings.pdf")
+        response = signed_in.get(reverse("documents:index"), {"q": "sav\0ings \0"})
+        assert [d.filename for d in response.context["page_obj"]] == ["Savings.pdf"]
 
     def test_escapes_names(self, signed_in, store):
         store(filename="<b>bold</b>.pdf")

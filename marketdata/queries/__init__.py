@@ -31,6 +31,7 @@ from marketdata.queries.instruments import (
     visible_instrument,
 )
 from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
+from marketdata.queries.simulation import simulated_prices_in_use
 
 __all__ = [
     "CLASS_ORDER",
@@ -62,6 +63,7 @@ __all__ = [
     "latest_quotes",
     "market_session",
     "search_instruments",
+    "simulated_prices_in_use",
     "splits",
     "visible_instrument",
     "year_range",

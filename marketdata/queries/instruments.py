@@ -54,7 +54,7 @@ def find_by_symbol(*, user: Any, symbol: str, exchange: str = "") -> Instrument 
     With `exchange` only there. None when there is none.
     """
     key = symbol.strip().upper()
-    if not key:
+    if not key or "\0" in key:
         return None
     rows = Instrument.objects.visible_to(user).filter(Q(symbol_key=key) | Q(isin=key))
     if exchange:
@@ -65,7 +65,7 @@ def find_by_symbol(*, user: Any, symbol: str, exchange: str = "") -> Instrument 
 def ids_by_symbol(*, user: Any, symbols: Iterable[str]) -> dict[str, int]:
     """Return the instrument of each symbol (in capitals) that the person can see, chosen like
     `find_by_symbol`. One statement."""
-    keys = {symbol.strip().upper() for symbol in symbols}
+    keys = {symbol.strip().upper() for symbol in symbols if "\0" not in symbol}
     rows = Instrument.objects.visible_to(user).filter(symbol_key__in=keys)
     found: dict[str, int] = {}
     for key, pk in rows.order_by("owner_id", "-is_active", "pk").values_list("symbol_key", "pk"):

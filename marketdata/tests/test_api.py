@@ -108,6 +108,10 @@ class TestQuotes:
         assert Decimal(quote["bid"]) <= Decimal(quote["last"]) <= Decimal(quote["ask"])
         assert isinstance(quote["change_fraction"], str)
 
+    def test_a_symbol_that_no_table_can_hold_is_missing_like_any_other(self, client_of, owner, share):
+        body = client_of(owner).get(f"{ROOT}/quotes/?symbols=A%00,AAPL").json()
+        assert (len(body["results"]), body["missing"]) == (1, ["A\0"])
+
     @pytest.mark.parametrize(
         "query", ["", "?ids=", "?ids=a", "?ids=-1", "?ids=1e3", "?ids=" + "9" * 30, "?ids=" + "1," * 600]
     )
@@ -130,6 +134,11 @@ class TestBars:
     @pytest.mark.parametrize("query", ["from=soon", "to=2026-02-30", "points=0", "points=many"])
     def test_bad_bounds_are_told(self, client_of, owner, share, query):
         assert client_of(owner).get(f"{ROOT}/instruments/{share.pk}/bars/?{query}").status_code == 400
+
+    @pytest.mark.parametrize("query", ["to=0001-01-01", "from=9999-12-31", "from=0001-01-01&to=9999-12-31"])
+    def test_the_first_and_last_days_of_the_calendar_are_days(self, client_of, owner, share, query):
+        address = f"{ROOT}/instruments/{share.pk}/bars/"
+        assert client_of(owner).get(f"{address}?{query}").status_code == 200
 
 
 class TestSchema:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from unittest.mock import patch
 
 import pytest
+from django.core.cache import cache
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,6 +214,7 @@ class TestSearch:
         assert queries.find_by_symbol(user=outsider, symbol="TM") == shared
         assert queries.find_by_symbol(user=outsider, symbol="JP3633400001") == shared
         assert queries.find_by_symbol(user=outsider, symbol="") is None
+        assert queries.find_by_symbol(user=outsider, symbol="T\0M") is None
 
 
 class TestVisibility:
@@ -283,3 +285,26 @@ class TestCachedQuotes:
         instrument = make_instrument("ONE")
         with patch("marketdata.queries.quotes.cache.get_many", side_effect=CacheDown):
             assert queries.cached_quotes([instrument.pk], now=NOW) == {}
+
+
+class TestSimulatedPricesInUse:
+    def test_says_so_while_one_instrument_in_use_is_simulated(self, make_instrument):
+        make_instrument("REAL", provider="manual")
+        make_instrument("GONE", provider="simulated", is_active=False)
+        assert not queries.simulated_prices_in_use()
+        cache.clear()
+        make_instrument("SIM", provider="simulated")
+        assert queries.simulated_prices_in_use()
+
+    def test_costs_no_statement_once_it_is_known(self, make_instrument, django_assert_num_queries):
+        make_instrument("REAL", provider="manual")
+        with django_assert_num_queries(1):
+            assert not queries.simulated_prices_in_use()
+            assert not queries.simulated_prices_in_use()
+
+    def test_is_asked_of_the_database_when_the_cache_is_down(self, make_instrument):
+        from redis.exceptions import ConnectionError as CacheDown
+
+        make_instrument("SIM", provider="simulated")
+        with patch("marketdata.queries.simulation.cache.get", side_effect=CacheDown):
+            assert queries.simulated_prices_in_use()

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from asgiref.local import Local
 from django.db import connection
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponseBase
+
+P = ParamSpec("P")
+R = TypeVar("R", bound="HttpResponseBase")
 
 _SET = "SELECT set_config('pghistory.context_id', %s, false), set_config('pghistory.context_metadata', %s, false)"
 
@@ -55,6 +62,21 @@ def audit_context(**facts: Any) -> Iterator[None]:
         # A connection that broke meanwhile took the context with it.
         if connection.connection is not None and not connection.connection.closed:
             _forget()
+
+
+def audited(view: Callable[Concatenate[HttpRequest, P], R]) -> Callable[Concatenate[HttpRequest, P], R]:
+    """For a page that writes to an audited table although it is only read (a download): sets the context.
+
+    The facts are `request.audit_facts()`, which the middleware provides; what changes things has the context anyway.
+    """
+
+    @wraps(view)
+    def with_context(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        facts: Callable[[], dict[str, Any]] = getattr(request, "audit_facts", dict)
+        with audit_context(**facts()):
+            return view(request, *args, **kwargs)
+
+    return with_context
 
 
 def _forget() -> None:

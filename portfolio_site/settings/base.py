@@ -10,8 +10,6 @@ WSGI_APPLICATION = "portfolio_site.wsgi.application"
 ASGI_APPLICATION = "portfolio_site.asgi.application"
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-#: Whether prices are made up, which every page then says; the one provider there is so far makes them up.
-SIMULATED_PRICES = True
 
 INSTALLED_APPS = [
     "channels",
