@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
 
-from holdings.queries import RANGES, CombinedSeries, Desk, combined_series, desk_of
+from holdings.queries import RANGES, CombinedSeries, Desk, combined_series, desk_of, sampled_rows
 from marketdata.queries import FxRateMissing, cached_quotes, fx_rate
 from portfolio_site.kernel.money import round_money
 from trading.queries import orders_for
@@ -73,8 +73,11 @@ def totals_of(desk: Desk, *, currency: str, now: datetime) -> Totals:
     return Totals(currency=currency, missing=tuple(dict.fromkeys(missing)), **sums)
 
 
-def dashboard_for(user: Any, *, now: datetime, range_code: str) -> dict[str, Any]:
-    """Return everything the dashboard shows. The number of statements does not depend on what the person owns."""
+def dashboard_for(user: Any, *, now: datetime, range_code: str, with_table: bool = False) -> dict[str, Any]:
+    """Return everything the dashboard shows. The number of statements does not depend on what the person owns.
+
+    The chart fetches its own figures; `with_table` adds them as rows for a browser that runs no scripts.
+    """
     desk = desk_of(user, now=now)
     code = range_code if range_code in RANGES else DEFAULT_RANGE
     if not desk.portfolios:
@@ -108,6 +111,9 @@ def dashboard_for(user: Any, *, now: datetime, range_code: str) -> dict[str, Any
         "ranges": RANGES,
         "chart_url": f"{reverse('web:value_chart')}?range={code}",
         "chart_columns": ["Day", "Value", "Invested"],
+        "chart_rows": _rows(desk, currency=user.base_currency, now=now, code=code) if with_table else (),
+        "chart_rows_url": f"?range={code}&table=1#value-chart",
+        "chart_currency": user.base_currency,
     }
 
 
@@ -133,6 +139,11 @@ def chart_of(user: Any, *, now: datetime, range_code: str) -> dict[str, Any]:
             },
         ],
     }
+
+
+def _rows(desk: Desk, *, currency: str, now: datetime, code: str) -> list[tuple[date, Decimal, Decimal]]:
+    series = combined_series(desk, currency=currency, range_code=code, now=now)
+    return sampled_rows(series.days, series.values, series.invested)
 
 
 def _money(series: CombinedSeries, values: tuple[Decimal, ...]) -> list[str]:

@@ -25,7 +25,10 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show what this is to a visitor, and the desk to a person who is signed in."""
     if request.user.is_authenticated:
         context = dashboard_for(
-            request.user, now=clock.now(), range_code=request.GET.get("range", DEFAULT_RANGE)
+            request.user,
+            now=clock.now(),
+            range_code=request.GET.get("range", DEFAULT_RANGE),
+            with_table=request.GET.get("table") == "1",
         )
         return render(request, "web/dashboard.html", context)
     return render(request, "web/home.html", {"demo_logins": _demo_logins(request)})

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     _Field = serializers.Field
 
-_PLAIN = re.compile(r"^-?\d{1,24}(\.\d{1,18})?$")
+_PLAIN = re.compile(r"^-?[0-9]{1,24}(\.[0-9]{1,18})?\Z")
 
 
 @extend_schema_field(

@@ -14,7 +14,7 @@ from django.forms import BoundField, Widget
 from django.forms.widgets import ChoiceWidget
 from django.template.context import Context
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from portfolio_site.kernel import formatting
@@ -68,6 +68,16 @@ def money(context: Context, value: Figure, currency: str, digits: int | None = N
     if number is None:
         return NOTHING
     return _private(formatting.format_money(number, currency, locale=_locale(context), digits=digits))
+
+
+@register.simple_tag(takes_context=True)
+def chart_cell(context: Context, value: object, currency: str = "") -> SafeString | str:
+    """A cell of a chart's table: a day in the person's way, money covered in privacy mode, words as they are."""
+    if isinstance(value, dt.date):
+        return when(context, value, "date")
+    if isinstance(value, Decimal) and currency:
+        return money(context, value, currency)
+    return NOTHING if value is None else conditional_escape(str(value))
 
 
 @register.simple_tag(takes_context=True)

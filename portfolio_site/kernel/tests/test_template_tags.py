@@ -115,6 +115,18 @@ class TestQuantityAndPrice:
         assert "amount" not in render("{% price v 'USD' %}", v=Decimal(1))
 
 
+class TestChartTable:
+    def test_days_and_money_are_written_for_the_person(self) -> None:
+        assert ">04.11.2026<" in render("{% chart_cell v 'EUR' %}", "de", v=dt.date(2026, 11, 4))
+        html = render("{% chart_cell v 'EUR' %}", "de", v=Decimal("1234.5"))
+        assert 'class="amount-value"' in html
+        assert "1.234,50" in html
+
+    def test_words_stay_words(self) -> None:
+        assert render("{% chart_cell v %}", v="<b>Equity</b>") == "&lt;b&gt;Equity&lt;/b&gt;"
+        assert "not available" in render("{% chart_cell v 'EUR' %}", v=None)
+
+
 class TestWhen:
     AT = dt.datetime(2026, 11, 3, 23, 30, tzinfo=dt.UTC)
 
