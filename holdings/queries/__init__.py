@@ -9,7 +9,7 @@ from holdings.queries.balances import (
     position_quantities,
     position_quantity,
 )
-from holdings.queries.combined import CombinedSeries, Desk, combined_series, desk_of
+from holdings.queries.combined import CombinedSeries, Desk, combined_series, desk_of, sampled_rows
 from holdings.queries.exports import ghostfolio_export, portfolio_export
 from holdings.queries.history import (
     RANGES,
@@ -79,6 +79,7 @@ __all__ = [
     "position_quantity",
     "range_start",
     "realised_trades",
+    "sampled_rows",
     "snapshot",
     "snapshots",
     "tags_of",

@@ -43,6 +43,14 @@ class CombinedSeries:
     problem: str = ""
 
 
+def sampled_rows(
+    days: Sequence[date], values: Sequence[Decimal], invested: Sequence[Decimal], *, most: int = 60
+) -> list[tuple[date, Decimal, Decimal]]:
+    """A value chart as a table of at most `most` days, the newest first."""
+    step = max(1, -(-len(days) // most))
+    return [(days[at], values[at], invested[at]) for at in range(len(days) - 1, -1, -step)]
+
+
 def desk_of(user: Any, *, now: datetime) -> Desk:
     """Return the person's own portfolios, valued. The number of statements does not depend on how many there are."""
     rows = Portfolio.objects.visible_to(user).active().filter(owner=user).select_related("owner")

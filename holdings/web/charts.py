@@ -13,9 +13,12 @@ from django.views.decorators.http import require_GET
 
 from holdings import queries
 from holdings.domain.numbers import plain
+from holdings.queries import sampled_rows
 from holdings.web.common import person, shown_portfolio
 from marketdata.queries import bars, visible_instrument
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.display import display_for
+from portfolio_site.kernel.formatting import format_percent_of, format_when
 from portfolio_site.kernel.money import round_money
 
 _MARKERS = {
@@ -79,7 +82,14 @@ def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 },
             ],
         }
-    return JsonResponse({"kind": "line", "labels": labels, **body, "summary": summary_of(series)})
+    return JsonResponse(
+        {
+            "kind": "line",
+            "labels": labels,
+            **body,
+            "summary": summary_of(series, locale=display_for(request).locale),
+        }
+    )
 
 
 @login_required
@@ -129,27 +139,20 @@ def holding_chart(request: HttpRequest, portfolio_id: int, instrument_id: int) -
     )
 
 
-def series_rows(series: queries.ValueSeries, *, most: int = 60) -> list[tuple[str, str, str]]:
-    """The chart as a table of at most `most` days, the newest first, for those who do not see the chart."""
-    size = len(series.days)
-    step = max(1, -(-size // most))
-    return [
-        (
-            series.days[index].isoformat(),
-            plain(round(series.values[index], 2)),
-            plain(round(series.invested[index], 2)),
-        )
-        for index in range(size - 1, -1, -step)
-    ]
+def series_rows(series: queries.ValueSeries) -> list[tuple[date, Decimal, Decimal]]:
+    """The chart as a table for those who do not see the chart."""
+    return sampled_rows(series.days, series.values, series.invested)
 
 
-def summary_of(series: queries.ValueSeries) -> str:
+def summary_of(series: queries.ValueSeries, *, locale: str) -> str:
     """The chart in one sentence, without amounts (it is read aloud in privacy mode too)."""
-    measured = series.performance
-    if measured is None or measured.twr is None:
+    twr = as_fraction(series.performance.twr) if series.performance else None
+    if twr is None:
         return ""
-    way = "up" if measured.twr >= 0 else "down"
-    return f"From {series.start.isoformat()} to {series.end.isoformat()}: {way} {abs(measured.twr):.2%} (time-weighted)."
+    way = "up" if twr >= 0 else "down"
+    since, until = (format_when(day, "date", locale=locale) for day in (series.start, series.end))
+    size = format_percent_of(abs(twr), locale=locale)
+    return f"From {since} to {until}: {way} {size} (time-weighted)."
 
 
 def _money(values: tuple[Decimal, ...], currency: str) -> list[str]:

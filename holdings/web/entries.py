@@ -18,7 +18,9 @@ from holdings.models import Account, DraftTransaction, Portfolio, Transaction, T
 from holdings.queries.whole import today_in
 from holdings.web.common import done_once, may_write, own_portfolio, person, shown_portfolio
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.display import display_for
 from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.formatting import format_when
 
 # The types most people need come first; the others stand behind "More".
 USUAL = ("buy", "sell", "deposit", "withdrawal", "dividend", "interest", "fee", "tax", "split", "transfer")
@@ -209,6 +211,7 @@ def entry(request: HttpRequest, portfolio_id: int, transaction_id: int) -> HttpR
         {
             "portfolio": portfolio,
             "row": versions[0].row,
+            "title": f"{versions[0].row.get_type_display()} on {_day(request, versions[0].row)}",
             "is_void": versions[0].void is not None,
             "cash_effect": queries.cash_effect(versions[0].row),
             "versions": versions,
@@ -241,7 +244,7 @@ def remove(request: HttpRequest, portfolio_id: int, transaction_id: int) -> Http
         "holdings/confirm.html",
         {
             "portfolio": portfolio,
-            "title": f"Remove the {row.get_type_display().lower()} of {row.occurred_date.isoformat()}?",
+            "title": f"Remove the {row.get_type_display().lower()} of {_day(request, row)}?",
             "text": "It no longer counts, and every figure is worked out without it. Its history keeps who removed it, and when.",
             "problem": problem,
             "submit": "Remove",
@@ -303,3 +306,7 @@ def _given(request: HttpRequest, name: str) -> dict[str, Any]:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def _day(request: HttpRequest, row: Transaction) -> str:
+    return format_when(row.occurred_date, "date", locale=display_for(request).locale)

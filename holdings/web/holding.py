@@ -44,6 +44,5 @@ def holding(request: HttpRequest, portfolio_id: int, instrument_id: int) -> Http
             "ranges": queries.RANGES,
             "may_write": may_write(request, portfolio),
             "is_owner": portfolio.owner_id == request.user.pk,
-            "simulated_prices": row.price is not None and row.price.is_simulated,
         },
     )

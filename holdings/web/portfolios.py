@@ -34,7 +34,6 @@ def index(request: HttpRequest) -> HttpResponse:
             "cards": cards,
             "show_owner": any(card.owner_id != request.user.pk for card in cards),
             "archived": archived,
-            "simulated_prices": any(card.has_simulated_prices for card in cards),
         },
     )
 
@@ -108,7 +107,6 @@ def detail(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             or Transaction.objects.filter(portfolio=portfolio).exists(),
             "drafts": queries.drafts_of(portfolio),
             **_return_figures(series),
-            "simulated_prices": snapshot.has_simulated_prices,
         },
     )
 

@@ -210,6 +210,16 @@
 
   // ---- Line and area ----
 
+  /** Where the axis begins: at zero when all that is below the figures is the room we leave under them. A few cents
+   *  below zero beside thousands (cash of the day before a transfer) do not count as being below it. */
+  function floorOf(values) {
+    const known = values.filter(Number.isFinite);
+    if (!known.length) return undefined;
+    const lowest = Math.min(...known);
+    const span = Math.max(...known) - lowest;
+    return lowest >= -0.005 * span && lowest < 0.25 * span ? 0 : undefined;
+  }
+
   function line(state, data, colours) {
     const times = data.labels.map(toTime);
     const sets = data.series.map(function (series, index) {
@@ -229,13 +239,13 @@
     });
     if (marks.length) sets.push(markerSet(marks, colours));
     const area = data.series.some((series) => series.style === "area");
-    const lowest = Math.min(...data.series.flatMap((series) => series.values.map(toNumber)).filter(Number.isFinite));
+    const floor = area && data.unit === "money" ? floorOf(data.series.flatMap((series) => series.values.map(toNumber))) : undefined;
     return {
       type: "line",
       data: { datasets: sets },
       options: {
         interaction: { mode: "index", intersect: false, axis: "x" },
-        scales: { x: timeAxis(data, colours), y: valueAxis(data, colours, { grace: "4%", beginAtZero: false, ...(area && data.unit === "money" && lowest >= 0 ? { min: undefined } : {}) }) },
+        scales: { x: timeAxis(data, colours), y: valueAxis(data, colours, { grace: "4%", beginAtZero: false, min: floor }) },
         plugins: {
           legend: { display: false },
           decimation: { enabled: times.length > 700, algorithm: "lttb", samples: 500 },

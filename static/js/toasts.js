@@ -74,4 +74,12 @@
   });
   // Servers may send a note with a fragment: HX-Trigger: {"hf:toast": {...}}
   document.addEventListener("hf:toast", (event) => toast(event.detail || {}));
+  // Passkeys: the browser's own dialog was closed, timed out, or found no key. Nobody reads the console.
+  document.addEventListener("allauth.error", function (event) {
+    const name = event.detail?.exception?.name;
+    event.preventDefault();
+    if (name === "NotAllowedError" || name === "AbortError") toast({ level: "warning", title: "No passkey was used", body: "The prompt was closed or ran out of time. You can try again." });
+    else if (name === "InvalidStateError") toast({ level: "warning", title: "This key is known already", body: "It is in your list of passkeys." });
+    else toast({ level: "danger", title: "The passkey did not work", body: "This browser or key refused. Try another key, or another way to sign in." });
+  });
 })();
