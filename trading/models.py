@@ -67,7 +67,13 @@ class FillQuerySet(models.QuerySet["Fill"]):
         return self.filter(order__portfolio__owner_id=user.pk)
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), exclude=["trail"])
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    exclude=["trail"],
+    append_only=True,
+    context_field=pghistory.ContextJSONField(),
+)
 class Order(models.Model):
     """A wish to buy or sell, and what has become of it.
 

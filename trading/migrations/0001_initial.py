@@ -5,6 +5,7 @@ import uuid
 import django.core.serializers.json
 import django.db.models.deletion
 import django.db.models.expressions
+import pghistory.utils
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
@@ -19,7 +20,6 @@ class Migration(migrations.Migration):
     dependencies = [
         ("holdings", "0001_initial"),
         ("marketdata", "0002_quote_storage"),
-        ("pghistory", "0007_auto_20250421_0444"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -150,6 +150,8 @@ class Migration(migrations.Migration):
                 ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
                 ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
                 ("pgh_label", models.TextField(help_text="The event label.")),
+                ("pgh_context", pghistory.utils.JSONField(null=True)),
+                ("pgh_context_id", models.UUIDField(null=True)),
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, serialize=False)),
                 ("client_order_id", models.CharField(max_length=128)),
                 ("side", models.CharField(choices=[("buy", "Buy"), ("sell", "Sell")], max_length=4)),
@@ -206,16 +208,6 @@ class Migration(migrations.Migration):
                         related_name="+",
                         related_query_name="+",
                         to="marketdata.instrument",
-                    ),
-                ),
-                (
-                    "pgh_context",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        to="pghistory.context",
                     ),
                 ),
                 (
@@ -492,8 +484,8 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="insert_insert",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "trading_orderevent" ("canceled_at", "client_order_id", "currency", "expired_at", "expires_at", "filled_at", "filled_avg_price", "filled_quantity", "id", "instrument_id", "limit_price", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "placed_by_id", "portfolio_id", "quantity", "reason", "reason_code", "rejected_at", "reserved_cash", "reserved_quantity", "side", "status", "submitted_at", "time_in_force", "type", "updated_at") VALUES (NEW."canceled_at", NEW."client_order_id", NEW."currency", NEW."expired_at", NEW."expires_at", NEW."filled_at", NEW."filled_avg_price", NEW."filled_quantity", NEW."id", NEW."instrument_id", NEW."limit_price", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."placed_by_id", NEW."portfolio_id", NEW."quantity", NEW."reason", NEW."reason_code", NEW."rejected_at", NEW."reserved_cash", NEW."reserved_quantity", NEW."side", NEW."status", NEW."submitted_at", NEW."time_in_force", NEW."type", NEW."updated_at"); RETURN NULL;',
-                    hash="92e93960fa28643d3c97240e18b470d4e0929d98",
+                    func='INSERT INTO "trading_orderevent" ("canceled_at", "client_order_id", "currency", "expired_at", "expires_at", "filled_at", "filled_avg_price", "filled_quantity", "id", "instrument_id", "limit_price", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "placed_by_id", "portfolio_id", "quantity", "reason", "reason_code", "rejected_at", "reserved_cash", "reserved_quantity", "side", "status", "submitted_at", "time_in_force", "type", "updated_at") VALUES (NEW."canceled_at", NEW."client_order_id", NEW."currency", NEW."expired_at", NEW."expires_at", NEW."filled_at", NEW."filled_avg_price", NEW."filled_quantity", NEW."id", NEW."instrument_id", NEW."limit_price", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'insert\', NEW."id", NEW."placed_by_id", NEW."portfolio_id", NEW."quantity", NEW."reason", NEW."reason_code", NEW."rejected_at", NEW."reserved_cash", NEW."reserved_quantity", NEW."side", NEW."status", NEW."submitted_at", NEW."time_in_force", NEW."type", NEW."updated_at"); RETURN NULL;',
+                    hash="74e50a9b7884623fa198f203401142658c86eed9",
                     operation="INSERT",
                     pgid="pgtrigger_insert_insert_3c641",
                     table="trading_order",
@@ -507,8 +499,8 @@ class Migration(migrations.Migration):
                 name="update_update",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
                     condition='WHEN (OLD."canceled_at" IS DISTINCT FROM (NEW."canceled_at") OR OLD."client_order_id" IS DISTINCT FROM (NEW."client_order_id") OR OLD."currency" IS DISTINCT FROM (NEW."currency") OR OLD."expired_at" IS DISTINCT FROM (NEW."expired_at") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."filled_at" IS DISTINCT FROM (NEW."filled_at") OR OLD."filled_avg_price" IS DISTINCT FROM (NEW."filled_avg_price") OR OLD."filled_quantity" IS DISTINCT FROM (NEW."filled_quantity") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."instrument_id" IS DISTINCT FROM (NEW."instrument_id") OR OLD."limit_price" IS DISTINCT FROM (NEW."limit_price") OR OLD."placed_by_id" IS DISTINCT FROM (NEW."placed_by_id") OR OLD."portfolio_id" IS DISTINCT FROM (NEW."portfolio_id") OR OLD."quantity" IS DISTINCT FROM (NEW."quantity") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."reason_code" IS DISTINCT FROM (NEW."reason_code") OR OLD."rejected_at" IS DISTINCT FROM (NEW."rejected_at") OR OLD."reserved_cash" IS DISTINCT FROM (NEW."reserved_cash") OR OLD."reserved_quantity" IS DISTINCT FROM (NEW."reserved_quantity") OR OLD."side" IS DISTINCT FROM (NEW."side") OR OLD."status" IS DISTINCT FROM (NEW."status") OR OLD."submitted_at" IS DISTINCT FROM (NEW."submitted_at") OR OLD."time_in_force" IS DISTINCT FROM (NEW."time_in_force") OR OLD."type" IS DISTINCT FROM (NEW."type") OR OLD."updated_at" IS DISTINCT FROM (NEW."updated_at"))',
-                    func='INSERT INTO "trading_orderevent" ("canceled_at", "client_order_id", "currency", "expired_at", "expires_at", "filled_at", "filled_avg_price", "filled_quantity", "id", "instrument_id", "limit_price", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "placed_by_id", "portfolio_id", "quantity", "reason", "reason_code", "rejected_at", "reserved_cash", "reserved_quantity", "side", "status", "submitted_at", "time_in_force", "type", "updated_at") VALUES (NEW."canceled_at", NEW."client_order_id", NEW."currency", NEW."expired_at", NEW."expires_at", NEW."filled_at", NEW."filled_avg_price", NEW."filled_quantity", NEW."id", NEW."instrument_id", NEW."limit_price", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."placed_by_id", NEW."portfolio_id", NEW."quantity", NEW."reason", NEW."reason_code", NEW."rejected_at", NEW."reserved_cash", NEW."reserved_quantity", NEW."side", NEW."status", NEW."submitted_at", NEW."time_in_force", NEW."type", NEW."updated_at"); RETURN NULL;',
-                    hash="5f14d4e054ea09cddcdba183e448747da0016ff1",
+                    func='INSERT INTO "trading_orderevent" ("canceled_at", "client_order_id", "currency", "expired_at", "expires_at", "filled_at", "filled_avg_price", "filled_quantity", "id", "instrument_id", "limit_price", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "placed_by_id", "portfolio_id", "quantity", "reason", "reason_code", "rejected_at", "reserved_cash", "reserved_quantity", "side", "status", "submitted_at", "time_in_force", "type", "updated_at") VALUES (NEW."canceled_at", NEW."client_order_id", NEW."currency", NEW."expired_at", NEW."expires_at", NEW."filled_at", NEW."filled_avg_price", NEW."filled_quantity", NEW."id", NEW."instrument_id", NEW."limit_price", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, NOW(), \'update\', NEW."id", NEW."placed_by_id", NEW."portfolio_id", NEW."quantity", NEW."reason", NEW."reason_code", NEW."rejected_at", NEW."reserved_cash", NEW."reserved_quantity", NEW."side", NEW."status", NEW."submitted_at", NEW."time_in_force", NEW."type", NEW."updated_at"); RETURN NULL;',
+                    hash="0067c40d6303daa4413178c2c33989a428b2d198",
                     operation="UPDATE",
                     pgid="pgtrigger_update_update_fe61c",
                     table="trading_order",

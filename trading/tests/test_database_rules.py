@@ -78,3 +78,16 @@ def test_every_version_of_an_order_is_kept(place, trader):
     cancel_order(order_id=placed.id, actor=trader, now=NOW)
     versions = apps.get_model("trading", "OrderEvent").objects.filter(pgh_obj_id=placed.id).order_by("pgh_id")
     assert [version.status for version in versions] == ["new", "canceled"]
+
+
+def test_who_changed_an_order_is_kept_with_its_version_and_cannot_be_rewritten(place):
+    from portfolio_site.kernel.audit import audit_context
+
+    with audit_context(user=7, ip="192.0.2.1"):
+        placed = place(limit_price="50")
+    with audit_context(user=8):
+        pass
+    (version,) = apps.get_model("trading", "OrderEvent").objects.filter(pgh_obj_id=placed.id)
+    assert version.pgh_context == {"user": 7, "ip": "192.0.2.1"}
+    with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
+        type(version).objects.update(pgh_context={"user": 9})
