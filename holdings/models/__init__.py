@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from holdings.models.derived import (
     CashBalance,
+    LedgerCheckpoint,
     LedgerState,
     Liability,
     Lot,
@@ -33,6 +34,7 @@ __all__ = [
     "DraftTransaction",
     "EntryKey",
     "ImportBatch",
+    "LedgerCheckpoint",
     "LedgerState",
     "Liability",
     "Lot",

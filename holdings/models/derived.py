@@ -59,6 +59,27 @@ class LedgerState(models.Model):
         return f"Books of {self.portfolio_id}"
 
 
+class LedgerCheckpoint(models.Model):
+    """What followed from the entries before a day, kept so that a change after it need not replay them.
+
+    A copy that may be deleted at any time: the next full replay makes it anew. `holdings.queries.checkpoints` reads it.
+    """
+
+    portfolio = models.ForeignKey(Portfolio, on_delete=models.CASCADE, related_name="+", db_index=False)
+    before_date = models.DateField(help_text="Holds the entries of earlier days, and none of this one.")
+    content = models.BinaryField()
+
+    objects: ClassVar[models.Manager[LedgerCheckpoint]] = models.Manager()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["portfolio", "before_date"], name="holdings_checkpoint_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Books of {self.portfolio_id} before {self.before_date.isoformat()}"
+
+
 class Lot(models.Model):
     """An open parcel, or with a pooled method the pool of an instrument (without an account).
 

@@ -34,7 +34,7 @@ from holdings.models import (
 from holdings.operations.errors import EntryRefused
 from holdings.operations.locking import LockedPortfolio
 from holdings.operations.preparing import Preparer
-from holdings.operations.rebuilding import rebuild_locked
+from holdings.operations.rebuilding import forget_checkpoints, rebuild_locked
 from holdings.queries.derived import (
     POSITION_FIELDS,
     TOTAL_FIELDS,
@@ -102,11 +102,13 @@ def _carry_over(
     state = LedgerState.objects.filter(portfolio_id=locked.id).first()
     last = state.last_occurred_at if state else None
     rows = sorted(added, key=lambda row: (row.occurred_at, row.sequence))
+    changed_from = min(row.occurred_date for row in [*added, *voided])
+    forget_checkpoints(locked.id, after=changed_from)
     at_end = not voided and (last is None or (bool(rows) and rows[0].occurred_at >= last))
     if at_end and len(rows) <= BULK and _append(locked, preparer, rows, state):
         return
     try:
-        rebuild_locked(locked)
+        rebuild_locked(locked, since=changed_from)
     except PortfolioError as error:
         raise _refusal_of_problems(
             error, added=list(added), voided=bool(voided), preparer=preparer
@@ -117,7 +119,7 @@ def _append(
     locked: LockedPortfolio, preparer: Preparer, rows: Sequence[Transaction], state: LedgerState | None
 ) -> bool:
     """Apply entries that come after everything else. False: only a replay can say what follows from them."""
-    if any(row.type in _REPLAYED or (row.type in _INCOME and row.quantity is not None) for row in rows):
+    if any(_asks_the_market(row) for row in rows):
         return False
     accounts = domain_accounts(preparer.accounts.values())
     instruments = {str(pk): domain_instrument(i) for pk, i in preparer.instruments.items()}
@@ -149,6 +151,13 @@ def _append(
     _store(locked, ledger, effects, before=before, debts=debts)
     _store_state(locked.id, rows[-1], ledger, effects)
     return True
+
+
+def _asks_the_market(row: Transaction) -> bool:
+    """Whether an entry is worth what others of the journal say: its own books could not know."""
+    if row.type == "delivery_in":
+        return row.price is None
+    return row.type in _REPLAYED or (row.type in _INCOME and row.quantity is not None)
 
 
 def _collect(total: Effects, part: Effects) -> None:

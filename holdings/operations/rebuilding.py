@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F
 
 from holdings.models import (
     CashBalance,
+    LedgerCheckpoint,
     LedgerState,
     Liability,
     Lot,
@@ -19,9 +21,15 @@ from holdings.models import (
     Transaction,
 )
 from holdings.operations.locking import LockedPortfolio, lock_portfolio
+from holdings.queries.checkpoints import (
+    Checkpoint,
+    can_be_divided,
+    newest_checkpoint,
+    replayed_from,
+    stand_alone,
+)
 from holdings.queries.derived import POSITION_FIELDS, Derived, derived_in_tables
-from holdings.queries.journal import load_journal
-from holdings.queries.replaying import replayed
+from holdings.queries.journal import Journal, load_journal
 
 _BATCH = 2000
 
@@ -33,25 +41,56 @@ def rebuild_holdings(*, portfolio_id: int) -> None:
         Portfolio.objects.filter(pk=portfolio_id).update(revision=F("revision") + 1)
 
 
-def rebuild_locked(locked: LockedPortfolio) -> None:
-    """The same within the caller's transaction, which holds the lock. Raises the domain's refusals."""
-    wanted = replayed(locked, load_journal(locked.id))
-    stored = derived_in_tables(locked.id)
+def rebuild_locked(locked: LockedPortfolio, *, since: date | None = None) -> None:
+    """The same within the caller's transaction, which holds the lock. Raises the domain's refusals.
+
+    `since`: nothing changed before that day, so that the replay may begin at the last checkpoint before it.
+    """
+    start, journal = _from_checkpoint(locked, since) if since is not None else (None, None)
+    if start is None or journal is None:
+        start, journal = None, load_journal(locked.id)
+    wanted, checkpoints = replayed_from(locked, journal, start)
+    stored = derived_in_tables(locked.id, closed_since=start.before if start else None)
     _write_rows(Lot, locked.id, stored=stored.lots, wanted=wanted.lots, name=_lot_filter)
     _write_rows(
         RealisedTrade, locked.id, stored=stored.realised, wanted=wanted.realised, name=_realised_filter
+    )
+    forget_checkpoints(locked.id, after=start.before if start else date.min)
+    LedgerCheckpoint.objects.bulk_create(
+        LedgerCheckpoint(portfolio_id=locked.id, before_date=day, content=content)
+        for day, content in checkpoints
     )
     _write_positions(locked.id, stored=stored, wanted=wanted)
     _write_balances(locked.id, stored=stored, wanted=wanted)
     last = (
         Transaction.objects.filter(portfolio_id=locked.id)
         .counting()
-        .aggregate(last=Max("occurred_at"))["last"]
+        .order_by("-occurred_at")
+        .values_list("occurred_at", flat=True)
+        .first()
     )
     LedgerState.objects.update_or_create(
         portfolio_id=locked.id,
         defaults={"last_occurred_at": last, "lot_order": wanted.lot_order, **wanted.totals},
     )
+
+
+def forget_checkpoints(portfolio_id: int, *, after: date) -> None:
+    """Drop what was kept of the books at the beginning of days after one on which an entry changes."""
+    LedgerCheckpoint.objects.filter(portfolio_id=portfolio_id, before_date__gt=after).delete()
+
+
+def _from_checkpoint(locked: LockedPortfolio, since: date) -> tuple[Checkpoint | None, Journal | None]:
+    """The last checkpoint before a change and the entries after it; none where they ask for something older."""
+    if not can_be_divided(locked):
+        return None, None
+    start = newest_checkpoint(locked.id, until=since)
+    if start is None:
+        return None, None
+    journal = load_journal(locked.id, since=start.before)
+    if not stand_alone(journal.transactions, journal, locked.base_currency):
+        return None, None
+    return start, journal
 
 
 def _write_rows(
@@ -64,11 +103,8 @@ def _write_rows(
 ) -> None:
     """Delete rows that are gone or different, insert those that are new or different."""
     stale = [columns for key, columns in stored.items() if wanted.get(key) != columns]
-    if len(stale) == len(stored):
-        model.objects.filter(portfolio_id=portfolio_id).delete()
-    else:
-        for start in range(0, len(stale), _BATCH):
-            name(model.objects.filter(portfolio_id=portfolio_id), stale[start : start + _BATCH]).delete()
+    for start in range(0, len(stale), _BATCH):
+        name(model.objects.filter(portfolio_id=portfolio_id), stale[start : start + _BATCH]).delete()
     fresh = [columns for key, columns in wanted.items() if stored.get(key) != columns]
     model.objects.bulk_create(
         [model(portfolio_id=portfolio_id, **columns) for columns in fresh], batch_size=_BATCH

@@ -245,8 +245,22 @@ def spread_pool(pool: OpenLot, held: Mapping[int, Decimal]) -> dict[int, tuple[D
 
 def derived_from(books: Books, effects: Effects) -> Derived:
     """What a replay says should be in the tables."""
-    derived = Derived(lot_order=books.order, totals=totals_of(effects))
-    add_effects(derived.positions, effects)
+    positions: dict[PositionKey, PositionFigures] = {}
+    add_effects(positions, effects)
+    return derived_of(
+        books, positions=positions, totals=totals_of(effects), realised=realised_columns(effects.realised)
+    )
+
+
+def derived_of(
+    books: Books,
+    *,
+    positions: dict[PositionKey, PositionFigures],
+    totals: dict[str, Decimal],
+    realised: Iterable[dict[str, Any]],
+) -> Derived:
+    """The same from sums over the effects; `positions` come without their cost basis, and get it here."""
+    derived = Derived(lot_order=books.order, totals=totals, positions=positions)
     with exact():
         for lot in [*books.lots, *books.pools.values()]:
             if not lot.quantity:
@@ -265,15 +279,12 @@ def derived_from(books: Books, effects: Effects) -> Derived:
                 figures.cost_basis_base += cost_base
     derived.cash = {(int(account), currency): value for (account, currency), value in books.cash.items()}
     derived.liabilities = dict(books.liabilities)
-    derived.realised = {
-        (columns["transaction_id"], columns["number"]): columns
-        for columns in realised_columns(effects.realised)
-    }
+    derived.realised = {(columns["transaction_id"], columns["number"]): columns for columns in realised}
     return derived
 
 
-def derived_in_tables(portfolio_id: int) -> Derived:
-    """What the tables hold. Six statements."""
+def derived_in_tables(portfolio_id: int, *, closed_since: date | None = None) -> Derived:
+    """What the tables hold; of realised trades only those closed since a day, where one is named. Six statements."""
     state = LedgerState.objects.filter(portfolio_id=portfolio_id).first()
     derived = Derived(
         lot_order=state.lot_order if state else 0, last_occurred_at=state.last_occurred_at if state else None
@@ -291,9 +302,10 @@ def derived_in_tables(portfolio_id: int) -> Derived:
         derived.cash[balance.account_id, balance.currency] = balance.balance
     for liability in Liability.objects.filter(portfolio_id=portfolio_id):
         derived.liabilities[liability.currency] = liability.amount
-    for columns in (
-        RealisedTrade.objects.filter(portfolio_id=portfolio_id).values(*REALISED_FIELDS).iterator()
-    ):
+    closed = RealisedTrade.objects.filter(portfolio_id=portfolio_id)
+    if closed_since is not None:
+        closed = closed.filter(closed_date__gte=closed_since)
+    for columns in closed.values(*REALISED_FIELDS).iterator():
         derived.realised[columns["transaction_id"], columns["number"]] = columns
     return derived
 

@@ -7,6 +7,7 @@ always what the portfolio is worth now. Once computed, the cost does not depend 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from django.core.cache import cache
 
 from holdings.domain.analysis import crypto_alone
 from holdings.domain.ledger import in_order, market_of, replay
-from holdings.domain.numbers import decimals, from_scaled, to_scaled
+from holdings.domain.numbers import decimals, exact, from_scaled, to_scaled
 from holdings.domain.performance import Performance, measure
 from holdings.domain.types import PortfolioError
 from holdings.domain.valuation import Valuation, value_days
@@ -28,7 +29,7 @@ from marketdata.queries import closes_on
 
 RANGES = ("1D", "1W", "1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "MAX")
 _KEEP_SECONDS = 600
-_VERSION = 1
+_VERSION = 2
 # More points than a screen has pixels help nobody.
 _MOST_POINTS = 800
 
@@ -38,6 +39,7 @@ class DailyHistory:
     """Exact values (without liabilities) at the end of each day, and external flows, in base currency.
 
     `first` is the ordinal of the day before the first entry; `values[i] × 10^-scale` belongs to the day `first + i`.
+    A day has at most two flows: what came in, and (negative) what went out.
     `problem` says why there is none.
     """
 
@@ -173,8 +175,18 @@ def _computed(portfolio: Portfolio, *, now: datetime) -> DailyHistory:
     except PortfolioError as error:
         problem = error.problems[0].message
         return DailyHistory(0, [], 0, [], every_day=every_day, problem=f"{problem[:1].upper()}{problem[1:]}.")
-    flows = [(flow.ordinal, flow.amount) for flow in done.effects.flows]
+    flows = _by_day((flow.ordinal, flow.amount) for flow in done.effects.flows)
     return DailyHistory(first, valuation.values, valuation.scale, flows, every_day=every_day)
+
+
+def _by_day(flows: Iterable[tuple[int, Decimal]]) -> list[tuple[int, Decimal]]:
+    """One sum a day of what came in and one of what went out: as many as there are days, not entries."""
+    sums: dict[tuple[int, bool], Decimal] = {}
+    with exact():
+        for ordinal, amount in flows:
+            key = (ordinal, amount < 0)
+            sums[key] = sums.get(key, Decimal(0)) + amount
+    return [(ordinal, amount) for (ordinal, _), amount in sums.items()]
 
 
 def _ending_in(history: DailyHistory, value: Decimal) -> DailyHistory:

@@ -128,13 +128,17 @@ def ratio_of(text: str) -> Fraction | None:
     return Fraction(Decimal(new)) / (Fraction(Decimal(old)) if old else 1)
 
 
-def load_journal(portfolio_id: int, *, until: date | None = None) -> Journal:
+def load_journal(portfolio_id: int, *, since: date | None = None, until: date | None = None) -> Journal:
     """All that counts in a portfolio, in the order of posting (which is what decides between equal times).
+
+    `since` and `until`: of the days from the one to the other, both included.
 
     Four statements, whatever the number of entries.
     """
     accounts = domain_accounts(Account.objects.filter(portfolio_id=portfolio_id))
     rows = Transaction.objects.filter(portfolio_id=portfolio_id).counting().order_by("sequence")
+    if since is not None:
+        rows = rows.filter(occurred_date__gte=since)
     if until is not None:
         rows = rows.filter(occurred_date__lte=until)
     corrected = Transaction.objects.filter(portfolio_id=portfolio_id, replaces__isnull=False)

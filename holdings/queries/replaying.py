@@ -88,9 +88,7 @@ def setup_for(
 def replayed(settings: BookSettings, journal: Journal) -> Derived:
     """What follows from a journal. Raises the domain's `PortfolioError`, with every problem, where it does not hold together."""
     ordered = in_order(journal.transactions, settings.time_zone)
-    market = books_market(
-        settings.base_currency, journal.instruments, ordered, closes=_closes_needed(ordered)
-    )
+    market = books_market(settings.base_currency, journal.instruments, ordered, closes=closes_needed(ordered))
     setup = setup_for(settings, accounts=journal.accounts, instruments=journal.instruments, market=market)
     result = replay(setup, ordered)
     if result.problems:
@@ -98,7 +96,7 @@ def replayed(settings: BookSettings, journal: Journal) -> Derived:
     return derived_from(result.ledger.books(), result.effects)
 
 
-def _closes_needed(ordered: Iterable[domain.Transaction]) -> dict[str, dict[date, Decimal]]:
+def closes_needed(ordered: Iterable[domain.Transaction]) -> dict[str, dict[date, Decimal]]:
     """The day's prices where a corporate action divides a cost by them; nothing in the entry could say them."""
     needed: dict[str, dict[date, Decimal]] = {}
     for row in ordered:
