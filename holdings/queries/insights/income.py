@@ -93,17 +93,17 @@ class Payer:
 
     @property
     def yield_on_cost(self) -> Decimal | None:
-        """Dividends of the last year for each unit of cost."""
-        return quotient(self.last_year, self.cost_basis) if self.cost_basis and self.cost_basis > 0 else None
+        """Dividends of the last year for each unit of cost; None for what never paid one."""
+        if not self.sums.dividends or self.cost_basis is None or self.cost_basis <= 0:
+            return None
+        return quotient(self.last_year, self.cost_basis)
 
     @property
     def current_yield(self) -> Decimal | None:
-        """Dividends expected within a year for each unit of value."""
-        return (
-            quotient(self.expected, self.market_value)
-            if self.market_value and self.market_value > 0
-            else None
-        )
+        """Dividends expected within a year for each unit of value; None for what never paid one."""
+        if not self.sums.dividends or self.market_value is None or self.market_value <= 0:
+            return None
+        return quotient(self.expected, self.market_value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,7 @@ def income_of(lens: Lens) -> Income:
         for expected in found.expected:
             coming[expected.instrument_id] += expected.amount
         payers = tuple(_payers(lens, things, last, coming))
-        held = [payer for payer in payers if payer.cost_basis]
+        held = [payer for payer in payers if payer.cost_basis and payer.sums.dividends]
         paid = sum((payer.last_year for payer in held), ZERO)
         cost = sum((payer.cost_basis or ZERO for payer in held), ZERO)
         worth = sum((payer.market_value or ZERO for payer in held), ZERO)
