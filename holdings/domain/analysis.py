@@ -183,8 +183,9 @@ def _figures(
 
 def crypto_alone(portfolio: Portfolio, transactions: Sequence[Transaction]) -> bool:
     """Whether every instrument of the journal is crypto (and there is one): then every day is a valuation day."""
-    names = {name for tx in transactions for name in (tx.instrument, tx.to_instrument) if name is not None}
-    return bool(names) and all(portfolio.instruments[name].asset_class is AssetClass.CRYPTO for name in names)
+    names = {tx.instrument for tx in transactions} | {tx.to_instrument for tx in transactions}
+    found = [portfolio.instruments[name] for name in names if name is not None]
+    return bool(found) and all(instrument.asset_class is AssetClass.CRYPTO for instrument in found)
 
 
 def _until(portfolio: Portfolio, last: date, *, by_instant: bool) -> tuple[list[Transaction], list[Notice]]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any, TypeVar
 
-from holdings.domain.ledger.state import Effects, Flow
+from holdings.domain.ledger.state import CashMove, Charge, Effects, Flow, Income
 from holdings.domain.market import Market
 from holdings.domain.numbers import EXACT, exact
 from holdings.domain.positions import Position
 from holdings.domain.types import ZERO
+
+_BASE, _AMOUNT, _ORDINAL = attrgetter("base"), attrgetter("amount"), attrgetter("ordinal")
+_GROSS_BASE = attrgetter("gross_base")
+_PROCEEDS_BASE, _COST_BASE = attrgetter("proceeds_base"), attrgetter("cost_base")
+Row = TypeVar("Row", bound=tuple[Any, ...])
 
 OUTWARD = frozenset(["withdrawal", "delivery_out"])
 
@@ -125,13 +133,13 @@ def totals_of(
         cash=cash_base,
         liabilities=in_base(market, liabilities, ordinal),
         cost_basis=cost,
-        realised_gain=sum((row.proceeds_base - row.cost_base for row in effects.realised), ZERO),
-        dividends=sum((row.base for row in effects.incomes if row.kind == "dividend"), ZERO),
-        interest=sum((row.base for row in effects.incomes if row.kind == "interest"), ZERO),
-        fees=sum((row.base for row in effects.charges if row.kind == "fee"), ZERO),
-        taxes=sum((row.base for row in effects.charges if row.kind == "tax"), ZERO),
-        currency_gain=cash_base - sum((move.base for move in effects.cash), ZERO),
-        net_contributions=sum((flow.amount for flow in effects.flows), ZERO),
+        realised_gain=_sum(_PROCEEDS_BASE, effects.realised) - _sum(_COST_BASE, effects.realised),
+        dividends=_of_kind("dividend", effects.incomes),
+        interest=_of_kind("interest", effects.incomes),
+        fees=_of_kind("fee", effects.charges),
+        taxes=_of_kind("tax", effects.charges),
+        currency_gain=cash_base - _sum(_BASE, effects.cash),
+        net_contributions=_sum(_AMOUNT, effects.flows),
     )
 
 
@@ -144,25 +152,21 @@ def statement_of(
     realised is measured lot by lot against the value at ``start``, the rest is unrealised. Cash gains what its balances are
     worth beyond the movements at their own days' rates. So every amount is in exactly one line.
     """
-    balances: dict[str, Decimal] = {}
-    moved = ZERO
-    for move in effects.cash:
-        if move.ordinal <= start:
-            balances[move.currency] = balances.get(move.currency, ZERO) + move.amount
-        else:
-            moved += move.base
-    opening_cash = in_base(market, balances, start)
-    for move in effects.cash:
-        if move.ordinal > start:
-            balances[move.currency] = balances.get(move.currency, ZERO) + move.amount
-    closing_cash = in_base(market, balances, end)
-    put_in = sum((flow.gross_base for flow in effects.positions if flow.ordinal > start), ZERO)
+    before, cash = _parted(effects.cash, start)
+    opening = _by_currency(before)
+    opening_cash = in_base(market, opening, start)
+    moved = _by_currency(cash)
+    closing = {
+        code: opening.get(code, ZERO) + moved.get(code, ZERO) for code in dict.fromkeys([*opening, *moved])
+    }
+    closing_cash = in_base(market, closing, end)
+    put_in = _sum(_GROSS_BASE, _parted(effects.positions, start)[1])
     securities_gain = (closing_value - closing_cash) - (opening_value - opening_cash) - put_in
     opened = date.fromordinal(start)
-    realised = sum((row.statement_gain for row in effects.realised if row.closed > opened), ZERO)
-    flows = [flow for flow in effects.flows if flow.ordinal > start]
-    incomes = [row for row in effects.incomes if row.ordinal > start]
-    charges = [row for row in effects.charges if row.ordinal > start]
+    realised = sum([row.statement_gain for row in effects.realised if row.closed > opened], ZERO)
+    flows = _parted(effects.flows, start)[1]
+    incomes = _parted(effects.incomes, start)[1]
+    charges = _parted(effects.charges, start)[1]
     return Statement(
         start=opened,
         end=date.fromordinal(end),
@@ -171,13 +175,35 @@ def statement_of(
         withdrawals=-_flows(flows, outward=True),
         realised_gain=realised,
         unrealised_gain=securities_gain - realised,
-        dividends=sum((row.base for row in incomes if row.kind == "dividend"), ZERO),
-        interest=sum((row.base for row in incomes if row.kind == "interest"), ZERO),
-        fees=sum((row.base for row in charges if row.kind == "fee"), ZERO),
-        taxes=sum((row.base for row in charges if row.kind == "tax"), ZERO),
-        currency_gain=closing_cash - opening_cash - moved,
+        dividends=_of_kind("dividend", incomes),
+        interest=_of_kind("interest", incomes),
+        fees=_of_kind("fee", charges),
+        taxes=_of_kind("tax", charges),
+        currency_gain=closing_cash - opening_cash - _sum(_BASE, cash),
         closing_value=closing_value,
     )
+
+
+def _sum(name: Callable[[Any], Decimal], rows: Iterable[Any]) -> Decimal:
+    return sum(map(name, rows), ZERO)
+
+
+def _of_kind(kind: str, rows: Iterable[Income | Charge]) -> Decimal:
+    return sum([row.base for row in rows if row.kind == kind], ZERO)
+
+
+def _parted(rows: list[Row], start: int) -> tuple[list[Row], list[Row]]:
+    """Effects up to the end of a day, and those after it: they stand in the order of their days."""
+    index = bisect_right(rows, start, key=_ORDINAL)
+    return rows[:index], rows[index:]
+
+
+def _by_currency(moves: Iterable[CashMove]) -> dict[str, Decimal]:
+    """The sum of cash movements per currency."""
+    amounts: dict[str, list[Decimal]] = {}
+    for move in moves:
+        amounts.setdefault(move.currency, []).append(move.amount)
+    return {currency: sum(found, ZERO) for currency, found in amounts.items()}
 
 
 def _flows(flows: Iterable[Flow], *, outward: bool) -> Decimal:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,32 +98,30 @@ def _by_column(
             if changes is None:
                 column = (name, market.account_key(name, account))
                 changes = keys[name, account] = columns.setdefault(column, {})
-            changes[ordinal] = changes.get(ordinal, ZERO) + change
+            changes[ordinal] = changes[ordinal] + change if ordinal in changes else change
     return columns
 
 
 def _by_currency(moves: Iterable[CashMove]) -> dict[str, dict[int, Decimal]]:
     currencies: dict[str, dict[int, Decimal]] = {}
     with exact():
-        for move in moves:
-            changes = currencies.get(move.currency)
+        for ordinal, _, currency, amount, _, _ in moves:
+            changes = currencies.get(currency)
             if changes is None:
-                changes = currencies[move.currency] = {}
-            changes[move.ordinal] = changes.get(move.ordinal, ZERO) + move.amount
+                changes = currencies[currency] = {}
+            changes[ordinal] = changes[ordinal] + amount if ordinal in changes else amount
     return currencies
 
 
 def _running(changes: Mapping[int, Decimal], days: NDArray[np.int64], unit: Decimal) -> tuple[Ints, int]:
     """The running total of dated changes on each day, as integers at the scale returned."""
     ordinals = sorted(changes)
-    total = ZERO
-    totals: list[Decimal] = []
     with exact():
-        for ordinal in ordinals:
-            total += changes[ordinal]
-            totals.append(total * unit)
-    scale = decimals(totals[-1]) if totals else 0  # a running total keeps every decimal it has met
-    steps = integers([0, *(to_scaled(value, scale) for value in totals)])
+        amounts = [changes[ordinal] for ordinal in ordinals]
+        if unit != 1:
+            amounts = [amount * unit for amount in amounts]
+        scale = decimals(sum(amounts, ZERO))  # a sum keeps every decimal it has met
+    steps = integers(list(accumulate([0, *(to_scaled(value, scale) for value in amounts)])))
     index = np.searchsorted(np.array(ordinals, dtype=np.int64), days, side="right")
     return steps[index], scale
 
