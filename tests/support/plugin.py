@@ -43,9 +43,7 @@ def _running_site(django_db_setup: None, django_db_blocker: Any, tmp_path_factor
 
 
 @pytest.fixture
-def live_site(
-    _running_site: LiveSite, transactional_db: None, django_db_serialized_rollback: None
-) -> LiveSite:
+def live_site(_running_site: LiveSite, transactional_db: None) -> LiveSite:
     """The site as a server (`.url`, `.socket_url`); what the test commits it sees, and the other way round."""
     return _running_site
 
