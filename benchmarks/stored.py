@@ -69,7 +69,7 @@ def market(file: PortfolioFile) -> dict[str, Instrument]:
     """The file's instruments with their closes, and its rates."""
     things = Instrument.objects.bulk_create(
         Instrument(
-            symbol=f"{name}-{len(file.instruments)}", name=name, currency=i.currency, asset_class="equity"
+            symbol=f"{name}-{len(file.transactions)}", name=name, currency=i.currency, asset_class="equity"
         )
         for name, i in file.instruments.items()
     )

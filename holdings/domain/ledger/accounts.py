@@ -22,6 +22,9 @@ from holdings.domain.ledger.wash import WashSales
 from holdings.domain.numbers import plain
 from holdings.domain.types import ONE, ZERO, Instrument, Notice, Transaction
 
+# A named tuple without its Python-level constructor: a long journal makes half a million of them.
+_row = tuple.__new__
+
 
 class Accounts:
     """Balances, rates and what a ledger notes down; ``Ledger`` adds the lots."""
@@ -124,7 +127,7 @@ class Accounts:
         balance = self.cash.get(key, ZERO) + amount
         self.cash[key] = balance
         self.effects.cash.append(
-            CashMove(self.ordinal, account, tx.currency, amount, amount * base_rate, tx.id)
+            _row(CashMove, (self.ordinal, account, tx.currency, amount, amount * base_rate, tx.id))
         )
         if balance < 0 and amount < 0:
             self.notice(
@@ -140,14 +143,11 @@ class Accounts:
         account = tx.account or tx.cash_account or ""
         own, base = rates
         add = self.effects.charges.append
+        day, name = self.ordinal, tx.instrument
         if fees:
-            add(Charge(self.ordinal, "fee", tx.instrument, account, currency, fees * own, fees * base, tx.id))
+            add(_row(Charge, (day, "fee", name, account, currency, fees * own, fees * base, tx.id)))
         if taxes:
-            add(
-                Charge(
-                    self.ordinal, "tax", tx.instrument, account, currency, taxes * own, taxes * base, tx.id
-                )
-            )
+            add(_row(Charge, (day, "tax", name, account, currency, taxes * own, taxes * base, tx.id)))
 
     def flow(self, tx: Transaction, kind: str, amount: Decimal, account: str | None) -> None:
         """Record an external flow in base currency."""
@@ -158,11 +158,11 @@ class Accounts:
     ) -> None:
         """Record money going into (positive) or out of a position."""
         self.effects.positions.append(
-            PositionFlow(self.ordinal, key[0], key[1], amount, base, gross_base, tx.id)
+            _row(PositionFlow, (self.ordinal, *key, amount, base, gross_base, tx.id))
         )
 
     def change(self, key: Key, change: Decimal) -> None:
         """Change a position's quantity."""
         if change:
             self.quantities[key] = self.quantities.get(key, ZERO) + change
-            self.effects.quantities.append(QuantityMove(self.ordinal, key[0], key[1], change))
+            self.effects.quantities.append(_row(QuantityMove, (self.ordinal, *key, change)))

@@ -67,7 +67,9 @@ def irr_of_days(by_day: Mapping[int, float]) -> Irr:
         return NO_IRR
     curve = _Curve(amounts, times)
     low, high, most = _where_roots_can_be(amounts)
-    logs = curve.single_root(low, high) if min(changes, most) <= 1 else curve.all_roots(low, high)
+    logs = curve.single_root(low, high)
+    if min(changes, most) > 1 and not (logs and _is_only_root(amounts * np.exp(-logs[0] * times))):
+        logs = curve.all_roots(low, high)
     roots = tuple(sorted(math.expm1(u) for u in logs))
     if not roots:
         return NO_IRR
@@ -87,6 +89,16 @@ def _where_roots_can_be(amounts: NDArray[np.float64]) -> tuple[float, float, int
         return *_LOGS, len(amounts)  # a total of nothing (a root at 0), or one whose sign may be rounding
     above, below = _sign_changes(total), _sign_changes(left)
     return (_LOGS[0] if below else 0.0), (_LOGS[1] if above else 0.0), above + below
+
+
+def _is_only_root(discounted: NDArray[np.float64]) -> bool:
+    """Whether what is still invested, at the rate of a root, keeps its sign until the end: then no other rate fits.
+
+    It is the rule of the running totals once more, with time counted in that rate.
+    """
+    balance = np.cumsum(discounted)[:-1]
+    clear = float(np.abs(balance).min()) > _NOISE * float(np.abs(discounted).sum())
+    return clear and not _sign_changes(balance)
 
 
 class _Curve:
