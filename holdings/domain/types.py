@@ -47,6 +47,8 @@ class TransactionType(StrEnum):
     RETURN_OF_CAPITAL = "return_of_capital"
     LIABILITY = "liability"
 
+    __hash__ = str.__hash__  # that of the text it equals, and computed once
+
 
 class CostMethod(StrEnum):
     """Which lots a sale closes. The first three keep lots per account, the last two pool across accounts."""
