@@ -30,7 +30,7 @@ from portfolio_site.kernel import clock
 from portfolio_site.kernel.display import PRIVACY_COOKIE, THEME_COOKIE
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.formatting import format_money, format_number, format_when
-from portfolio_site.kernel.idempotency import fingerprint_of, once
+from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
 from portfolio_site.kernel.money import is_currency
 
 COOKIE_AGE = int(timedelta(days=365).total_seconds())
@@ -158,6 +158,8 @@ def tokens(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             issued = _issue(request, user, form)
+        except KeyReused:
+            form.refuse_reuse()
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:

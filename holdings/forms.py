@@ -20,6 +20,7 @@ from marketdata.models import Instrument
 from marketdata.queries import find_by_symbol
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.forms import ComboboxInput, FieldGroup, FieldsetsMixin, OneTimeFormMixin
+from portfolio_site.kernel.idempotency import KeyReused
 from portfolio_site.kernel.money import ISO_CURRENCIES, is_currency, round_money
 
 SEARCH_URL = reverse_lazy("marketdata:search")
@@ -444,6 +445,9 @@ class EntryFilterForm(forms.Form):
 
 def refuse(form: forms.Form, refusal: DomainError, *, names: Mapping[str, str] | None = None) -> None:
     """Show a refusal of the books at the field it is about, or above the form."""
+    if isinstance(refusal, KeyReused) and isinstance(form, OneTimeFormMixin):
+        form.refuse_reuse()
+        return
     field = refusal.field or ""
     field = {"occurred": "date", **(names or {})}.get(field, field)
     form.add_error(

@@ -16,7 +16,7 @@ from marketdata.forms import OwnInstrumentForm, PriceForm
 from marketdata.models import AssetClass, Instrument
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError, ForbiddenError
-from portfolio_site.kernel.idempotency import fingerprint_of, once
+from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
 
 PER_CLASS = 25
 PER_PAGE = 100
@@ -231,6 +231,8 @@ def new(request: HttpRequest) -> HttpResponse:
                 fingerprint=fingerprint_of(payload),
                 do=do,
             )
+        except KeyReused:
+            form.refuse_reuse()
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:

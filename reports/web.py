@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from holdings.queries import portfolios_for
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.idempotency import fingerprint_of, once
+from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
 from reports import operations, queries
 from reports.forms import ReportForm
 from reports.registry import KINDS, why_off
@@ -63,6 +63,8 @@ def index(request: HttpRequest) -> HttpResponse:
                 fingerprint=fingerprint_of(wanted),
                 do=do,
             )
+        except KeyReused:
+            form.refuse_reuse()
         except DomainError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:

@@ -118,6 +118,13 @@ class TestWhoSeesWhat:
         assert as_owner.get(reverse("holdings:import_preview", args=[other.pk, batch.pk])).status_code == 404
 
 
+class TestImportPreview:
+    def test_says_which_rows_are_shown(self, as_owner, filled, batch):
+        url = reverse("holdings:import_preview", args=[filled.pk, batch.pk])
+        assert 'aria-current="true">All</a>' in as_owner.get(url).content.decode()
+        assert 'aria-current="true">New</a>' in as_owner.get(url, {"show": "new"}).content.decode()
+
+
 class TestPagesCostAFixedNumberOfStatements:
     @pytest.fixture
     def long(self, filled, acme):
@@ -331,6 +338,40 @@ class TestJournal:
         assert [row.pk for row in back.rows] == [row.pk for row in first.rows]
         assert not {row.pk for row in first.rows} & {row.pk for row in second.rows}
         assert as_owner.get(url, {"cursor": "rubbish"}).status_code == 200
+
+
+class TestFormsSentAgain:
+    """Back in the browser shows a form that was sent before: its token is used up."""
+
+    def test_with_other_content_are_refused_once_and_can_then_be_sent_as_new_ones(self, as_owner, filled):
+        url = reverse("holdings:add", args=[filled.pk]) + "?type=deposit"
+        values = {**form_of(as_owner, url), "date": "2026-05-01", "currency": "EUR"}
+        assert as_owner.post(url, {**values, "amount": "10"}).status_code == 303
+        refused = as_owner.post(url, {**values, "amount": "20"})
+        assert refused.status_code == 422
+        assert "was sent before" in refused.content.decode()
+        token = refused.context["form"]["form_token"].value()
+        assert token != values["form_token"]
+        assert token in refused.content.decode()
+        again = {**values, "form_token": token, "amount": "20"}
+        assert [as_owner.post(url, again).status_code for _ in "ab"] == [303, 303]
+        booked = Transaction.objects.filter(portfolio=filled, occurred_date="2026-05-01").counting()
+        assert sorted(row.amount for row in booked) == [10, 20]
+        assert_books_are_right(filled)
+
+    def test_with_another_file_do_not_lead_to_the_preview_of_the_first(self, as_owner, filled):
+        url = reverse("holdings:import", args=[filled.pk])
+        values = form_of(as_owner, url)
+
+        def send(content: bytes) -> Any:
+            return as_owner.post(url, {**values, "file": SimpleUploadedFile("g.json", content)})
+
+        first = send(GHOSTFOLIO)
+        assert send(GHOSTFOLIO).url == first.url
+        other = send(GHOSTFOLIO.replace(b"50.5", b"51.5"))
+        assert other.status_code == 422
+        assert "was sent before" in other.content.decode()
+        assert ImportBatch.objects.filter(portfolio=filled).count() == 1
 
 
 class TestImportPages:

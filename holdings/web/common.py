@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,7 @@ def done_once(
 ) -> HttpResponseRedirect:
     """Do what a form asks, once per form shown, and go to the address that `do` returns; refusals go through."""
     content = {key: request.POST.getlist(key) for key in request.POST if key != "csrfmiddlewaretoken"}
+    content |= {key: [_digest(file) for file in request.FILES.getlist(key)] for key in request.FILES}
     answer = once(
         key=form.cleaned_data["form_token"],
         user=request.user,
@@ -54,3 +56,12 @@ def done_once(
         do=lambda: (303, {"url": do()}),
     )
     return HttpResponseRedirect(answer.body["url"], status=303)
+
+
+def _digest(file: Any) -> str:
+    """What tells one uploaded file from another of the same name; it can be read again afterwards."""
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()

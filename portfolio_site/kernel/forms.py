@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from django import forms
 from django.forms.renderers import TemplatesSetting
 
+from portfolio_site.kernel.idempotency import KeyReused
+
 
 class HoldfastFormRenderer(TemplatesSetting):
     """Draw forms and fields with the site's own templates (`templates/django/forms/`)."""
@@ -26,6 +28,24 @@ class OneTimeFormMixin(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["form_token"].initial = secrets.token_urlsafe(24)
+
+    def refuse_reuse(self) -> None:
+        """The form was sent before, with other content (Back in the browser): say so, and let it be sent as a new one.
+
+        Without another token, what was meant as a second entry could never be sent from this page.
+        """
+        self.add_error(
+            None,
+            forms.ValidationError(
+                "This form was sent before, with other content, and that was done. Look at it first; if you want this"
+                " as well, send the form again.",
+                code=KeyReused.code,
+            ),
+        )
+        sent: Any = self.data
+        fresh = sent.copy()
+        fresh[self.add_prefix("form_token")] = secrets.token_urlsafe(24)
+        self.data = fresh
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.idempotency import fingerprint_of, once
+from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
 from trading import operations
 from trading.forms import PaperAccountForm
 from trading.web.common import person
@@ -49,6 +49,9 @@ def open_account(request: HttpRequest) -> HttpResponse:
             fingerprint=fingerprint_of({name: str(data[name]) for name in ("name", "cash", "currency")}),
             do=do,
         )
+    except KeyReused:
+        form.refuse_reuse()
+        return render(request, "trading/open_account.html", {"form": form}, status=422)
     except DomainError as refusal:
         field = {"starting_cash": "cash", "base_currency": "currency"}.get(refusal.field or "", refusal.field)
         form.add_error(field if field in form.fields else None, refusal.message)
