@@ -1,7 +1,7 @@
 """The ledger: opening, taking and closing parcels on top of the accounts.
 
 What each transaction type does with them stands in the handler modules beside this one (``trades``, ``cash``, ``income``,
-``transfers``, ``actions``); ``handlers.HANDLERS`` joins the two.
+``transfers``, ``actions``, ``conversions``); ``handlers.HANDLERS`` joins the two.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from holdings.domain.ledger import actions, cash, income, trades, transfers
+from holdings.domain.ledger import actions, cash, conversions, income, trades, transfers
 from holdings.domain.ledger.engine import Ledger
 from holdings.domain.types import Transaction, TransactionType
 
@@ -26,9 +26,9 @@ HANDLERS: dict[TransactionType, Callable[[Ledger, Transaction], None]] = {
     TransactionType.TAX: cash.tax,
     TransactionType.TAX_REFUND: cash.tax_refund,
     TransactionType.SPLIT: actions.split,
-    TransactionType.SPIN_OFF: actions.spin_off,
-    TransactionType.MERGER: actions.merger,
-    TransactionType.SYMBOL_CHANGE: actions.symbol_change,
+    TransactionType.SPIN_OFF: conversions.spin_off,
+    TransactionType.MERGER: conversions.merger,
+    TransactionType.SYMBOL_CHANGE: conversions.symbol_change,
     TransactionType.RETURN_OF_CAPITAL: actions.return_of_capital,
     TransactionType.LIABILITY: cash.liability,
 }
