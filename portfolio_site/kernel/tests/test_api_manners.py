@@ -61,7 +61,7 @@ class TestDecimalString:
 
     def test_never_writes_a_float(self) -> None:
         with pytest.raises(TypeError):
-            plain(0.1)  # type: ignore[arg-type]
+            plain(0.1)
 
 
 class TestProblems:
