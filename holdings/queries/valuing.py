@@ -17,9 +17,10 @@ from holdings.domain.numbers import exact, quotient
 from holdings.models import CashBalance, LedgerState, Liability, Portfolio, Position
 from holdings.queries.derived import POSITION_FIELDS, TOTAL_FIELDS
 from holdings.queries.pricing import PriceNow, prices_now, rates_now
-from marketdata.models import Instrument
+from marketdata.models import AssetClass, Instrument
 
 ZERO = Decimal(0)
+_LABELS: dict[str, str] = {value: str(label) for value, label in AssetClass.choices}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,7 +299,7 @@ class _Valuer:
             symbol=instrument.symbol,
             name=instrument.name,
             asset_class=instrument.asset_class,
-            asset_class_label=instrument.get_asset_class_display(),
+            asset_class_label=_LABELS.get(instrument.asset_class, instrument.asset_class),
             sector=instrument.sector,
             country=instrument.country,
             currency=instrument.currency,
