@@ -32,3 +32,15 @@ def explained(context: Context, content: SafeString, figure: str, **query: Any) 
         address,
         content,
     )
+
+
+@register.inclusion_tag("holdings/insights/_bulk.html", takes_context=True)
+def bulk_actions(context: Context) -> dict[str, Any]:
+    """What can be done with the entries that are ticked (`name="entry" form="bulk"`), and undoing the last removal."""
+    request, portfolio = context["request"], context["portfolio"]
+    return {
+        "portfolio": portfolio,
+        "csrf_token": context.get("csrf_token"),
+        "request": request,
+        "removed_count": len(request.session.get(f"holdings-removed-{portfolio.pk}", [])),
+    }

@@ -13,7 +13,7 @@ from holdings.web.insights.urls import urlpatterns
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 #: Pages that change something are the owner's alone.
-OWNERS_ONLY = {"targets", "method"}
+OWNERS_ONLY = {"targets", "method", "bulk", "undo"}
 NAMES = [entry.name for entry in urlpatterns]
 
 

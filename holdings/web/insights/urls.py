@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from holdings.web.insights import allocation, explain, income, method, performance, realised, risk
+from holdings.web.insights import allocation, bulk, explain, income, method, performance, realised, risk
 
 _BASE = "portfolios/<int:portfolio_id>/"
 
@@ -22,5 +22,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_BASE}risk/", risk.risk, name="risk"),
     path(f"{_BASE}risk/chart/", risk.risk_chart, name="risk_chart"),
     path(f"{_BASE}method/", method.method, name="method"),
+    path(f"{_BASE}transactions/bulk/", bulk.bulk, name="bulk"),
+    path(f"{_BASE}transactions/undo/", bulk.undo, name="undo"),
     path(f"{_BASE}explain/<slug:figure>/", explain.explain, name="explain"),
 ]
