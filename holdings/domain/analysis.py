@@ -19,6 +19,7 @@ from holdings.domain.statement import (
     CashBalance,
     Statement,
     Totals,
+    base_sums,
     cash_of,
     statement_of,
     totals_of,
@@ -151,11 +152,25 @@ def _figures(
     )
     positions = positions_of(done.ledger, effects, end)
     cash = cash_of(market, done.ledger.cash, end)
+    sums, sums_of_period = base_sums(effects, start)
     totals = totals_of(
-        market, effects, positions=positions, cash=cash, liabilities=done.ledger.liabilities, ordinal=end
+        market,
+        effects,
+        sums=sums,
+        positions=positions,
+        cash=cash,
+        liabilities=done.ledger.liabilities,
+        ordinal=end,
     )
     statement = statement_of(
-        market, effects, start=start, end=end, opening_value=valuation.at(0), closing_value=valuation.at(-1)
+        market,
+        effects,
+        sums=sums_of_period,
+        start=start,
+        end=end,
+        opening_value=valuation.at(0),
+        closing_value=valuation.at(-1),
+        closing_cash=totals.cash,
     )
     notices = [*portfolio.notices, *ignored, *effects.notices]
     notices += _market_notices(positions, valuation.unpriced, end)

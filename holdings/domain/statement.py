@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -113,16 +113,39 @@ def cash_of(market: Market, balances: Mapping[tuple[str, str], Decimal], ordinal
     ]
 
 
+def base_sums(effects: Effects, start: int) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Sums in base currency of dividend, interest, fee, tax and cash movements: of all effects, and of those after a day.
+
+    Needs the exact context.
+    """
+    whole: dict[str, Decimal] = {}
+    after: dict[str, Decimal] = {}
+    dated: list[tuple[Sequence[Income | Charge], tuple[str, str]]] = [
+        (effects.incomes, ("dividend", "interest")),
+        (effects.charges, ("fee", "tax")),
+    ]
+    for rows, kinds in dated:
+        earlier, later = _parted(rows, start)
+        for kind in kinds:
+            after[kind] = _of_kind(kind, later)
+            whole[kind] = _of_kind(kind, earlier) + after[kind]
+    before, moved = _parted(effects.cash, start)
+    after["cash"] = _sum(_BASE, moved)
+    whole["cash"] = _sum(_BASE, before) + after["cash"]
+    return whole, after
+
+
 def totals_of(
     market: Market,
     effects: Effects,
     *,
+    sums: Mapping[str, Decimal],
     positions: Iterable[Position],
     cash: Iterable[CashBalance],
     liabilities: Mapping[str, Decimal],
     ordinal: int,
 ) -> Totals:
-    """Totals on the valuation day. Needs the exact context."""
+    """Totals on the valuation day; ``sums`` are the first of ``base_sums``. Needs the exact context."""
     value = cost = ZERO
     for position in positions:
         value += position.market_value_base
@@ -134,39 +157,40 @@ def totals_of(
         liabilities=in_base(market, liabilities, ordinal),
         cost_basis=cost,
         realised_gain=_sum(_PROCEEDS_BASE, effects.realised) - _sum(_COST_BASE, effects.realised),
-        dividends=_of_kind("dividend", effects.incomes),
-        interest=_of_kind("interest", effects.incomes),
-        fees=_of_kind("fee", effects.charges),
-        taxes=_of_kind("tax", effects.charges),
-        currency_gain=cash_base - _sum(_BASE, effects.cash),
+        dividends=sums["dividend"],
+        interest=sums["interest"],
+        fees=sums["fee"],
+        taxes=sums["tax"],
+        currency_gain=cash_base - sums["cash"],
         net_contributions=_sum(_AMOUNT, effects.flows),
     )
 
 
 def statement_of(
-    market: Market, effects: Effects, *, start: int, end: int, opening_value: Decimal, closing_value: Decimal
+    market: Market,
+    effects: Effects,
+    *,
+    sums: Mapping[str, Decimal],
+    start: int,
+    end: int,
+    opening_value: Decimal,
+    closing_value: Decimal,
+    closing_cash: Decimal,
 ) -> Statement:
-    """The statement of (start, end], from a replay that was rebased on ``start``. Needs the exact context.
+    """The statement of (start, end], from a replay that was rebased on ``start``; ``sums`` are the second of ``base_sums``.
+
+    Needs the exact context.
 
     Securities gain what their value changed by beyond what was put in and taken out, before fees; the part of it that was
     realised is measured lot by lot against the value at ``start``, the rest is unrealised. Cash gains what its balances are
     worth beyond the movements at their own days' rates. So every amount is in exactly one line.
     """
-    before, cash = _parted(effects.cash, start)
-    opening = _by_currency(before)
-    opening_cash = in_base(market, opening, start)
-    moved = _by_currency(cash)
-    closing = {
-        code: opening.get(code, ZERO) + moved.get(code, ZERO) for code in dict.fromkeys([*opening, *moved])
-    }
-    closing_cash = in_base(market, closing, end)
+    opening_cash = in_base(market, _by_currency(_parted(effects.cash, start)[0]), start)
     put_in = _sum(_GROSS_BASE, _parted(effects.positions, start)[1])
     securities_gain = (closing_value - closing_cash) - (opening_value - opening_cash) - put_in
     opened = date.fromordinal(start)
     realised = sum([row.statement_gain for row in effects.realised if row.closed > opened], ZERO)
     flows = _parted(effects.flows, start)[1]
-    incomes = _parted(effects.incomes, start)[1]
-    charges = _parted(effects.charges, start)[1]
     return Statement(
         start=opened,
         end=date.fromordinal(end),
@@ -175,11 +199,11 @@ def statement_of(
         withdrawals=-_flows(flows, outward=True),
         realised_gain=realised,
         unrealised_gain=securities_gain - realised,
-        dividends=_of_kind("dividend", incomes),
-        interest=_of_kind("interest", incomes),
-        fees=_of_kind("fee", charges),
-        taxes=_of_kind("tax", charges),
-        currency_gain=closing_cash - opening_cash - _sum(_BASE, cash),
+        dividends=sums["dividend"],
+        interest=sums["interest"],
+        fees=sums["fee"],
+        taxes=sums["tax"],
+        currency_gain=closing_cash - opening_cash - sums["cash"],
         closing_value=closing_value,
     )
 
@@ -192,7 +216,7 @@ def _of_kind(kind: str, rows: Iterable[Income | Charge]) -> Decimal:
     return sum([row.base for row in rows if row.kind == kind], ZERO)
 
 
-def _parted(rows: list[Row], start: int) -> tuple[list[Row], list[Row]]:
+def _parted(rows: Sequence[Row], start: int) -> tuple[Sequence[Row], Sequence[Row]]:
     """Effects up to the end of a day, and those after it: they stand in the order of their days."""
     index = bisect_right(rows, start, key=_ORDINAL)
     return rows[:index], rows[index:]
