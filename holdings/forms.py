@@ -135,7 +135,7 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
         label="Cost basis",
         choices=CostBasisMethod.choices,
         initial=CostBasisMethod.FIFO,
-        help_text="Which purchase a sale closes. You can change it later: everything is worked out anew.",
+        help_text="Which purchase a sale closes. You can change it later and see the effect before it counts.",
     )
     allow_short = forms.BooleanField(
         label="Short positions",
@@ -170,6 +170,9 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
         if portfolio is None:
             self.fields["base_currency"].initial = user.base_currency
             self.fields["time_zone"].initial = user.time_zone
+        else:
+            # A switch of the method shows its effect before it is applied: it has a page of its own.
+            del self.fields["cost_basis_method"]
 
 
 class NewPortfolioForm(OneTimeFormMixin, PortfolioForm):

@@ -207,13 +207,16 @@ class TestOpeningAPortfolio:
         assert answer.status_code == 422
         assert "name" in answer.context["form"].errors
 
-    def test_a_method_can_be_switched(self, as_owner, filled):
+    def test_the_method_is_switched_on_the_page_that_shows_the_effect_and_nowhere_else(
+        self, as_owner, filled
+    ):
         url = reverse("holdings:edit", args=[filled.pk])
         assert (
             as_owner.post(url, {**form_of(as_owner, url), "cost_basis_method": "average"}).status_code == 303
         )
         filled.refresh_from_db()
-        assert filled.cost_basis_method == "average"
+        assert filled.cost_basis_method == "fifo"
+        assert reverse("holdings:method", args=[filled.pk]) in as_owner.get(url).content.decode()
         assert_books_are_right(filled)
 
     def test_the_currency_stays_once_there_are_entries(self, as_owner, filled):
