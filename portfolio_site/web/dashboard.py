@@ -119,9 +119,8 @@ def dashboard_for(user: Any, *, now: datetime, range_code: str, with_table: bool
 
 def chart_of(user: Any, *, now: datetime, range_code: str) -> dict[str, Any]:
     """Return the combined value chart in the form `charts.js` reads; decimals as strings."""
-    series = combined_series(
-        desk_of(user, now=now), currency=user.base_currency, range_code=range_code, now=now
-    )
+    code = range_code if range_code in RANGES else DEFAULT_RANGE
+    series = combined_series(desk_of(user, now=now), currency=user.base_currency, range_code=code, now=now)
     if not series.days:
         return {"labels": [], "series": [], "empty": series.problem}
     return {

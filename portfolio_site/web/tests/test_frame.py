@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from holdings.operations import Entry, create_portfolio, post_transaction
+from portfolio_site.kernel import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +58,20 @@ class TestSignedIn:
         assert 'data-theme="dark"' in html
         assert 'data-privacy="on"' in html
         assert f'data-user-id="{person.pk}"' in html
+
+    @pytest.mark.parametrize("wanted", ["nonsense", "\0", "", "9" * 40])
+    def test_a_range_that_does_not_exist_is_the_usual_one(
+        self, client: Client, person: User, wanted: str
+    ) -> None:
+        now = clock.now()
+        mine = create_portfolio(owner=person, name="Mine", base_currency="USD", now=now)
+        entry = Entry(
+            type="deposit", occurred=now.date() - timedelta(days=9), amount=Decimal(5), currency="USD"
+        )
+        post_transaction(portfolio_id=mine.pk, entry=entry, actor=person, now=now)
+        client.force_login(person)
+        for name in ("web:home", "web:value_chart"):
+            assert client.get(reverse(name), {"range": wanted}).status_code == 200, name
 
     def test_navigation_leads_to_every_room(self, client: Client, person: User) -> None:
         client.force_login(person)
