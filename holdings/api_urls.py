@@ -39,11 +39,15 @@ urlpatterns = [
     path("portfolios/<int:portfolio_id>/summary/", SummaryView.as_view(), name="portfolio-summary"),
     path("portfolios/<int:portfolio_id>/valuations/", ValuationsView.as_view(), name="portfolio-valuations"),
     path("portfolios/<int:portfolio_id>/imports/", ImportView.as_view(), name="portfolio-imports"),
-    path("portfolios/<int:portfolio_id>/performance/", PerformanceView.as_view(), name="portfolio-performance"),
+    path(
+        "portfolios/<int:portfolio_id>/performance/", PerformanceView.as_view(), name="portfolio-performance"
+    ),
     path("portfolios/<int:portfolio_id>/allocation/", AllocationView.as_view(), name="portfolio-allocation"),
     path("portfolios/<int:portfolio_id>/income/", IncomeView.as_view(), name="portfolio-income"),
     path("portfolios/<int:portfolio_id>/realised/", RealisedView.as_view(), name="portfolio-realised"),
     path(
-        "portfolios/<int:portfolio_id>/explain/<slug:figure>/", ExplainView.as_view(), name="portfolio-explain"
+        "portfolios/<int:portfolio_id>/explain/<slug:figure>/",
+        ExplainView.as_view(),
+        name="portfolio-explain",
     ),
 ]

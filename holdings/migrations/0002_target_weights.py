@@ -5,23 +5,66 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('holdings', '0001_initial'),
+        ("holdings", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TargetWeight',
+            name="TargetWeight",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dimension', models.CharField(choices=[('instrument', 'Holding'), ('asset_class', 'Asset class'), ('sector', 'Sector'), ('currency', 'Currency'), ('country', 'Country')], max_length=12)),
-                ('key', models.CharField(help_text="The part: an instrument's number, or the name of a class.", max_length=100)),
-                ('weight', models.DecimalField(decimal_places=6, max_digits=7)),
-                ('portfolio', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='holdings.portfolio')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "dimension",
+                    models.CharField(
+                        choices=[
+                            ("instrument", "Holding"),
+                            ("asset_class", "Asset class"),
+                            ("sector", "Sector"),
+                            ("currency", "Currency"),
+                            ("country", "Country"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="The part: an instrument's number, or the name of a class.", max_length=100
+                    ),
+                ),
+                ("weight", models.DecimalField(decimal_places=6, max_digits=7)),
+                (
+                    "portfolio",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="holdings.portfolio",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('portfolio', 'dimension', 'key'), name='holdings_target_once'), models.CheckConstraint(condition=models.Q(('weight__gte', 0), ('weight__lte', 1)), name='holdings_target_is_a_part'), models.CheckConstraint(condition=models.Q(('dimension__in', ['instrument', 'asset_class', 'sector', 'currency', 'country'])), name='holdings_target_dimension_known')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("portfolio", "dimension", "key"), name="holdings_target_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("weight__gte", 0), ("weight__lte", 1)),
+                        name="holdings_target_is_a_part",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("dimension__in", ["instrument", "asset_class", "sector", "currency", "country"])
+                        ),
+                        name="holdings_target_dimension_known",
+                    ),
+                ],
             },
         ),
     ]
