@@ -44,5 +44,16 @@ _start_services()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portfolio_site.settings.test")
 
 import django  # noqa: E402 - settings can be read only from here on
+import pytest  # noqa: E402
 
 django.setup()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the settings module from the workers of pytest-xdist until their own services run.
+
+    A worker that inherits the variable reads the settings before it comes to this file, and would use the
+    controller's Valkey beside a live site that uses the worker's.
+    """
+    if getattr(config.option, "numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ.pop("DJANGO_SETTINGS_MODULE", None)
