@@ -92,10 +92,10 @@ class TestAsking:
         assert sentence in response.content.decode()
         assert not ReportJob.objects.exists()
 
-    def test_settles_the_period_in_the_persons_zone(self, signed_in, book):
+    def test_settles_the_period_in_the_persons_zone(self, signed_in, owner, book):
         with time_machine.travel("2026-12-31T23:30:00+00:00", tick=False):
             # Signed in on that evening: a session of weeks ago would have run out.
-            signed_in.force_login(book.owner)
+            signed_in.force_login(owner)
             signed_in.post(URL, _form(signed_in, book))
         assert ReportJob.objects.get().parameters == {
             "from": "2027-01-01",
