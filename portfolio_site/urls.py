@@ -1,7 +1,5 @@
 """The frame: the map of the site. Each room mounts its own pages and its own part of the API."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -17,7 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include("portfolio_site.api_docs")),
 ]
 
-# Rooms are mounted as they are finished.
 ROOMS = (
     "portfolio_site.web",
     "accounts",
@@ -28,4 +25,4 @@ ROOMS = (
     "documents",
     "notifications",
 )
-urlpatterns += [path("", include(f"{room}.urls")) for room in ROOMS if find_spec(f"{room}.urls")]
+urlpatterns += [path("", include(f"{room}.urls")) for room in ROOMS]

@@ -1,8 +1,7 @@
 """The frame: tests. The real PostgreSQL and Valkey, the real tasks; only what would slow or leak is changed."""
 
-from . import environment
 from .common import *  # noqa: F403
-from .common import DATABASES, REST_FRAMEWORK, STORAGES, TEMPLATES
+from .common import DATABASES, REST_FRAMEWORK, STORAGES
 
 DEBUG = False
 DEMO = False
@@ -21,8 +20,5 @@ WHITENOISE_USE_FINDERS = True
 # Tasks run where they are sent, after the commit, as the worker would run them.
 CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
-# A template variable that does not exist is a mistake, not an empty string.
-TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = ""
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {"user": "100000/min", "anon": "100000/min", "login": "100000/min"}
-MEDIA_ROOT_FOR_TESTS = environment.MEDIA_ROOT
 LOG_LEVEL = "WARNING"
