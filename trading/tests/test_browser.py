@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from playwright.sync_api import expect
 
 from portfolio_site.kernel import clock
 from trading.tests.support import make_account, make_instrument, make_user, set_quote
@@ -44,7 +45,8 @@ def test_order_placed_in_one_window_shows_in_the_other(live_site, context, log_i
     ticket.get_by_label("Quantity").fill("7")
     ticket.locator("#order-preview").get_by_text("$700.14").first.wait_for()
     ticket.get_by_label("Quantity").press("Enter")  # the keyboard is enough
-    ticket.get_by_role("heading", name="Review your order").wait_for()
+    # The browser moves the focus in a later step than the one that shows the page.
+    expect(ticket.get_by_role("button", name="Place order")).to_be_focused()
     ticket.keyboard.press("Enter")
     ticket.get_by_text("the best ask of").wait_for()
 
