@@ -1,10 +1,4 @@
-"""Market data: what things cost.
-
-Prices are kept as they were traded (never adjusted for later splits or dividends) in the instrument's
-currency, which is always a major unit: a share quoted in pence carries `currency="GBP"` and
-`quoted_in="GBp"`, and is divided by 100 where it comes in. Splits and dividends are facts of their own; an
-adjusted series is computed when it is read.
-"""
+"""Market data: what can have a price."""
 
 from __future__ import annotations
 
@@ -12,17 +6,16 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.conf import settings
-from django.contrib.auth.models import Group
+from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Exists, F, Q
+from django.db.models import Q
 from django.db.models.functions import Lower, Upper
 
+from marketdata.models.visibility import may_see
 from portfolio_site.kernel.fields import PriceField, QuantityField
-
-AUDITOR_GROUP = "Auditor"
 
 validate_currency_code = RegexValidator(
     r"\A[A-Z0-9]{3,8}\Z", "Use a currency code in capitals such as EUR or USD.", code="currency"
@@ -57,27 +50,12 @@ class QuoteUnit(models.TextChoices):
     PERCENT = "percent", "Percent of nominal"
 
 
-class ActionKind(models.TextChoices):
-    """Corporate actions that change what a past price means."""
-
-    DIVIDEND = "dividend", "Dividend"
-    SPLIT = "split", "Split"
-
-
-def _may_see(user: Any, *, prefix: str = "") -> Q:
-    """Shared instruments, one's own, and for auditors all; `prefix` is the way to the instrument."""
-    if user.pk is None:
-        return Q(pk__in=[])
-    auditor = Exists(Group.objects.filter(name=AUDITOR_GROUP, user=user.pk))
-    return Q(**{f"{prefix}owner__isnull": True}) | Q(**{f"{prefix}owner": user.pk}) | Q(auditor)
-
-
 class InstrumentQuerySet(models.QuerySet["Instrument"]):
     """Filters that read as sentences."""
 
     def visible_to(self, user: Any) -> Self:
         """What this person may see: the shared list and their own entries."""
-        return self.filter(_may_see(user))
+        return self.filter(may_see(user))
 
     def shared(self) -> Self:
         """The list that everybody sees."""
@@ -88,17 +66,15 @@ class InstrumentQuerySet(models.QuerySet["Instrument"]):
         return self.filter(is_active=True)
 
 
-class OfInstrumentQuerySet(models.QuerySet[Any]):
-    """For rows that belong to an instrument."""
-
-    def visible_to(self, user: Any) -> Self:
-        """Rows of the instruments this person may see."""
-        return self.filter(_may_see(user, prefix="instrument__"))
-
-
 class Instrument(models.Model):
     """Something that has a price: a share, a fund, a bond, a coin, an index, or a thing of one's own."""
 
+    public_id = models.UUIDField(
+        unique=True,
+        editable=False,
+        db_default=RandomUUID(),
+        help_text="Its name for programs: the same for good, and telling nothing of how many there are.",
+    )
     symbol = models.CharField(max_length=40)
     name = models.CharField(max_length=200)
     asset_class = models.CharField(max_length=16, choices=AssetClass, default=AssetClass.EQUITY)
@@ -228,121 +204,3 @@ class Instrument(models.Model):
     def is_simulated(self) -> bool:
         """Whether its prices are made up."""
         return self.provider == "simulated"
-
-
-class PriceBar(models.Model):
-    """One trading day of one instrument, as traded (unadjusted), in the instrument's currency.
-
-    The key is the day itself: half the indexes of a numbered table, and ready to be partitioned by date.
-    Open, high and low are empty where only a close is known.
-    """
-
-    pk = models.CompositePrimaryKey("instrument_id", "date")
-    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="+", db_index=False)
-    date = models.DateField()
-    open = PriceField(null=True)
-    high = PriceField(null=True)
-    low = PriceField(null=True)
-    close = PriceField()
-    volume = QuantityField(null=True)
-    source = models.CharField(max_length=60)
-
-    objects = OfInstrumentQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(close__gte=0), name="pricebar_close_not_negative"),
-            models.CheckConstraint(
-                condition=Q(
-                    open__gte=F("low"), open__lte=F("high"), close__gte=F("low"), close__lte=F("high")
-                )
-                | Q(open__isnull=True, high__isnull=True, low__isnull=True),
-                name="pricebar_range_holds_open_and_close",
-            ),
-            models.CheckConstraint(
-                condition=Q(volume__isnull=True) | Q(volume__gte=0), name="pricebar_volume_not_negative"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.instrument_id} {self.date}: {self.close}"
-
-
-class Quote(models.Model):
-    """The latest known price of an instrument. One row each, overwritten in place."""
-
-    instrument = models.OneToOneField(
-        Instrument, on_delete=models.CASCADE, primary_key=True, related_name="+"
-    )
-    bid = PriceField(null=True, blank=True)
-    ask = PriceField(null=True, blank=True)
-    last = PriceField()
-    previous_close = PriceField(null=True, blank=True)
-    volume = QuantityField(null=True, blank=True)
-    quoted_at = models.DateTimeField(help_text="When the price was made, by its source.")
-    received_at = models.DateTimeField(help_text="When it came in here.")
-    source = models.CharField(max_length=60)
-    is_simulated = models.BooleanField(default=False)
-    is_held = models.BooleanField(
-        default=False, help_text="Set by hand and not moved by refreshes until released."
-    )
-
-    objects = OfInstrumentQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(last__gte=0), name="quote_last_not_negative"),
-            models.CheckConstraint(
-                condition=Q(bid__isnull=True) | Q(ask__isnull=True) | Q(bid__lte=F("ask")),
-                name="quote_bid_below_ask",
-            ),
-            models.CheckConstraint(condition=Q(bid__isnull=True) | Q(bid__gt=0), name="quote_bid_positive"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.instrument_id}: {self.last}"
-
-
-class FxRate(models.Model):
-    """One unit of `base` was worth `rate` units of `quote` on that day."""
-
-    base = models.CharField(max_length=8)
-    quote = models.CharField(max_length=8)
-    date = models.DateField()
-    rate = PriceField()
-    source = models.CharField(max_length=60)
-
-    class Meta:
-        verbose_name = "exchange rate"
-        constraints = [
-            models.UniqueConstraint(fields=["base", "quote", "date"], name="fxrate_pair_day_unique"),
-            models.CheckConstraint(condition=Q(rate__gt=0), name="fxrate_positive"),
-            models.CheckConstraint(condition=~Q(base=F("quote")), name="fxrate_two_currencies"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.base}/{self.quote} {self.date}: {self.rate}"
-
-
-class CorporateAction(models.Model):
-    """A split (`value` = new shares per old share) or a dividend (`value` = cash per share as paid then)."""
-
-    instrument = models.ForeignKey(Instrument, on_delete=models.CASCADE, related_name="+", db_index=False)
-    ex_date = models.DateField("ex-date")
-    kind = models.CharField(max_length=10, choices=ActionKind)
-    value = PriceField()
-    source = models.CharField(max_length=60)
-
-    objects = OfInstrumentQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["instrument", "ex_date", "kind"], name="corporateaction_unique"),
-            models.CheckConstraint(condition=Q(value__gt=0), name="corporateaction_value_positive"),
-            models.CheckConstraint(
-                condition=Q(kind__in=ActionKind.values), name="corporateaction_kind_known"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.instrument_id} {self.ex_date} {self.kind} {self.value}"

@@ -1,0 +1,39 @@
+"""Market data: what things cost.
+
+Prices are kept as they were traded (never adjusted for later splits or dividends) in the instrument's
+currency, which is always a major unit: a share quoted in pence carries `currency="GBP"` and
+`quoted_in="GBp"`, and is divided by 100 where it comes in. Splits and dividends are facts of their own; an
+adjusted series is computed when it is read.
+"""
+
+from marketdata.models.actions import ActionKind, CorporateAction
+from marketdata.models.instruments import (
+    AssetClass,
+    Instrument,
+    InstrumentQuerySet,
+    QuoteUnit,
+    validate_country,
+    validate_currency_code,
+    validate_isin,
+    validate_mic,
+)
+from marketdata.models.prices import FxRate, PriceBar, Quote
+from marketdata.models.visibility import AUDITOR_GROUP, OfInstrumentQuerySet
+
+__all__ = [
+    "AUDITOR_GROUP",
+    "ActionKind",
+    "AssetClass",
+    "CorporateAction",
+    "FxRate",
+    "Instrument",
+    "InstrumentQuerySet",
+    "OfInstrumentQuerySet",
+    "PriceBar",
+    "Quote",
+    "QuoteUnit",
+    "validate_country",
+    "validate_currency_code",
+    "validate_isin",
+    "validate_mic",
+]
