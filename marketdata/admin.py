@@ -34,7 +34,18 @@ class InstrumentAdmin(admin.ModelAdmin[Instrument]):
 class QuoteAdmin(admin.ModelAdmin[Quote]):
     """Latest quotes, to look at. They are set with `manage.py set_quote` and by providers."""
 
-    list_display = ("instrument", "bid", "ask", "last", "quoted_at", "source", "is_simulated", "is_held")
+    list_display = (
+        "instrument",
+        "bid",
+        "bid_size",
+        "ask",
+        "ask_size",
+        "last",
+        "quoted_at",
+        "source",
+        "is_simulated",
+        "is_held",
+    )
     list_filter = ("is_held", "is_simulated", "source")
     search_fields = ("instrument__symbol_key__startswith",)
     list_select_related = ("instrument",)

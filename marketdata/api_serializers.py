@@ -72,6 +72,12 @@ class QuoteSerializer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     bid = DecimalString(allow_null=True, help_text="Null where nobody makes a market.")
     ask = DecimalString(allow_null=True)
+    bid_size = DecimalString(
+        allow_null=True, help_text="Units wanted at the bid; null where the source does not say."
+    )
+    ask_size = DecimalString(
+        allow_null=True, help_text="Units offered at the ask; null where the source does not say."
+    )
     last = DecimalString()
     previous_close = DecimalString(allow_null=True)
     change = DecimalString(allow_null=True, help_text="Since the previous close.")

@@ -9,6 +9,8 @@ from decimal import Decimal
 CLOCK_TOLERANCE = timedelta(minutes=1)
 #: More than any share, coin or index costs; what numeric(28,12) can hold is larger still.
 PRICE_LIMIT = Decimal(10) ** 12
+#: What numeric(28,12) can hold.
+AMOUNT_LIMIT = Decimal(10) ** 16
 
 
 def fault_in_quote(
@@ -33,8 +35,19 @@ def fault_in_quote(
 
 def fault_in_volume(volume: Decimal | None) -> str | None:
     """Say why a volume cannot be taken, or None when it can (or is not told)."""
-    if volume is None:
+    return _fault_in_amount("volume", volume)
+
+
+def fault_in_sizes(*, bid_size: Decimal | None, ask_size: Decimal | None) -> str | None:
+    """Say why the units on offer cannot be taken, or None when they can (or are not told)."""
+    return _fault_in_amount("bid size", bid_size) or _fault_in_amount("ask size", ask_size)
+
+
+def _fault_in_amount(name: str, value: Decimal | None) -> str | None:
+    if value is None:
         return None
-    if not volume.is_finite():
-        return "the volume is not a number"
-    return "the volume is negative" if volume < 0 else None
+    if not value.is_finite():
+        return f"the {name} is not a number"
+    if value < 0:
+        return f"the {name} is negative"
+    return f"the {name} is absurdly high" if value >= AMOUNT_LIMIT else None

@@ -56,6 +56,8 @@ class Quote(models.Model):
     )
     bid = PriceField(null=True, blank=True)
     ask = PriceField(null=True, blank=True)
+    bid_size = QuantityField(null=True, blank=True, help_text="Units wanted at the bid; empty: not told.")
+    ask_size = QuantityField(null=True, blank=True, help_text="Units offered at the ask; empty: not told.")
     last = PriceField()
     previous_close = PriceField(null=True, blank=True)
     volume = QuantityField(null=True, blank=True)
@@ -77,6 +79,11 @@ class Quote(models.Model):
                 name="quote_bid_below_ask",
             ),
             models.CheckConstraint(condition=Q(bid__isnull=True) | Q(bid__gt=0), name="quote_bid_positive"),
+            models.CheckConstraint(
+                condition=(Q(bid_size__isnull=True) | Q(bid_size__gte=0))
+                & (Q(ask_size__isnull=True) | Q(ask_size__gte=0)),
+                name="quote_sizes_not_negative",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from marketdata.domain.validation import fault_in_quote, fault_in_volume
+from marketdata.domain.validation import fault_in_quote, fault_in_sizes, fault_in_volume
 from marketdata.events import PricesRefreshed
 from marketdata.models import Instrument, Quote
 from marketdata.operations.providing import names_with, provider_named, ref_of
@@ -27,17 +27,17 @@ log = structlog.get_logger(__name__)
 
 # Rows are locked in the order of their keys, so that two refreshes cannot wait for each other.
 _UPSERT = """
-INSERT INTO marketdata_quote (instrument_id, bid, ask, last, previous_close, volume, quoted_at, received_at, source,
-                              is_simulated, is_held)
-SELECT n.id, n.bid, n.ask, n.last, n.previous_close, n.volume, n.quoted_at, %s::timestamptz, n.source, n.is_simulated,
-       %s::boolean
-FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-            %s::timestamptz[], %s::text[], %s::boolean[])
-     AS n(id, bid, ask, last, previous_close, volume, quoted_at, source, is_simulated)
+INSERT INTO marketdata_quote (instrument_id, bid, ask, bid_size, ask_size, last, previous_close, volume, quoted_at,
+                              received_at, source, is_simulated, is_held)
+SELECT n.id, n.bid, n.ask, n.bid_size, n.ask_size, n.last, n.previous_close, n.volume, n.quoted_at, %s::timestamptz,
+       n.source, n.is_simulated, %s::boolean
+FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
+            %s::numeric[], %s::timestamptz[], %s::text[], %s::boolean[])
+     AS n(id, bid, ask, bid_size, ask_size, last, previous_close, volume, quoted_at, source, is_simulated)
 WHERE EXISTS (SELECT 1 FROM marketdata_instrument i WHERE i.id = n.id)
 ORDER BY n.id
 ON CONFLICT (instrument_id) DO UPDATE SET
-    bid = EXCLUDED.bid, ask = EXCLUDED.ask, last = EXCLUDED.last,
+    bid = EXCLUDED.bid, ask = EXCLUDED.ask, bid_size = EXCLUDED.bid_size, ask_size = EXCLUDED.ask_size, last = EXCLUDED.last,
     previous_close = COALESCE(EXCLUDED.previous_close, marketdata_quote.previous_close),
     volume = EXCLUDED.volume, quoted_at = EXCLUDED.quoted_at, received_at = EXCLUDED.received_at,
     source = EXCLUDED.source, is_simulated = EXCLUDED.is_simulated, is_held = EXCLUDED.is_held
@@ -72,9 +72,11 @@ def apply_quotes(*, quotes: Iterable[QuoteData], now: datetime) -> AppliedQuotes
     good: dict[int, QuoteData] = {}
     refused: dict[int, str] = {}
     for quote in quotes:
-        fault = fault_in_quote(
-            last=quote.last, bid=quote.bid, ask=quote.ask, quoted_at=quote.quoted_at, now=now
-        ) or fault_in_volume(quote.volume)
+        fault = (
+            fault_in_quote(last=quote.last, bid=quote.bid, ask=quote.ask, quoted_at=quote.quoted_at, now=now)
+            or fault_in_sizes(bid_size=quote.bid_size, ask_size=quote.ask_size)
+            or fault_in_volume(quote.volume)
+        )
         if fault:
             refused[quote.instrument_id] = fault
         elif quote.instrument_id not in good or good[quote.instrument_id].quoted_at <= quote.quoted_at:
@@ -90,6 +92,8 @@ def _store(quotes: Sequence[QuoteData], *, now: datetime, hold: bool = False) ->
         [q.instrument_id for q in quotes],
         [q.bid for q in quotes],
         [q.ask for q in quotes],
+        [q.bid_size for q in quotes],
+        [q.ask_size for q in quotes],
         [q.last for q in quotes],
         [q.previous_close for q in quotes],
         [q.volume for q in quotes],
@@ -135,15 +139,25 @@ def _moves(instrument: Instrument) -> bool:
 
 
 def set_quote(
-    *, instrument_id: int, bid: Decimal, ask: Decimal, now: datetime, last: Decimal | None = None
+    *,
+    instrument_id: int,
+    bid: Decimal,
+    ask: Decimal,
+    now: datetime,
+    last: Decimal | None = None,
+    bid_size: Decimal | None = None,
+    ask_size: Decimal | None = None,
 ) -> None:
     """Set a quote by hand and hold it there until `release_quote`: no refresh moves it. Announced like any
     other.
 
-    `last` is the middle of bid and ask unless given. Raises `QuoteRefused` and `InstrumentNotFound`.
+    `last` is the middle of bid and ask unless given. Without sizes there is no end of units at either side.
+    Raises `QuoteRefused` and `InstrumentNotFound`.
     """
     price = (bid + ask) / 2 if last is None else last
-    fault = fault_in_quote(last=price, bid=bid, ask=ask, quoted_at=now, now=now)
+    fault = fault_in_quote(last=price, bid=bid, ask=ask, quoted_at=now, now=now) or fault_in_sizes(
+        bid_size=bid_size, ask_size=ask_size
+    )
     if fault:
         raise QuoteRefused(f"This quote cannot be set: {fault}.")
     instrument = Instrument.objects.filter(pk=instrument_id).first()
@@ -154,6 +168,8 @@ def set_quote(
         last=price,
         bid=bid,
         ask=ask,
+        bid_size=bid_size,
+        ask_size=ask_size,
         quoted_at=now,
         source="set by hand",
         is_simulated=instrument.is_simulated,

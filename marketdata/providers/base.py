@@ -72,12 +72,17 @@ class InstrumentRef:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteData:
     """A price at an instant, in the instrument's currency (pence already divided). `last` alone is
-    required."""
+    required.
+
+    `bid_size` and `ask_size` are the units on offer at bid and ask; None where the source does not say.
+    """
 
     instrument_id: int
     last: Decimal
     bid: Decimal | None = None
     ask: Decimal | None = None
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
     previous_close: Decimal | None = None
     volume: Decimal | None = None
     quoted_at: datetime

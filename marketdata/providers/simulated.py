@@ -51,6 +51,11 @@ from marketdata.providers.starter import (
 SOURCE = "simulated"
 _GRID_LEVELS = 5
 _VOLUME_PLACE = np.uint64(1 << 62)
+#: Places of the sizes on offer, one for each second of a day and side.
+_SIZE_PLACE = 3 << 61
+#: Which part of a day's volume is on offer at a time, and in which lots it comes.
+_SIZE_SHARE = 1 / 5000
+_LOTS = {"equity": Decimal(100), "etf": Decimal(100), "bond": Decimal(1000)}
 #: Annual volatility, spread in basis points and common factor of what the starter list does not know.
 _DEFAULTS = {
     "crypto": (0.75, 5.0, "crypto"),
@@ -104,8 +109,8 @@ class SimulatedProvider:
         self._model = lru_cache(maxsize=4096)(self._make_model)
 
     def quotes(self, instruments: Sequence[InstrumentRef], at: datetime) -> list[QuoteData]:
-        """Return a quote for every instrument: bid ≤ last ≤ ask, the day's volume so far, yesterday's
-        close."""
+        """Return a quote for every instrument: bid ≤ last ≤ ask with the units on offer there, the day's
+        volume so far, yesterday's close."""
         if not instruments:
             return []
         models = [self._model(ref) for ref in instruments]
@@ -113,9 +118,10 @@ class SimulatedProvider:
         day = instant.date()
         fraction = (instant - _midnight(day)).total_seconds() / 86_400
         moves = self._moves(models, day, fraction)
+        noise = _size_noise(models, day, int(fraction * 86_400))
         return [
-            self._quote(ref, model, at=instant, fraction=fraction, move=move)
-            for ref, model, move in zip(instruments, models, moves, strict=True)
+            self._quote(ref, model, at=instant, fraction=fraction, move=move, noise=(each[0], each[1]))
+            for ref, model, move, each in zip(instruments, models, moves, noise.tolist(), strict=True)
         ]
 
     def bars(self, instrument: InstrumentRef, start: date, end: date) -> list[BarData]:
@@ -279,7 +285,14 @@ class SimulatedProvider:
         return found
 
     def _quote(
-        self, ref: InstrumentRef, model: _Model, *, at: datetime, fraction: float, move: tuple[float, float]
+        self,
+        ref: InstrumentRef,
+        model: _Model,
+        *,
+        at: datetime,
+        fraction: float,
+        move: tuple[float, float],
+        noise: tuple[float, float],
     ) -> QuoteData:
         day = at.date()
         price = math.exp(move[0]) * _later_splits(model, day)
@@ -303,6 +316,8 @@ class SimulatedProvider:
             last=last,
             bid=bid,
             ask=ask,
+            bid_size=_size(ref, model, day, noise[0]) if bid is not None else None,
+            ask_size=_size(ref, model, day, noise[1]) if ask is not None else None,
             previous_close=_rounded(closed, price_step(closed, ref.asset_class)),
             volume=volume,
             quoted_at=at,
@@ -344,6 +359,25 @@ def _market(
     if bid <= 0:
         bid = min(step, last)
     return bid, max(ask, last)
+
+
+def _size_noise(models: Sequence[_Model], day: date, second: int) -> Floats:
+    """Two normal numbers for each model in this second: for the size at the bid and at the ask."""
+    place = _SIZE_PLACE + (day_number(day) << 18) + 2 * second
+    keys = np.array([[model.own_key] for model in models], dtype=np.uint64)
+    return normals(keys, np.array([[place, place + 1]], dtype=np.uint64))
+
+
+def _size(ref: InstrumentRef, model: _Model, day: date, noise: float) -> Decimal | None:
+    """Return the units on offer: what is traded in some twenty seconds of an average day, in the lots of its
+    kind. None where no volume is known."""
+    if not model.spec.daily_volume:
+        return None
+    units = model.spec.daily_volume / _later_splits(model, day) * _SIZE_SHARE * math.exp(0.5 * noise)
+    lot = _LOTS.get(ref.asset_class)
+    if lot is not None:
+        return lot * max(1, round(units / float(lot)))
+    return Decimal(f"{units:.3g}").quantize(Decimal("0.00000001"))
 
 
 def _bar(model: _Model, asset_class: str, *, day: date, path: Sequence[float], volume: float) -> BarData:

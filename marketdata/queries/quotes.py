@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 _LATEST = """
 SELECT q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
-       q.quoted_at, q.source, q.is_simulated, q.is_held, i.asset_class, i.exchange, i.provider
+       q.quoted_at, q.source, q.is_simulated, q.is_held, i.asset_class, i.exchange, i.provider,
+       q.bid_size, q.ask_size
 FROM marketdata_quote q JOIN marketdata_instrument i ON i.id = q.instrument_id
 WHERE q.instrument_id = ANY(%s::bigint[])
 """
@@ -33,7 +34,8 @@ _CACHE_SECONDS = 30
 class QuoteView:
     """The latest price of an instrument, in its currency (`quoted_at` by its source).
 
-    `bid` and `ask` are None where nobody makes a market (funds, hand-kept prices). `is_stale`: older than its
+    `bid` and `ask` are None where nobody makes a market (funds, hand-kept prices); `bid_size` and `ask_size`
+    are the units on offer there, None where the source does not say. `is_stale`: older than its
     source should let it become. `is_held`: set by hand, refreshes leave it alone.
     """
 
@@ -52,6 +54,8 @@ class QuoteView:
     asset_class: str
     exchange: str
     provider: str
+    bid_size: Decimal | None = None
+    ask_size: Decimal | None = None
     is_stale: bool = False
 
     @property
@@ -102,7 +106,7 @@ def cached_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[in
 
 
 def _key(instrument_id: int) -> str:
-    return f"marketdata:quote:1:{instrument_id}"
+    return f"marketdata:quote:2:{instrument_id}"
 
 
 def _from_cache(ids: list[int]) -> list[QuoteView]:
@@ -144,6 +148,8 @@ def _view(row: tuple[Any, ...]) -> QuoteView:
         asset_class=row[12],
         exchange=row[13],
         provider=row[14],
+        bid_size=row[15],
+        ask_size=row[16],
     )
 
 

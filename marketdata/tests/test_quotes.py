@@ -57,6 +57,8 @@ class TestApplyQuotes:
             ({"last": D(10) ** 13}, "absurdly high"),
             ({"quoted_at": NOW + timedelta(minutes=5)}, "future"),
             ({"volume": D(-1)}, "volume is negative"),
+            ({"bid_size": D(-1)}, "bid size is negative"),
+            ({"ask_size": D("NaN")}, "ask size is not a number"),
         ],
     )
     def test_refuses_what_cannot_be_and_keeps_the_last_good_price(self, make_instrument, fields, reason):
@@ -94,6 +96,18 @@ class TestApplyQuotes:
         early = quote(instrument, "1", quoted_at=NOW - timedelta(seconds=9))
         operations.apply_quotes(quotes=[quote(instrument, "2"), early], now=NOW)
         assert Quote.objects.get().last == 2
+
+    def test_units_on_offer_are_kept_and_forgotten_with_their_quote(self, make_instrument):
+        share = make_instrument()
+        operations.apply_quotes(
+            quotes=[quote(share, bid=D(99), ask=D(101), bid_size=D(300), ask_size=D("12.5"))], now=NOW
+        )
+        found = queries.latest_quotes([share.pk], now=NOW)[share.pk]
+        cached = queries.cached_quotes([share.pk], now=NOW)[share.pk]
+        assert (found.bid_size, found.ask_size) == (cached.bid_size, cached.ask_size) == (300, D("12.5"))
+        operations.apply_quotes(quotes=[quote(share, bid=D(99), ask=D(101))], now=NOW)
+        found = queries.latest_quotes([share.pk], now=NOW)[share.pk]
+        assert (found.bid_size, found.ask_size) == (None, None)
 
     def test_instruments_that_are_gone_are_left_out(self, make_instrument):
         instrument = make_instrument()
@@ -218,6 +232,16 @@ class TestSetQuote:
         call_command("set_quote", "KO", "--release")
         assert not Quote.objects.get().is_held
         assert "released" in capsys.readouterr().out
+
+    def test_command_takes_sizes_and_has_no_end_of_units_without(self, share):
+        call_command("set_quote", share.symbol, "--bid", "9", "--ask", "11")
+        unlimited = queries.latest_quotes([share.pk])[share.pk]
+        call_command(
+            "set_quote", share.symbol, "--bid", "9", "--ask", "11", "--bid-size", "5", "--ask-size", "0.5"
+        )
+        sized = queries.latest_quotes([share.pk])[share.pk]
+        assert (unlimited.bid_size, unlimited.ask_size) == (None, None)
+        assert (sized.bid_size, sized.ask_size) == (5, D("0.5"))
 
     def test_command_returns_once_the_event_was_delivered(self, share):
         call_command("set_quote", "KO", "--bid", "10", "--ask", "10.02")

@@ -45,6 +45,10 @@ class TestQuotes:
         if quote.bid is not None:
             assert quote.ask is not None
             assert 0 < quote.bid <= quote.last <= quote.ask
+            assert quote.bid_size is not None
+            assert quote.ask_size is not None
+            assert quote.bid_size > 0
+            assert quote.ask_size > 0
         if quote.volume is not None:
             assert quote.volume >= 0
 
@@ -92,6 +96,16 @@ class TestQuotes:
         after = PROVIDER.quotes(STARTERS, midnight)
         for old, new in zip(before, after, strict=True):
             assert abs(new.last / old.last - 1) < Decimal("0.0005")
+
+    def test_units_on_offer_change_from_second_to_second_in_whole_lots(self):
+        at = datetime(2026, 11, 20, 15, tzinfo=UTC)
+        sizes = [
+            (quote.bid_size, quote.ask_size)
+            for second in range(20)
+            for quote in PROVIDER.quotes([BY_SYMBOL["AAPL"]], at + timedelta(seconds=second))
+        ]
+        assert len(set(sizes)) > 15
+        assert all(size % 100 == 0 and 100 <= size <= 1_000_000 for pair in sizes for size in pair)
 
     def test_volume_grows_during_the_day(self):
         day = datetime(2026, 11, 20, tzinfo=UTC)

@@ -28,6 +28,12 @@ class Command(BaseCommand):
         parser.add_argument("--bid", type=_decimal)
         parser.add_argument("--ask", type=_decimal)
         parser.add_argument("--last", type=_decimal, help="default: the middle of bid and ask")
+        parser.add_argument(
+            "--bid-size", type=_decimal, help="units wanted at the bid; default: no end of them"
+        )
+        parser.add_argument(
+            "--ask-size", type=_decimal, help="units offered at the ask; default: no end of them"
+        )
         parser.add_argument("--exchange", default="", help="MIC, where several instruments share the symbol")
         parser.add_argument("--release", action="store_true")
 
@@ -47,6 +53,8 @@ class Command(BaseCommand):
                     bid=options["bid"],
                     ask=options["ask"],
                     last=options["last"],
+                    bid_size=options["bid_size"],
+                    ask_size=options["ask_size"],
                     now=now,
                 )
             except DomainError as error:
