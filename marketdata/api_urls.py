@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from marketdata.api import InstrumentViewSet, QuotesView
+from marketdata.api_watchlists import WatchlistViewSet
 
 urlpatterns: list[URLPattern] = [path("quotes/", QuotesView.as_view(), name="quotes")]
 
@@ -14,3 +15,4 @@ urlpatterns: list[URLPattern] = [path("quotes/", QuotesView.as_view(), name="quo
 def register(router: Any) -> None:
     """Add this room's viewsets."""
     router.register("instruments", InstrumentViewSet, basename="instruments")
+    router.register("watchlists", WatchlistViewSet, basename="watchlists")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from portfolio_site.kernel.events import Event, event
 
@@ -15,3 +16,12 @@ class PricesRefreshed(Event):
 
     instrument_ids: list[int]
     at: datetime
+
+
+@event("marketdata.watchlist_changed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchlistChanged(Event):
+    """A list of this person was made, renamed, filled otherwise or deleted."""
+
+    watchlist_id: UUID
+    user_id: int

@@ -9,7 +9,7 @@ from django.contrib.auth.signals import user_logged_out
 
 from accounts.events import AccessEnded, SecurityNoticed
 from holdings.events import ImportFinished, TransactionsPosted
-from marketdata.events import PricesRefreshed
+from marketdata.events import PricesRefreshed, WatchlistChanged
 from notifications import operations, prices
 from notifications.messages import Message
 from notifications.sources import orders, others
@@ -44,6 +44,7 @@ def register() -> None:
         subscribe("notifications.inbox", kind, _teller(make))
     subscribe("notifications.live", ReportProgressed, _report_progressed)
     subscribe("notifications.live", TransactionsPosted, _books_changed)
+    subscribe("notifications.live", WatchlistChanged, _watchlist_changed)
     subscribe("notifications.live", AccessEnded, _access_ended)
     subscribe("notifications.prices", PricesRefreshed, _prices_refreshed)
     user_logged_out.connect(_logged_out, dispatch_uid="notifications.logged_out")
@@ -62,6 +63,10 @@ def _report_progressed(event: ReportProgressed, _envelope: Envelope) -> None:
 
 def _books_changed(event: TransactionsPosted, _envelope: Envelope) -> None:
     operations.refresh(user_id=event.user_id, regions=[f"positions:{event.portfolio_id}"])
+
+
+def _watchlist_changed(event: WatchlistChanged, _envelope: Envelope) -> None:
+    operations.refresh(user_id=event.user_id, regions=["watchlists"])
 
 
 def _access_ended(event: AccessEnded, _envelope: Envelope) -> None:

@@ -23,7 +23,8 @@ from documents.operations import store_document
 from holdings.models import DraftTransaction
 from holdings.operations import Entry, create_portfolio, post_transaction, upload_import
 from holdings.tests.support import make_instrument, make_prices, make_rates
-from marketdata.models import Instrument
+from marketdata.models import Instrument, Watchlist, WatchlistItem
+from marketdata.operations import create_watchlist
 from notifications.models import Notification
 from portfolio_site.kernel import clock
 from reports.operations import request_report
@@ -130,6 +131,7 @@ def belongings(db: None) -> dict[str, Any]:
     notification = Notification.objects.create(
         user=owner, kind="order.filled", title="Private", body="", url="", created_at=now, event_id=1
     )
+    watchlist = create_watchlist(owner=owner, name="Mine", now=now, instrument_ids=[private.pk, shared.pk])
     token = create_token(user=owner, name="bot", now=now)
     return {
         "portfolio_id": portfolio.pk,
@@ -144,6 +146,8 @@ def belongings(db: None) -> dict[str, Any]:
         "notification_id": notification.pk,
         "token_id": token.token.pk,
         "token": "not-a-token",
+        "watchlist_id": watchlist.id,
+        "api:watchlists-": watchlist.id,
         "api:token-": token.token.pk,
         "api:instruments-": private.pk,
         "api:documents-": document.id,
@@ -237,5 +241,7 @@ def _count_all() -> dict[str, Any]:
         "documents": Document.objects.count(),
         "reports": ReportJob.objects.count(),
         "instruments": list(Instrument.objects.order_by("pk").values_list("name", "is_active")),
+        "watchlists": list(Watchlist.objects.values_list("name", "updated_at")),
+        "watched": WatchlistItem.objects.count(),
         "unread": Notification.objects.filter(read_at__isnull=True).count(),
     }

@@ -19,6 +19,7 @@ from marketdata.models.instruments import (
 )
 from marketdata.models.prices import FxRate, PriceBar, Quote
 from marketdata.models.visibility import AUDITOR_GROUP, OfInstrumentQuerySet
+from marketdata.models.watchlists import Watchlist, WatchlistItem
 
 __all__ = [
     "AUDITOR_GROUP",
@@ -32,6 +33,8 @@ __all__ = [
     "PriceBar",
     "Quote",
     "QuoteUnit",
+    "Watchlist",
+    "WatchlistItem",
     "validate_country",
     "validate_currency_code",
     "validate_isin",

@@ -32,6 +32,16 @@ from marketdata.queries.instruments import (
 )
 from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
 from marketdata.queries.simulation import simulated_prices_in_use
+from marketdata.queries.watchlists import (
+    WatchlistNotFound,
+    WatchlistView,
+    visible_watchlist,
+    watched_by,
+    watched_instruments,
+    watchlist_instruments,
+    watchlist_views,
+    watchlists_of,
+)
 
 __all__ = [
     "CLASS_ORDER",
@@ -43,6 +53,8 @@ __all__ = [
     "InstrumentNotFound",
     "QuoteView",
     "SessionView",
+    "WatchlistNotFound",
+    "WatchlistView",
     "YearRange",
     "bars",
     "cached_quotes",
@@ -66,5 +78,11 @@ __all__ = [
     "simulated_prices_in_use",
     "splits",
     "visible_instrument",
+    "visible_watchlist",
+    "watched_by",
+    "watched_instruments",
+    "watchlist_instruments",
+    "watchlist_views",
+    "watchlists_of",
     "year_range",
 ]
