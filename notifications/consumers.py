@@ -49,11 +49,7 @@ class UserConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Let in who is signed in here and comes from a page of this site; tell the others why not."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._received: deque[float] = deque(maxlen=RATE[0] + 1)
-        self._pending: dict[int, str] = {}
-        self._price_timer: asyncio.TimerHandle | None = None
-        self._prices_sent_at = 0.0
+        self.prepare()
         user = self.scope.get("user")
         # Refused sockets are accepted and closed: a browser shows a script no reason of a refused handshake.
         await self.accept()
@@ -73,6 +69,17 @@ class UserConsumer(AsyncWebsocketConsumer):
         self._start(self._expect_hello())
         self._start(self._beat())
         self._start(self._watch_session())
+
+    def prepare(self) -> None:
+        """Set up what this socket keeps in mind."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._received: deque[float] = deque(maxlen=RATE[0] + 1)
+        self._pending: dict[int, str] = {}
+        self._price_timer: asyncio.TimerHandle | None = None
+        self._prices_sent_at = 0.0
+        # Numbered events go out by one task at a time: what is caught up on by the watch over the session and
+        # what comes live would tell the same event twice, or out of order, where they meet.
+        self._in_order = asyncio.Lock()
 
     async def disconnect(self, code: int) -> None:
         """Leave nothing behind."""
@@ -134,27 +141,28 @@ class UserConsumer(AsyncWebsocketConsumer):
             return "bad_frame", "Hello was said already."
         if last_event_id is not None and (type(last_event_id) is not int or not 0 <= last_event_id < 2**63):
             return "bad_frame", "“last_event_id” is a number from 0 on, or null."
-        self.said_hello = True
-        # First listen, then read: what commits in between arrives both ways and is told once, by its number.
-        await self.channel_layer.group_add(group_of(self.user_id), self.channel_name)
-        if last_event_id is None:
-            self.last_sent = await sockets.last_number(self.user_id)
-            replayed = 0
-        else:
-            self.last_sent = last_event_id
-            replayed = await self._catch_up()
-        await self._send(
-            {
-                "type": "ready",
-                "last_event_id": self.last_sent,
-                "replayed": replayed,
-                "heartbeat_seconds": sockets.BEAT,
-            }
-        )
+        async with self._in_order:
+            self.said_hello = True
+            # First listen, then read: what commits in between arrives both ways and is told once, by its number.
+            await self.channel_layer.group_add(group_of(self.user_id), self.channel_name)
+            if last_event_id is None:
+                self.last_sent = await sockets.last_number(self.user_id)
+                replayed = 0
+            else:
+                self.last_sent = last_event_id
+                replayed = await self._catch_up()
+            await self._send(
+                {
+                    "type": "ready",
+                    "last_event_id": self.last_sent,
+                    "replayed": replayed,
+                    "heartbeat_seconds": sockets.BEAT,
+                }
+            )
         return None
 
     async def _catch_up(self) -> int:
-        """Send what is stored after the last number sent; how many events."""
+        """Send what is stored after the last number sent; how many events. To be called in order."""
         missed = await sockets.missed_events(self.user_id, self.last_sent)
         self.last_sent = missed.last_number
         if missed.frames is None:
@@ -167,14 +175,15 @@ class UserConsumer(AsyncWebsocketConsumer):
     async def user_event(self, message: dict[str, Any]) -> None:
         """A numbered event from the channel layer."""
         frame = message["frame"]
-        if frame["id"] <= self.last_sent:
-            return
-        if frame["id"] > self.last_sent + 1:
-            # Numbers commit in order: what lies between is stored, only its message was late or lost.
-            await self._catch_up()
-            return
-        self.last_sent = frame["id"]
-        await self._send(frame)
+        async with self._in_order:
+            if frame["id"] <= self.last_sent:
+                return
+            if frame["id"] > self.last_sent + 1:
+                # Numbers commit in order: what lies between is stored, only its message was late or lost.
+                await self._catch_up()
+                return
+            self.last_sent = frame["id"]
+            await self._send(frame)
 
     async def user_frame(self, message: dict[str, Any]) -> None:
         """A frame without a number from the channel layer."""
@@ -246,8 +255,10 @@ class UserConsumer(AsyncWebsocketConsumer):
         last = await sockets.last_number_if_allowed(self.user_id, self.scope["session"].session_key)
         if last is None:
             await self.close(SIGNED_OUT)
-        elif self.said_hello and last > self.last_sent:
-            await self._catch_up()
+            return
+        async with self._in_order:
+            if self.said_hello and last > self.last_sent:
+                await self._catch_up()
 
     async def _send(self, frame: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
