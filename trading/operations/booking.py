@@ -22,6 +22,7 @@ from trading.engine.states import CANCELABLE, OrderStatus, Trigger, advance
 from trading.engine.types import Execution, Side
 from trading.engine.wording import plain, price_text
 from trading.models import Fill, Order
+from trading.operations.trade_log import LogEntry, append_to_log, log_entry
 from trading.queries.assessment import cost_of, fee_model, open_reservations
 
 ZERO = Decimal(0)
@@ -42,6 +43,7 @@ class Desk:
     position: Decimal | None = None
     fills: list[Fill] = field(default_factory=list)
     news: list[Event] = field(default_factory=list)
+    log: list[LogEntry] = field(default_factory=list)
 
     @property
     def status(self) -> OrderStatus:
@@ -51,6 +53,13 @@ class Desk:
     def note(self, text: str, *, kind: str = "note") -> None:
         """Add a sentence to the trail."""
         self.order.trail = [*self.order.trail, {"at": self.now.isoformat(), "kind": kind, "text": text}]
+
+    def tell(self, event: str, item: Event | None = None, *, fill: Fill | None = None) -> None:
+        """Take down what just happened: ``event`` for programs (its name on the wire; the order is told as it stands
+        now), ``item`` for the other rooms."""
+        self.log.append(log_entry(event=event, order=self.order, at=self.now, fill=fill))
+        if item is not None:
+            self.news.append(item)
 
     def move(self, trigger: Trigger) -> None:
         """Change the status by the transition table."""
@@ -69,7 +78,8 @@ def accept(desk: Desk, *, waiting: str) -> None:
     desk.note(f"Accepted; {held}.", kind="accepted")
     if waiting:
         desk.note(waiting, kind="waiting")
-    desk.news.append(
+    desk.tell(
+        order.status,
         events.OrderAccepted(
             order_id=order.id,
             portfolio_id=order.portfolio_id,
@@ -84,7 +94,7 @@ def accept(desk: Desk, *, waiting: str) -> None:
             status=order.status,
             position_quantity=None,
             at=desk.now,
-        )
+        ),
     )
 
 
@@ -131,23 +141,23 @@ def fill(desk: Desk, execution: Execution) -> bool:
         now=desk.now,
     )
     position = desk.position = _position_after(desk, execution)
-    desk.fills.append(
-        Fill(
-            id=fill_id,
-            order=order,
-            number=number,
-            quantity=execution.quantity,
-            price=execution.price,
-            amount=amount,
-            fees=fees,
-            position_quantity=position,
-            executed_at=desk.now,
-            transaction_id=posted.pk,
-        )
+    booked = Fill(
+        id=fill_id,
+        order=order,
+        number=number,
+        quantity=execution.quantity,
+        price=execution.price,
+        amount=amount,
+        fees=fees,
+        position_quantity=position,
+        executed_at=desk.now,
+        transaction_id=posted.pk,
     )
+    desk.fills.append(booked)
     desk.note(execution.note, kind="filled" if done else "partially_filled")
     kind = events.OrderFilled if done else events.OrderPartiallyFilled
-    desk.news.append(
+    desk.tell(
+        "fill" if done else "partial_fill",
         kind(
             order_id=order.id,
             fill_id=fill_id,
@@ -166,7 +176,8 @@ def fill(desk: Desk, execution: Execution) -> bool:
             status=order.status,
             position_quantity=position,
             at=desk.now,
-        )
+        ),
+        fill=booked,
     )
     return True
 
@@ -199,13 +210,14 @@ def reject(desk: Desk, *, code: str, reason: str) -> None:
 
 
 def save(desk: Desk, *, is_new: bool = False) -> None:
-    """Write the order, its fills and its news. Three kinds of statements at most, plus one per event."""
+    """Write the order, its fills, its log and its news. Four kinds of statements at most, plus one per event."""
     if is_new:
         desk.order.save(force_insert=True)
-    elif desk.news:
+    elif desk.log:
         desk.order.save(update_fields=_CHANGING)
     if desk.fills:
         Fill.objects.bulk_create(desk.fills)
+    append_to_log(portfolio_id=desk.order.portfolio_id, entries=desk.log)
     for item in desk.news:
         publish(item, stream=events.stream_of(desk.order.portfolio_id))
 
@@ -230,6 +242,7 @@ _CHANGING = [
 def _route(desk: Desk) -> None:
     if desk.status in (OrderStatus.ACCEPTED, OrderStatus.PENDING_NEW):
         desk.move(Trigger.ROUTE)
+        desk.tell("new")
 
 
 def _apply(desk: Desk, execution: Execution, *, cost: Decimal) -> None:
@@ -305,7 +318,8 @@ def _end(desk: Desk, told: type[events.OrderEnded], *, kind: str, text: str, cod
     order.reserved_cash = order.reserved_quantity = ZERO
     order.reason_code, order.reason = code, reason[:300]
     desk.note(text + freed, kind=kind)
-    desk.news.append(
+    desk.tell(
+        order.status,
         told(
             order_id=order.id,
             portfolio_id=order.portfolio_id,
@@ -322,5 +336,5 @@ def _end(desk: Desk, told: type[events.OrderEnded], *, kind: str, text: str, cod
             reason=reason,
             position_quantity=None,
             at=desk.now,
-        )
+        ),
     )

@@ -1,4 +1,4 @@
-"""The counter's tables: orders and their fills.
+"""The counter: orders and their fills.
 
 An order's row is what stands now; its ``trail`` tells in sentences how it came to that, and every version
 of the row is kept by database triggers (``OrderEvent``). Fills are facts: inserted once, never changed.

@@ -1,0 +1,136 @@
+"""The numbered log of an account's orders: written with what it tells of, announced once that has committed.
+
+The single place that writes ``TradeEvent``. Everything runs inside the caller's transaction under the portfolio's
+lock, which is what makes the numbers rise in commit order without gaps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import DecimalField
+from redis.exceptions import RedisError
+
+from trading.models import Fill, Order
+
+log = structlog.get_logger(__name__)
+
+#: Redis channel on which the processes that hold programs' sockets hear in which account there is something new.
+WAKE_CHANNEL = "hf:trade-log"
+
+#: What of an order's row no program is told: wording and reservations of our own.
+_UNTOLD = frozenset({"trail", "reserved_cash", "reserved_quantity", "placed_by_id", "portfolio_id"})
+
+# Numbers continue the account's own. The lock on the portfolio's row keeps everybody else from taking the same.
+_APPEND = """
+INSERT INTO trading_tradeevent (portfolio_id, number, event, order_id, payload, at)
+SELECT %(portfolio)s::bigint,
+       n.place + coalesce((SELECT max(number) FROM trading_tradeevent WHERE portfolio_id = %(portfolio)s::bigint), 0),
+       n.event, n.order_id, n.payload::jsonb, n.at
+FROM unnest(%(events)s::text[], %(orders)s::uuid[], %(payloads)s::text[], %(times)s::timestamptz[])
+     WITH ORDINALITY AS n(event, order_id, payload, at, place)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One thing that happened to an order: its name on the wire, and the order as it was right after."""
+
+    event: str
+    order_id: UUID
+    order: dict[str, Any]
+    execution: dict[str, Any] | None
+    at: datetime
+
+
+def log_entry(*, event: str, order: Order, at: datetime, fill: Fill | None = None) -> LogEntry:
+    """Take down what just happened to ``order``; to be called right after the row was changed in memory."""
+    execution = None
+    if fill is not None:
+        execution = {
+            "id": fill.id,
+            "price": fill.price,
+            "qty": fill.quantity,
+            "position_qty": fill.position_quantity,
+        }
+    return LogEntry(event=event, order_id=order.pk, order=_columns(order), execution=execution, at=at)
+
+
+def append_to_log(*, portfolio_id: int, entries: Sequence[LogEntry]) -> None:
+    """Write ``entries`` under the account's next numbers and wake who follows it after the commit. One statement."""
+    if not entries:
+        return
+    if not connection.in_atomic_block:
+        raise RuntimeError("append_to_log() belongs inside the transaction in which the things happened")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _APPEND,
+            {
+                "portfolio": portfolio_id,
+                "events": [entry.event for entry in entries],
+                "orders": [entry.order_id for entry in entries],
+                "payloads": [_payload(entry) for entry in entries],
+                "times": [entry.at for entry in entries],
+            },
+        )
+    transaction.on_commit(lambda: wake(portfolio_id))
+
+
+def wake(portfolio_id: int) -> None:
+    """Let the sockets that follow the account look for news now. Best effort: they look by themselves, too."""
+    try:
+        _client().publish(WAKE_CHANNEL, portfolio_id)
+    except (RedisError, OSError) as error:
+        log.warning("trade_log_not_announced", portfolio_id=portfolio_id, error=str(error))
+
+
+def _columns(order: Order) -> dict[str, Any]:
+    """The columns that programs are told of and that hold something."""
+    values = ((name, getattr(order, name), exact) for name, exact in _told_columns())
+    # A zero that is a column's default is an int until the row is read back.
+    return {
+        name: str(value) if exact else value
+        for name, value, exact in values
+        if value is not None and value != ""
+    }
+
+
+@lru_cache(maxsize=1)
+def _told_columns() -> tuple[tuple[str, bool], ...]:
+    """Names of the columns that are told, and whether each is a decimal."""
+    return tuple(
+        (field.attname, isinstance(field, DecimalField))
+        for field in Order._meta.concrete_fields
+        if field.attname not in _UNTOLD
+    )
+
+
+def _payload(entry: LogEntry) -> str:
+    facts: dict[str, Any] = {"order": entry.order}
+    if entry.execution is not None:
+        facts["execution"] = entry.execution
+    return json.dumps(facts, default=_plain, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"the log cannot carry {type(value).__name__}")
+
+
+@lru_cache(maxsize=1)
+def _client() -> Any:
+    return redis.Redis.from_url(settings.REDIS_LOCATION, socket_timeout=0.5, socket_connect_timeout=0.5)

@@ -1,0 +1,116 @@
+"""The numbered log of an account's orders: each thing once, in order, as it was then."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from trading.models import TradeEvent
+from trading.operations import OrderRefusedError, cancel_order, expire_orders, match_resting_orders
+from trading.operations.trade_log import append_to_log
+from trading.tests.support import later, make_account, make_instrument, make_user, order, set_quote
+
+
+def logged(account):
+    rows = TradeEvent.objects.filter(portfolio_id=account).order_by("number")
+    return [(row.number, row.event, row.payload["order"]["status"]) for row in rows]
+
+
+class TestTradeLog:
+    def test_numbers_follow_one_another_and_the_order_is_told_as_it_was_then(
+        self, place, account, trader, share
+    ):
+        place(quantity=10)
+        cancel_order(order_id=place(limit_price="50").id, actor=trader, now=later())
+        assert logged(account) == [
+            (1, "new", "new"),
+            (2, "fill", "filled"),
+            (3, "new", "new"),
+            (4, "canceled", "canceled"),
+        ]
+        new, fill, *_ = TradeEvent.objects.filter(portfolio_id=account).order_by("number")
+        assert new.payload["order"]["filled_quantity"] == "0"
+        assert "execution" not in new.payload
+        assert fill.payload["order"]["filled_quantity"] == "10"
+        assert fill.payload["execution"]["qty"] == "10"
+        assert fill.payload["execution"]["price"] == "100.020000000000"
+        assert Decimal(fill.payload["execution"]["position_qty"]) == 10
+
+    def test_keeps_microseconds_and_tells_no_wording_of_ours(self, place, account):
+        placed = place(limit_price="50", now=later(0.123456))
+        (row,) = TradeEvent.objects.filter(portfolio_id=account)
+        assert row.payload["order"]["submitted_at"] == placed.submitted_at.isoformat()
+        assert not {"trail", "reserved_cash", "placed_by_id"} & row.payload["order"].keys()
+
+    def test_order_that_waited_for_the_session_is_accepted_then_new(self, account, trader, settings):
+        settings.SIMULATED_SESSION = "exchange"
+        share = make_instrument("NIGHT")
+        set_quote(share, "10", "10.01")
+        night = later(16 * 3600)
+        placed = order(account, trader, share, time_in_force="gtc", now=night)
+        assert placed.status == "accepted"
+        monday = later(3 * 24 * 3600)
+        set_quote(share, "10", "10.01", at=monday)
+        match_resting_orders(instrument_ids=[share.pk], now=monday)
+        assert logged(account) == [(1, "accepted", "accepted"), (2, "new", "new"), (3, "fill", "filled")]
+
+    def test_expiry_is_told_once_however_often_it_is_looked_for(self, place, account):
+        ended = place(limit_price="60")
+        for _ in range(2):
+            expire_orders(now=ended.expires_at)
+        assert logged(account) == [(1, "new", "new"), (2, "expired", "expired")]
+
+    def test_accounts_count_for_themselves(self, account, trader, share):
+        other = make_account(trader)
+        order(account, trader, share)
+        order(other, trader, share)
+        assert [number for number, _, _ in logged(account)] == [1, 2]
+        assert [number for number, _, _ in logged(other)] == [1, 2]
+
+    def test_refused_order_leaves_no_line(self, place, account):
+        with pytest.raises(OrderRefusedError):
+            place(quantity=100000)
+        assert logged(account) == []
+
+    def test_a_line_that_was_taken_back_leaves_no_gap(self, place, account, trader, share):
+        with transaction.atomic():
+            place()
+            transaction.set_rollback(True)
+        place()
+        assert [number for number, _, _ in logged(account)] == [1, 2]
+
+    def test_lines_cannot_be_changed_or_removed(self, place, account):
+        place()
+        for change in ("UPDATE trading_tradeevent SET event = 'x'", "DELETE FROM trading_tradeevent"):
+            with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(change)
+
+    def test_belongs_inside_a_transaction(self, transactional_db):
+        with pytest.raises(RuntimeError):
+            append_to_log(portfolio_id=1, entries=[object()])
+
+
+class TestRaces:
+    def test_numbers_rise_in_commit_order_under_a_storm(self, transactional_db):
+        trader, share = make_user("storm"), make_instrument("STORM")
+        set_quote(share, "10", "10.01")
+        account = make_account(trader, "1000000")
+
+        def storm():
+            try:
+                for _ in range(6):
+                    order(account, trader, share)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=storm) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        rows = logged(account)
+        assert [number for number, _, _ in rows] == list(range(1, 49))
+        assert [event for _, event, _ in rows] == ["new", "fill"] * 24
