@@ -128,9 +128,18 @@ def refresh_quotes(*, now: datetime) -> AppliedQuotes:
     answers: list[QuoteData] = []
     for name, served in by_provider.items():
         try:
-            answers += provider_named(name).quotes([ref_of(instrument) for instrument in served], now)
+            batch = provider_named(name).quotes([ref_of(instrument) for instrument in served], now)
         except ProviderError as error:
             log.warning("provider_failed", provider=name, instruments=len(served), error=str(error))
+            continue
+        answers += batch.quotes
+        if batch.faults:
+            log.warning(
+                "provider_symbols_failed",
+                provider=name,
+                count=len(batch.faults),
+                examples={pk: str(fault) for pk, fault in list(batch.faults.items())[:5]},
+            )
     return apply_quotes(quotes=answers, now=now)
 
 
@@ -186,7 +195,7 @@ def release_quote(*, instrument_id: int, now: datetime) -> bool:
     if instrument is None:
         return False
     if instrument.provider in names_with(Capability.QUOTES) and _moves(instrument):
-        answers = provider_named(instrument.provider).quotes([ref_of(instrument)], now)
+        answers = provider_named(instrument.provider).quotes([ref_of(instrument)], now).quotes
         apply_quotes(quotes=answers, now=now)
     else:
         transaction.on_commit(lambda: remember(latest_quotes([instrument_id], now=now).values()))

@@ -25,11 +25,13 @@ from marketdata.providers.base import (
     ActionData,
     Anchor,
     BarData,
+    BaseProvider,
     Capability,
     InstrumentRef,
+    Limits,
+    QuoteBatch,
     QuoteData,
     RateData,
-    SymbolData,
 )
 from marketdata.providers.random_walk import (
     Floats,
@@ -97,32 +99,36 @@ def _rounded(price: float, step: Decimal) -> Decimal:
     return max(step, Decimal(repr(price)).quantize(step))
 
 
-class SimulatedProvider:
+class SimulatedProvider(BaseProvider):
     """The simulated market under a seed."""
 
     name = "simulated"
     is_simulated = True
-    capabilities = frozenset({Capability.QUOTES, Capability.HISTORY, Capability.RATES})
+    capabilities = frozenset({Capability.QUOTES, Capability.HISTORY, Capability.ACTIONS, Capability.FX})
+    limits = Limits(quotes_per_call=100_000)
 
     def __init__(self, *, seed: int) -> None:
         self.seed = seed
         self._model = lru_cache(maxsize=4096)(self._make_model)
 
-    def quotes(self, instruments: Sequence[InstrumentRef], at: datetime) -> list[QuoteData]:
+    def quotes(self, instruments: Sequence[InstrumentRef], at: datetime) -> QuoteBatch:
         """Return a quote for every instrument: bid ≤ last ≤ ask with the units on offer there, the day's
         volume so far, yesterday's close."""
         if not instruments:
-            return []
+            return QuoteBatch(calls=0)
         models = [self._model(ref) for ref in instruments]
         instant = at.astimezone(UTC)
         day = instant.date()
         fraction = (instant - _midnight(day)).total_seconds() / 86_400
         moves = self._moves(models, day, fraction)
         noise = _size_noise(models, day, int(fraction * 86_400))
-        return [
-            self._quote(ref, model, at=instant, fraction=fraction, move=move, noise=(each[0], each[1]))
-            for ref, model, move, each in zip(instruments, models, moves, noise.tolist(), strict=True)
-        ]
+        return QuoteBatch(
+            quotes=[
+                self._quote(ref, model, at=instant, fraction=fraction, move=move, noise=(each[0], each[1]))
+                for ref, model, move, each in zip(instruments, models, moves, noise.tolist(), strict=True)
+            ],
+            calls=0,
+        )
 
     def bars(self, instrument: InstrumentRef, start: date, end: date) -> list[BarData]:
         """Return the daily bars of start..end: all days for crypto, Monday to Friday for the rest."""
@@ -192,10 +198,6 @@ class SimulatedProvider:
                 for day, level in zip(days, levels.tolist(), strict=True)
             ]
         return found
-
-    def search(self, text: str) -> list[SymbolData]:
-        """Nothing beyond the starter list."""
-        return []
 
     # --- one instrument
     # --------------------------------------------------------------------------------------------

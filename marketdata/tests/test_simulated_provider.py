@@ -36,7 +36,7 @@ class TestQuotes:
     @given(ref=refs, at=instants)
     @settings(max_examples=150, deadline=None)
     def test_bid_last_ask_in_order_and_positive(self, ref, at):
-        (quote,) = PROVIDER.quotes([ref], at)
+        (quote,) = PROVIDER.quotes([ref], at).quotes
         assert quote.last > 0
         assert quote.previous_close is not None
         assert quote.previous_close > 0
@@ -55,8 +55,8 @@ class TestQuotes:
     @given(ref=refs, at=instants)
     @settings(max_examples=40, deadline=None)
     def test_same_for_another_provider_with_the_same_seed_whoever_is_asked_with(self, ref, at):
-        alone = SimulatedProvider(seed=SEED).quotes([ref], at)[0]
-        together = {quote.instrument_id: quote for quote in PROVIDER.quotes(STARTERS, at)}
+        alone = SimulatedProvider(seed=SEED).quotes([ref], at).quotes[0]
+        together = {quote.instrument_id: quote for quote in PROVIDER.quotes(STARTERS, at).quotes}
         assert together[ref.instrument_id] == alone
 
     def test_same_in_another_process(self):
@@ -67,23 +67,23 @@ class TestQuotes:
             "from marketdata.providers.simulated import SimulatedProvider\n"
             "ref = InstrumentRef(instrument_id=1, symbol='AAPL', asset_class='equity', currency='USD')\n"
             f"at = datetime.fromisoformat('{at.isoformat()}')\n"
-            f"q = SimulatedProvider(seed={SEED}).quotes([ref], at)[0]\n"
+            f"q = SimulatedProvider(seed={SEED}).quotes([ref], at).quotes[0]\n"
             "print(q.bid, q.last, q.ask, q.volume)"
         )
         told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        quote = PROVIDER.quotes([BY_SYMBOL["AAPL"]], at)[0]
+        quote = PROVIDER.quotes([BY_SYMBOL["AAPL"]], at).quotes[0]
         assert told.stdout.strip() == f"{quote.bid} {quote.last} {quote.ask} {quote.volume}"
 
     def test_another_seed_is_another_market(self):
         at = datetime(2026, 11, 20, 12, tzinfo=UTC)
-        here = [quote.last for quote in PROVIDER.quotes(STARTERS, at)]
-        there = [quote.last for quote in SimulatedProvider(seed=SEED + 1).quotes(STARTERS, at)]
+        here = [quote.last for quote in PROVIDER.quotes(STARTERS, at).quotes]
+        there = [quote.last for quote in SimulatedProvider(seed=SEED + 1).quotes(STARTERS, at).quotes]
         assert sum(a != b for a, b in zip(here, there, strict=True)) > 60
 
     def test_moves_from_second_to_second_but_not_by_leaps(self):
         at = datetime(2026, 11, 20, 12, tzinfo=UTC)
         path = [
-            float(PROVIDER.quotes([BY_SYMBOL["BTC-USD"]], at + timedelta(seconds=n))[0].last)
+            float(PROVIDER.quotes([BY_SYMBOL["BTC-USD"]], at + timedelta(seconds=n)).quotes[0].last)
             for n in range(120)
         ]
         steps = np.abs(np.diff(np.log(path)))
@@ -92,8 +92,8 @@ class TestQuotes:
 
     def test_joins_at_midnight(self):
         midnight = datetime(2026, 11, 21, tzinfo=UTC)
-        before = PROVIDER.quotes(STARTERS, midnight - timedelta(microseconds=1))
-        after = PROVIDER.quotes(STARTERS, midnight)
+        before = PROVIDER.quotes(STARTERS, midnight - timedelta(microseconds=1)).quotes
+        after = PROVIDER.quotes(STARTERS, midnight).quotes
         for old, new in zip(before, after, strict=True):
             assert abs(new.last / old.last - 1) < Decimal("0.0005")
 
@@ -102,7 +102,7 @@ class TestQuotes:
         sizes = [
             (quote.bid_size, quote.ask_size)
             for second in range(20)
-            for quote in PROVIDER.quotes([BY_SYMBOL["AAPL"]], at + timedelta(seconds=second))
+            for quote in PROVIDER.quotes([BY_SYMBOL["AAPL"]], at + timedelta(seconds=second)).quotes
         ]
         assert len(set(sizes)) > 15
         assert all(size % 100 == 0 and 100 <= size <= 1_000_000 for pair in sizes for size in pair)
@@ -110,20 +110,21 @@ class TestQuotes:
     def test_volume_grows_during_the_day(self):
         day = datetime(2026, 11, 20, tzinfo=UTC)
         volumes = [
-            PROVIDER.quotes([BY_SYMBOL["AAPL"]], day + timedelta(hours=hour))[0].volume for hour in range(24)
+            PROVIDER.quotes([BY_SYMBOL["AAPL"]], day + timedelta(hours=hour)).quotes[0].volume
+            for hour in range(24)
         ]
         assert volumes == sorted(volumes)
         assert volumes[0] == 0
         assert volumes[-1] > 1_000_000
 
     def test_previous_close_on_monday_is_that_of_friday(self):
-        monday = PROVIDER.quotes([BY_SYMBOL["MSFT"]], datetime(2026, 11, 23, 9, tzinfo=UTC))[0]
+        monday = PROVIDER.quotes([BY_SYMBOL["MSFT"]], datetime(2026, 11, 23, 9, tzinfo=UTC)).quotes[0]
         friday = PROVIDER.bars(BY_SYMBOL["MSFT"], date(2026, 11, 20), date(2026, 11, 20))[0]
         assert monday.previous_close == friday.close
 
     def test_unlisted_symbol_has_a_market_too(self):
         ref = InstrumentRef(instrument_id=1, symbol="NOBODY", asset_class="equity", currency="USD")
-        (quote,) = PROVIDER.quotes([ref], datetime(2026, 11, 20, tzinfo=UTC))
+        (quote,) = PROVIDER.quotes([ref], datetime(2026, 11, 20, tzinfo=UTC)).quotes
         assert 1 < quote.last < 5000
 
 
@@ -191,7 +192,7 @@ class TestBars:
     def test_ticks_of_a_day_end_at_its_close(self):
         ref = BY_SYMBOL["V"]
         (bar,) = PROVIDER.bars(ref, date(2026, 11, 20), date(2026, 11, 20))
-        (quote,) = PROVIDER.quotes([ref], datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC))
+        (quote,) = PROVIDER.quotes([ref], datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)).quotes
         assert abs(quote.last - bar.close) <= Decimal("0.02")
 
 

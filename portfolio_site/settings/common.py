@@ -7,6 +7,7 @@ from .base import *  # noqa: F403
 from .base import STORAGES
 from .jobs import *  # noqa: F403
 from .logs import *  # noqa: F403
+from .prices import *  # noqa: F403
 from .security import *  # noqa: F403
 from .storage import PRIVATE_STORAGE
 

@@ -216,7 +216,7 @@ def requote(instrument_ids: Sequence[int], *, now: datetime, source: str) -> Non
             by_name.setdefault(instrument.provider, []).append(instrument)
     for name, served in by_name.items():
         if provider_named(name).is_simulated:
-            answers += provider_named(name).quotes([ref_of(instrument) for instrument in served], now)
+            answers += provider_named(name).quotes([ref_of(instrument) for instrument in served], now).quotes
     by_hand = [pk for pk, instrument in instruments.items() if instrument.provider not in providing]
     apply_quotes(quotes=[*answers, *_closing_quotes(by_hand, now, source)], now=now)
 
