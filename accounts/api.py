@@ -117,6 +117,7 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
             name=data["name"],
             access=ApiToken.Access(data["access"]),
             expires_at=data["expires_at"],
+            allowed_networks=data["allowed_networks"],
             now=clock.now(),
             origin=origin_of(request._request),
         )

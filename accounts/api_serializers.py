@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import queries
-from accounts.models import ApiToken, Locale, Theme, User, validate_time_zone
+from accounts.models import SCOPES, ApiToken, Locale, Theme, User, access_for, validate_time_zone
 from accounts.roles import Role
 from portfolio_site.kernel.money import is_currency
 
@@ -80,6 +80,7 @@ class TokenSerializer(_TokenSerializer):
     """An API token, without its key."""
 
     is_live = serializers.SerializerMethodField()
+    scopes = serializers.SerializerMethodField()
 
     class Meta:
         model = ApiToken
@@ -88,6 +89,8 @@ class TokenSerializer(_TokenSerializer):
             "name",
             "kind",
             "access",
+            "scopes",
+            "allowed_networks",
             "prefix",
             "created_at",
             "expires_at",
@@ -96,6 +99,11 @@ class TokenSerializer(_TokenSerializer):
             "is_live",
         )
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=sorted(SCOPES["full"]))))
+    def get_scopes(self, token: ApiToken) -> list[str]:
+        """The single rights that its access comes to."""
+        return sorted(token.scopes)
 
     def get_is_live(self, token: ApiToken) -> bool:
         """Whether the key opens anything now."""
@@ -107,7 +115,25 @@ class NewTokenSerializer(_Serializer):
 
     name = serializers.CharField(max_length=80)
     access = serializers.ChoiceField(choices=ApiToken.Access.choices, default=ApiToken.Access.READ)
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=sorted(SCOPES["full"])),
+        required=False,
+        max_length=3,
+        help_text="Instead of `access`: the single rights. Reading is always part of it.",
+    )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    allowed_networks = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        required=False,
+        default=list,
+        max_length=20,
+        help_text="Addresses or networks (CIDR) from which the token is taken; none: from anywhere.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Take the rights by either name."""
+        scopes = attrs.pop("scopes", None)
+        return attrs if scopes is None else {**attrs, "access": access_for(scopes)}
 
 
 class IssuedTokenSerializer(_Serializer):
@@ -115,6 +141,57 @@ class IssuedTokenSerializer(_Serializer):
 
     key = serializers.CharField(help_text="Send it as `Authorization: Token <key>`. It is not stored.")
     token = TokenSerializer()
+
+
+class CredentialsSerializer(_Serializer):
+    """What a person registers with."""
+
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=1000, trim_whitespace=False, style={"input_type": "password"})
+
+
+class LoginSerializer(CredentialsSerializer):
+    """What a person signs in with."""
+
+    code = serializers.CharField(
+        max_length=32,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Code of the authenticator app, or a recovery code; needed when a second factor is set up.",
+    )
+
+
+class RefreshSerializer(_Serializer):
+    """The token with which new ones are got."""
+
+    refresh_token = serializers.CharField(max_length=4000)
+
+
+class LogoutSerializer(_Serializer):
+    """What ends: the session of the access token in the header, or of this refresh token."""
+
+    refresh_token = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
+
+
+class ProgramTokensSerializer(_Serializer):
+    """Tokens of a program that has signed in."""
+
+    access_token = serializers.CharField(help_text="Send it as `Authorization: Bearer …`.")
+    refresh_token = serializers.CharField(help_text="Exchange it at `/api/auth/refresh`; it works once.")
+    token_type = serializers.CharField(default="Bearer", read_only=True)
+    expires_in = serializers.IntegerField(help_text="Seconds that the access token lives.")
+
+
+class RegistrationSerializer(_Serializer):
+    """A sign-up, and the tokens unless the address has to be confirmed first."""
+
+    email = serializers.EmailField()
+    verification_required = serializers.BooleanField()
+    access_token = serializers.CharField(allow_null=True)
+    refresh_token = serializers.CharField(allow_null=True)
+    token_type = serializers.CharField(default="Bearer", read_only=True)
+    expires_in = serializers.IntegerField(allow_null=True)
 
 
 class SignInSerializer(_Serializer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -94,7 +95,18 @@ class TokenForm(OneTimeFormMixin):
     access = forms.ChoiceField(choices=ApiToken.Access.choices, initial=ApiToken.Access.READ)
     expires = forms.ChoiceField(choices=list(EXPIRIES.items()), required=False, initial="90")
 
-    field_order = ("name", "access", "expires", "form_token")
+    allowed_networks = forms.CharField(
+        required=False,
+        max_length=1000,
+        label="Only from these addresses",
+        help_text="Addresses or networks such as 203.0.113.0/24, with commas between them. Empty: from anywhere.",
+    )
+
+    field_order = ("name", "access", "expires", "allowed_networks", "form_token")
+
+    def networks(self) -> list[str]:
+        """The addresses and networks that were typed."""
+        return [part for part in re.split(r"[\s,;]+", self.cleaned_data["allowed_networks"]) if part]
 
     def expires_at(self, now: datetime) -> datetime | None:
         """When the token stops working; None for never."""

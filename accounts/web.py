@@ -189,13 +189,14 @@ def _issue(request: HttpRequest, user: User, form: TokenForm) -> operations.Issu
                 name=data["name"],
                 access=ApiToken.Access(data["access"]),
                 expires_at=form.expires_at(now),
+                allowed_networks=form.networks(),
                 now=now,
                 origin=origin_of(request),
             )
         )
         return 201, {"token": made[0].token.pk}
 
-    wanted = fingerprint_of([data["name"], data["access"], data["expires"]])
+    wanted = fingerprint_of([data["name"], data["access"], data["expires"], data["allowed_networks"]])
     once(key=data["form_token"], user=user, route="accounts.tokens", fingerprint=wanted, do=do)
     return made[0] if made else None
 

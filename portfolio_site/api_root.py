@@ -15,6 +15,15 @@ class ApiRouter(DefaultRouter):
     include_format_suffixes = False
 
 
+def api_root_patterns() -> list[URLPattern | URLResolver]:
+    """Return the URL patterns directly below `/api/`: the doors that stay where they are through all versions."""
+    found: list[URLPattern | URLResolver] = []
+    for room in ROOMS:
+        if find_spec(f"{room}.api_urls") is not None:
+            found += getattr(import_module(f"{room}.api_urls"), "root_urlpatterns", [])
+    return found
+
+
 def api_v1_patterns() -> list[URLPattern | URLResolver]:
     """Return the URL patterns below `/api/v1/`: viewsets by router, single views beside them."""
     router = ApiRouter()

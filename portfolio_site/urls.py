@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from portfolio_site.api_root import api_v1_patterns
+from portfolio_site.api_root import api_root_patterns, api_v1_patterns
 from portfolio_site.web import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("api/v1/", include((api_v1_patterns(), "api"))),
     path("api/", include("portfolio_site.api_docs")),
+    path("api/", include((api_root_patterns(), "api-root"))),
 ]
 
 ROOMS = (

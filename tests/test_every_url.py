@@ -41,6 +41,10 @@ PUBLIC = {
     "api-docs",
     "api-redoc",
     "api:auth-token",
+    "api-root:auth-register",
+    "api-root:auth-login",
+    "api-root:auth-refresh",
+    "api-root:auth-logout",
 }
 #: What visitors may set for themselves, kept in a cookie.
 PUBLIC |= {"accounts:set_theme", "accounts:set_privacy", "accounts:display"}

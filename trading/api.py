@@ -102,6 +102,8 @@ class OrderPagination(CursorPagination):
 class OrderViewSet(GenericViewSet[Order]):
     """Orders of the person's own portfolios (every order for an auditor, who cannot place or cancel)."""
 
+    write_scope = "trade"
+
     serializer_class = OrderSerializer
     permission_classes = (IsAuthenticated,)
     pagination_class = OrderPagination

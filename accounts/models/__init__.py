@@ -2,7 +2,7 @@
 
 from accounts.models.audit import ApiTokenEvent, RoleEvent, UserEvent, UserRole
 from accounts.models.security import SecurityEvent, SecurityEventQuerySet
-from accounts.models.tokens import ApiToken, ApiTokenQuerySet
+from accounts.models.tokens import SCOPES, ApiToken, ApiTokenQuerySet, access_for
 from accounts.models.user import (
     Locale,
     LowerCaseEmailField,
@@ -15,6 +15,7 @@ from accounts.models.user import (
 )
 
 __all__ = [
+    "SCOPES",
     "ApiToken",
     "ApiTokenEvent",
     "ApiTokenQuerySet",
@@ -28,6 +29,7 @@ __all__ = [
     "UserEvent",
     "UserManager",
     "UserRole",
+    "access_for",
     "validate_currency",
     "validate_locale",
     "validate_time_zone",

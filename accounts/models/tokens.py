@@ -6,10 +6,13 @@ whole key: with 256 random bits behind it there is nothing to guess, so a slow p
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -17,6 +20,21 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from accounts.models.user import User
+
+
+#: What each access comes to. Reading is always part of it.
+SCOPES: dict[str, frozenset[str]] = {
+    "read": frozenset({"read"}),
+    "trade": frozenset({"read", "trade"}),
+    "admin": frozenset({"read", "admin"}),
+    "full": frozenset({"read", "trade", "admin"}),
+}
+
+
+def access_for(scopes: Iterable[str]) -> str:
+    """The access that comes to these rights (and reading). Raises KeyError for a right that does not exist."""
+    wanted = frozenset(scopes) | {"read"}
+    return {rights: access for access, rights in SCOPES.items()}[wanted]
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -41,10 +59,12 @@ class ApiToken(models.Model):
         SIGN_IN = "sign_in", "Signed in by a program"
 
     class Access(models.TextChoices):
-        """How much a token may do."""
+        """How much a token may do with what is its person's own; `SCOPES` says it in single rights."""
 
-        FULL = "full", "Read and change"
-        READ = "read", "Read only"
+        READ = "read", "Read"
+        TRADE = "trade", "Read, and place or cancel orders"
+        ADMIN = "admin", "Read, and change everything but orders"
+        FULL = "full", "Read, trade and change everything"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80)
@@ -54,6 +74,12 @@ class ApiToken(models.Model):
     digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    allowed_networks = ArrayField(
+        models.CharField(max_length=43),
+        default=list,
+        blank=True,
+        help_text="Addresses and networks (CIDR) it is taken from; empty: from anywhere.",
+    )
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -73,6 +99,25 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The single rights of this token: some of `read`, `trade` and `admin`."""
+        return SCOPES[self.access]
+
+    def is_allowed_from(self, ip: str | None) -> bool:
+        """Whether a request from this address may use the token; an address that cannot be told may not where
+        addresses are named."""
+        if not self.allowed_networks:
+            return True
+        if ip is None:
+            return False
+        try:
+            address = ipaddress.ip_address(ip)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        return any(mapped in ipaddress.ip_network(network) for network in self.allowed_networks)
 
     @property
     def dialog_id(self) -> str:

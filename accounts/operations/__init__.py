@@ -15,6 +15,18 @@ from accounts.operations.access import (
 )
 from accounts.operations.closing import NotConfirmed, close_account
 from accounts.operations.preferences import InvalidPreference, update_preferences
+from accounts.operations.program_sessions import (
+    ProgramTokens,
+    RefreshRefused,
+    Registration,
+    SignUpClosed,
+    SignUpRefused,
+    end_program_session,
+    open_program_session,
+    refresh_program_session,
+    register_by_password,
+    user_of_access_token,
+)
 from accounts.operations.registration import EmailTaken, invite_user, register_user, welcome_user
 from accounts.operations.security import note_export, record
 from accounts.operations.sign_in import (
@@ -44,10 +56,15 @@ __all__ = [
     "IssuedToken",
     "NotConfirmed",
     "OwnAccess",
+    "ProgramTokens",
+    "RefreshRefused",
+    "Registration",
     "RolesClash",
     "SecondFactorRefused",
     "SecondFactorRequired",
     "SignInRefused",
+    "SignUpClosed",
+    "SignUpRefused",
     "StaffOnly",
     "TokenNotFound",
     "TooManyAttempts",
@@ -55,12 +72,16 @@ __all__ = [
     "UserNotFound",
     "close_account",
     "create_token",
+    "end_program_session",
     "end_sessions",
     "invite_user",
     "note_export",
     "note_token_use",
+    "open_program_session",
     "reactivate_user",
     "record",
+    "refresh_program_session",
+    "register_by_password",
     "register_user",
     "resend_verification",
     "reset_second_factors",
@@ -69,5 +90,6 @@ __all__ = [
     "sign_in_by_password",
     "suspend_user",
     "update_preferences",
+    "user_of_access_token",
     "welcome_user",
 ]

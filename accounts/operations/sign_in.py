@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from allauth.account.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
@@ -76,15 +77,7 @@ def sign_in_by_password(
     `code` is a current code of the authenticator app or an unused recovery code. Attempts count against the limits of
     the sign-in page. Raises one of the errors above.
     """
-    user = _check_password(request, email, password)
-    if not user.is_active:
-        raise AccountSuspended("This account is suspended. Ask the administrators.")
-    if not has_verified_email(user):
-        raise EmailNotVerified(
-            "Confirm your e-mail address first: sign in on the site to get the mail again."
-        )
-    if has_second_factor(user):
-        _check_code(user, code)
+    user = check_credentials(request=request, email=email, password=password, code=code)
     issued = create_token(
         user=user,
         name=token_name.strip() or "Signed in by API",
@@ -102,6 +95,20 @@ def sign_in_by_password(
         origin=origin,
     )
     return issued
+
+
+def check_credentials(*, request: HttpRequest, email: str, password: str, code: str = "") -> User:
+    """The person whom address, password and second factor let in. Raises one of the errors above."""
+    user = _check_password(request, email, password)
+    if not user.is_active:
+        raise AccountSuspended("This account is suspended. Ask the administrators.")
+    if settings.ACCOUNT_EMAIL_VERIFICATION == "mandatory" and not has_verified_email(user):
+        raise EmailNotVerified(
+            "Confirm your e-mail address first: sign in on the site to get the mail again."
+        )
+    if has_second_factor(user):
+        _check_code(user, code)
+    return user
 
 
 def _check_password(request: HttpRequest, email: str, password: str) -> User:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +20,8 @@ from portfolio_site.kernel.errors import ConflictError, DomainError
 
 #: Live tokens a person may have at a time: enough for many programs, few enough to look through.
 MAX_LIVE_TOKENS = 50
+#: Networks a token may be bound to.
+MAX_NETWORKS = 20
 #: How often the time of the last use is written.
 USE_RESOLUTION = timedelta(minutes=1)
 
@@ -45,10 +49,14 @@ def create_token(
     now: datetime,
     access: ApiToken.Access = ApiToken.Access.FULL,
     expires_at: datetime | None = None,
+    allowed_networks: Iterable[str] = (),
     kind: ApiToken.Kind = ApiToken.Kind.NAMED,
     origin: Origin = NOWHERE,
 ) -> IssuedToken:
-    """Make a key with which a program acts for `user`. Raises `TooManyTokens`, or `DomainError` at a field."""
+    """Make a key with which a program acts for `user`. Raises `TooManyTokens`, or `DomainError` at a field.
+
+    `allowed_networks` are addresses or networks such as `203.0.113.7` and `2001:db8::/32`; none: from anywhere.
+    """
     name = " ".join(name.split())
     if not name or len(name) > 80:
         raise DomainError(
@@ -56,6 +64,11 @@ def create_token(
         )
     if expires_at is not None and expires_at <= now:
         raise DomainError("The token would be expired already.", code="expires_in_past", field="expires_at")
+    networks = [_network(text) for text in allowed_networks]
+    if len(networks) > MAX_NETWORKS:
+        raise DomainError(
+            f"Name at most {MAX_NETWORKS} networks.", code="too_many_networks", field="allowed_networks"
+        )
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     key = f"hf_{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(43))}"
     with transaction.atomic():
@@ -71,6 +84,7 @@ def create_token(
             digest=digest_of(key),
             created_at=now,
             expires_at=expires_at,
+            allowed_networks=networks,
         )
         record(
             user_id=user.pk,
@@ -81,6 +95,17 @@ def create_token(
             origin=origin,
         )
     return IssuedToken(token=token, key=key)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError as error:
+        raise DomainError(
+            f"“{text[:60]}” is no address or network. Write 203.0.113.7 or 203.0.113.0/24.",
+            code="network_invalid",
+            field="allowed_networks",
+        ) from error
 
 
 def revoke_token(

@@ -15,6 +15,7 @@ from accounts import operations, queries
 from accounts.models import ApiToken, SecurityEvent, User
 from accounts.tests.support import make_administrator
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.errors import DomainError
 
 pytestmark = pytest.mark.django_db
 
@@ -228,3 +229,53 @@ class TestTokensPage:
             make(person)
         with django_assert_max_num_queries(6):
             as_person.get(self.url)
+
+
+class TestRights:
+    def test_scopes_may_be_named_one_by_one(self, as_person: Client) -> None:
+        made = as_person.post(
+            "/api/v1/tokens/",
+            {"name": "Bot", "scopes": ["trade"], "allowed_networks": ["203.0.113.7", "2001:db8::/32"]},
+            content_type="application/json",
+        ).json()
+        assert made["token"]["scopes"] == ["read", "trade"]
+        assert made["token"]["access"] == "trade"
+        assert made["token"]["allowed_networks"] == ["203.0.113.7/32", "2001:db8::/32"]
+
+    @pytest.mark.parametrize(("access", "status"), [("trade", 403), ("admin", 200), ("full", 200)])
+    def test_changing_ones_data_takes_the_admin_right(
+        self, client: Client, person: User, access: str, status: int
+    ) -> None:
+        headers = header(make(person, access=ApiToken.Access(access)).key)
+        response = client.patch(
+            "/api/v1/me/", {"name": "X"}, content_type="application/json", headers=headers
+        )
+        assert response.status_code == status
+
+    @pytest.mark.parametrize(
+        ("networks", "ip", "status"),
+        [
+            ([], "198.51.100.1", 200),
+            (["203.0.113.0/24"], "203.0.113.9", 200),
+            (["203.0.113.0/24"], "::ffff:203.0.113.9", 200),
+            (["203.0.113.0/24"], "203.0.114.9", 403),
+            (["203.0.113.0/24"], "2001:db8::1", 403),
+            (["2001:db8::/32", "127.0.0.1"], "127.0.0.1", 200),
+        ],
+    )
+    def test_is_taken_from_its_networks_only(
+        self, client: Client, person: User, networks: list[str], ip: str, status: int
+    ) -> None:
+        key = make(person, allowed_networks=networks).key
+        response = client.get("/api/v1/me/", headers=header(key), REMOTE_ADDR=ip)
+        assert response.status_code == status
+
+    @pytest.mark.parametrize("network", ["everywhere", "203.0.113.0/33", "", "1.2.3.4.5"])
+    def test_refuses_what_is_no_network(self, person: User, network: str) -> None:
+        with pytest.raises(DomainError) as caught:
+            make(person, allowed_networks=[network])
+        assert caught.value.field == "allowed_networks"
+
+    def test_bearer_will_do_as_well(self, client: Client, person: User) -> None:
+        headers = {"authorization": f"Bearer {make(person).key}"}
+        assert client.get("/api/v1/me/", headers=headers).status_code == 200

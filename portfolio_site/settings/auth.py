@@ -34,7 +34,8 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+#: `mandatory`: nobody signs in before the address is confirmed. `optional`: the mail is sent, and that is all.
+ACCOUNT_EMAIL_VERIFICATION = environment.EMAIL_VERIFICATION
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_CHANGE_EMAIL = True
@@ -56,6 +57,16 @@ MFA_TOTP_ISSUER = "Holdfast"
 MFA_TOTP_TOLERANCE = 1
 # Browsers give passkeys to plain HTTP on localhost only.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = environment.SITE_URL.startswith("http://")
+
+# Programs: short-lived JWTs with a session of the site behind them (accounts.operations.program_sessions).
+HEADLESS_TOKEN_STRATEGY = "allauth.headless.tokens.strategies.jwt.JWTTokenStrategy"  # noqa: S105 - a class
+HEADLESS_CLIENTS = ("app",)
+HEADLESS_JWT_ALGORITHM = "HS256"
+HEADLESS_JWT_ACCESS_TOKEN_EXPIRES_IN = 15 * 60
+HEADLESS_JWT_REFRESH_TOKEN_EXPIRES_IN = 14 * 24 * 60 * 60
+#: Every access token is checked against its session, so that logging out ends it at once.
+HEADLESS_JWT_STATEFUL_VALIDATION_ENABLED = True
+HEADLESS_JWT_ROTATE_REFRESH_TOKEN = True
 
 # Sessions are listed with when they were last seen; accounts.middleware writes that, sparingly.
 USERSESSIONS_TRACK_ACTIVITY = True

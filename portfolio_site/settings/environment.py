@@ -47,5 +47,9 @@ TRADING_FEE_MODEL: str = env.str("TRADING_FEE_MODEL", default="none")
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 LOG_JSON: bool = env.bool("LOG_JSON", default=False)
 DEMO: bool = env.bool("DEMO", default=False)
+#: `mandatory` or `optional`; where nothing is said, mandatory wherever mail really leaves the machine.
+EMAIL_VERIFICATION: str = env.str(
+    "EMAIL_VERIFICATION", default="optional" if EMAIL_URL.startswith("consolemail") else "mandatory"
+)
 SIGNUP_OPEN: bool = env.bool("SIGNUP_OPEN", default=True)
 STAFF_SECOND_FACTOR: bool | None = env.bool("STAFF_SECOND_FACTOR", default=None)

@@ -11,6 +11,7 @@ SITE_URL = "http://testserver"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Tests of other rooms open the admin without one; accounts tests that it is asked for.
 STAFF_SECOND_FACTOR = False
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # A pool would keep connections to the test database open while it is dropped.
 DATABASES["default"]["OPTIONS"].pop("pool", None)
