@@ -7,12 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
-from redis.exceptions import RedisError
 
-log = structlog.get_logger(__name__)
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage
+
+_outage = Outage("sockets")
 
 
 def group_of(user_id: int) -> str:
@@ -36,11 +36,15 @@ def send_check(user_id: int) -> None:
 
 
 def _send(user_id: int, message: dict[str, Any]) -> None:
+    # The row is there; the socket finds it at its next check, or the browser when it connects again.
+    if _outage.is_on():
+        return
     try:
         _in_no_loop(async_to_sync(get_channel_layer().group_send), group_of(user_id), message)
-    except (RedisError, OSError) as error:
-        # The row is there; the socket finds it at its next check, or the browser when it connects again.
-        log.warning("socket_message_not_sent", user_id=user_id, error=str(error))
+    except UNREACHABLE as error:
+        _outage.note(error)
+    else:
+        _outage.over()
 
 
 def _in_no_loop(send: Callable[..., Any], *args: Any) -> None:

@@ -10,10 +10,8 @@ import asyncio
 import json
 from collections.abc import Iterable
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
-import redis
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -21,6 +19,7 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
 from marketdata.queries import QuoteView, cached_quotes, latest_quotes
+from portfolio_site.kernel import valkey
 from portfolio_site.kernel.api.fields import plain
 
 log = structlog.get_logger(__name__)
@@ -150,9 +149,8 @@ def hub() -> PriceHub:
     return _hubs[loop]
 
 
-@lru_cache(maxsize=1)
 def _client() -> Any:
-    return redis.Redis.from_url(settings.REDIS_LOCATION, socket_timeout=2, socket_connect_timeout=2)
+    return valkey.client()
 
 
 def _plain(value: Decimal | None) -> str | None:

@@ -105,12 +105,14 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 _REDIS = REDIS_URL or "redis://localhost:6379/0"
 CACHES: dict[str, Any] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "portfolio_site.kernel.cache.TolerantRedisCache",
         "LOCATION": _REDIS,
         "KEY_PREFIX": "hf",
+        # Rate limits and used one-time codes: of the API, and of everything that allauth guards.
+        "OPTIONS": {"LOCAL_WHEN_AWAY": ["throttle_", "allauth"]},
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "accounts.sessions"
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -23,6 +23,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "global_keyprefix": "hf:",
+    # Who sends a job does not wait for a broker that is away: kombu would try for six seconds, in the middle of a page.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
 }
 CELERY_TIMEZONE = "UTC"
 # The timetable below is copied into tables that administrators see; beat reads it from there.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext
 
+from portfolio_site.kernel import valkey
 from tests.support.browser import (
     browser,
     browser_context_args,
@@ -20,6 +21,7 @@ from tests.support.browser import (
     playwright,
 )
 from tests.support.live_site import LiveSite
+from tests.support.own_valkey import OwnValkey
 
 __all__ = [
     "browser",
@@ -46,6 +48,22 @@ def _running_site(django_db_setup: None, django_db_blocker: Any, tmp_path_factor
 def live_site(_running_site: LiveSite, transactional_db: None) -> LiveSite:
     """The site as a server (`.url`, `.socket_url`); what the test commits it sees, and the other way round."""
     return _running_site
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known_to_be_away() -> None:
+    """Let no test pause because an earlier one found a server away."""
+    valkey.forget_outages()
+
+
+@pytest.fixture
+def own_valkey(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnValkey]:
+    """A Valkey that the test may kill, freeze and start again. Whether it is back is looked at almost at once."""
+    monkeypatch.setattr(valkey, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(valkey, "LONGEST_PAUSE_SECONDS", 0.05)
+    server = OwnValkey()
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -24,7 +24,9 @@ TRIES = 5
 class ValkeyServer:
     """One server whose files (snapshot, log, password, configuration) lie in `folder`."""
 
-    def __init__(self, folder: Path, *, reaper: Reaper, account: Account | None, durable: bool) -> None:
+    def __init__(
+        self, folder: Path, *, reaper: Reaper, account: Account | None, durable: bool, port: int | None = None
+    ) -> None:
         self.folder = folder
         self.log = folder / "valkey.log"
         self._pid_file = folder / "valkey.pid"
@@ -33,6 +35,8 @@ class ValkeyServer:
         self._durable = durable
         self._program = runnable_valkey(account)
         self._password = ""
+        # A given one stays the same over restarts, so that clients find the server again.
+        self._wanted_port = port
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -88,7 +92,7 @@ class ValkeyServer:
                 signal_and_wait(pid)
 
     def _launch(self) -> None:
-        self.port = _free_port()
+        self.port = self._wanted_port or _free_port()
         configuration = [
             "bind 127.0.0.1",
             f"port {self.port}",

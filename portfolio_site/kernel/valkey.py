@@ -1,0 +1,125 @@
+"""The ground floor: speaking to Valkey or Redis so that its absence costs moments, not minutes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+import redis
+import structlog
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+log = structlog.get_logger(__name__)
+
+#: Valkey answers within a millisecond. What takes this long is not there.
+ANSWER_SECONDS = 1.0
+CONNECT_SECONDS = 0.5
+
+#: What may come out of a call when the server is away, restarts, is full or is still loading.
+UNREACHABLE = (redis.RedisError, OSError)
+
+#: How long nobody asks again after a connection failed; twice as long each time it fails again, up to the longest.
+PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 5.0
+#: At most one line in the log in this time, with the number of calls that failed since the last.
+LOG_SECONDS = 10.0
+
+
+def connection_options() -> dict[str, Any]:
+    """Options for a connection pool: short time-outs, and one new try for a connection that the server has closed.
+
+    The library's own default is to try again with pauses that add up to many seconds, in the middle of a page.
+    """
+    return {
+        "socket_timeout": ANSWER_SECONDS,
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "retry": Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    }
+
+
+def client() -> redis.Redis:
+    """Return this process's client for what is shared between processes (not for the cache, which has its own).
+
+    Every call may raise one of `UNREACHABLE`.
+    """
+    return _client(settings.REDIS_LOCATION)
+
+
+@lru_cache(maxsize=4)
+def _client(location: str) -> redis.Redis:
+    made: redis.Redis = redis.Redis.from_url(location, **connection_options())
+    return made
+
+
+@dataclass(eq=False)
+class Outage:
+    """What the threads of a process know of the server's absence, as far as one use of it goes (`what`).
+
+    For a moment after a failure nobody asks again, so that a server that hangs costs one time-out and not one for
+    each call.
+    """
+
+    what: str
+    failures: int = 0
+    since: float | None = None
+    last_error: str = ""
+    _away_until: float = 0.0
+    _pause: float = 0.0
+    _untold: int = 0
+    _told_at: float = float("-inf")
+    _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        _outages.add(self)
+
+    def is_on(self) -> bool:
+        """Whether the server was found away a moment ago."""
+        return time.monotonic() < self._away_until
+
+    def note(self, error: Exception) -> None:
+        """Count a failed call; a lost connection makes everybody wait a moment before the next try."""
+        instant = time.monotonic()
+        with self._lock:
+            self.failures += 1
+            self._untold += 1
+            self.last_error = f"{type(error).__name__}: {error}"[:200]
+            if not isinstance(error, redis.ResponseError):
+                self._pause = min(self._pause * 2 or PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+                self._away_until = instant + self._pause
+                self.since = self.since or time.time()
+            if instant - self._told_at < LOG_SECONDS:
+                return
+            failed, self._untold, self._told_at = self._untold, 0, instant
+        log.warning("valkey_away", what=self.what, failed_calls=failed, error=self.last_error)
+
+    def over(self) -> None:
+        """Note that a call was answered."""
+        if self.since is None:
+            return
+        with self._lock:
+            away, self.since = self.since, None
+            self._pause = self._away_until = 0.0
+        if away is not None:
+            log.warning("valkey_back", what=self.what, away_seconds=round(time.time() - away, 1))
+
+    def forget(self) -> None:
+        """Begin anew, as in a new process."""
+        with self._lock:
+            self.failures, self.since, self.last_error = 0, None, ""
+            self._away_until = self._pause = 0.0
+            self._untold, self._told_at = 0, float("-inf")
+
+
+_outages: WeakSet[Outage] = WeakSet()
+
+
+def forget_outages() -> None:
+    """Let every use of the server be tried at once again."""
+    for outage in list(_outages):
+        outage.forget()
