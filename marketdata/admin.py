@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from marketdata.admin_forms import InstrumentAdminForm
 from marketdata.models import CorporateAction, FxRate, Instrument, Quote
 
 
@@ -16,6 +17,7 @@ from marketdata.models import CorporateAction, FxRate, Instrument, Quote
 class InstrumentAdmin(admin.ModelAdmin[Instrument]):
     """The list of instruments. A new one here is for everybody; people enter their own on the site."""
 
+    form = InstrumentAdminForm
     list_display = ("symbol", "name", "asset_class", "currency", "exchange", "provider", "is_active", "owner")
     list_filter = ("asset_class", "provider", "is_active", "currency", ("owner", admin.EmptyFieldListFilter))
     search_fields = ("symbol_key__startswith", "name", "isin")

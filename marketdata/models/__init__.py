@@ -7,6 +7,13 @@ adjusted series is computed when it is read.
 """
 
 from marketdata.models.actions import ActionKind, CorporateAction
+from marketdata.models.health import (
+    HeldQuote,
+    InstrumentTrouble,
+    ProviderHealth,
+    ProviderState,
+    TroubleKind,
+)
 from marketdata.models.instruments import (
     AssetClass,
     Instrument,
@@ -27,12 +34,17 @@ __all__ = [
     "AssetClass",
     "CorporateAction",
     "FxRate",
+    "HeldQuote",
     "Instrument",
     "InstrumentQuerySet",
+    "InstrumentTrouble",
     "OfInstrumentQuerySet",
     "PriceBar",
+    "ProviderHealth",
+    "ProviderState",
     "Quote",
     "QuoteUnit",
+    "TroubleKind",
     "Watchlist",
     "WatchlistItem",
     "validate_country",

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
@@ -105,6 +106,14 @@ class Instrument(models.Model):
     )
     maturity_date = models.DateField(null=True, blank=True)
     provider = models.CharField(max_length=20, default="manual", help_text="Who gives its prices.")
+    fallback_providers = ArrayField(
+        models.CharField(max_length=20),
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text="Who is asked next when that one cannot answer, in this order. The simulated market only ever "
+        "stands in for what has no real price.",
+    )
     provider_symbols = models.JSONField(
         default=dict, blank=True, help_text='How each provider calls it: {"yahoo": "SAP.DE"}.'
     )
@@ -199,6 +208,11 @@ class Instrument(models.Model):
             and self.owner_id is None
             and self.asset_class not in (AssetClass.INDEX, AssetClass.CURRENCY)
         )
+
+    @property
+    def providers(self) -> list[str]:
+        """Who gives its prices, first choice first, each once."""
+        return list(dict.fromkeys([self.provider, *self.fallback_providers]))
 
     @property
     def is_simulated(self) -> bool:

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.test import RequestFactory
 from django.urls import reverse
 
+from marketdata.admin_forms import InstrumentAdminForm
 from marketdata.models import CorporateAction, FxRate, Instrument, Quote
 from marketdata.tests.conftest import NOW, rate
 
@@ -51,3 +52,28 @@ def test_what_is_entered_says_so(request_of_admin):
 def test_instruments_are_switched_off_and_not_deleted(request_of_admin):
     assert not admin.site._registry[Instrument].has_delete_permission(request_of_admin)
     assert not admin.site._registry[Quote].has_change_permission(request_of_admin)
+
+
+class TestSourcesOfAnInstrument:
+    def form(self, instrument, **changed):
+        data = {
+            name: value
+            for name, value in InstrumentAdminForm(instance=instrument).initial.items()
+            if value is not None
+        }
+        data |= {"fallback_providers": "", "provider_symbols": "{}", **changed}
+        return InstrumentAdminForm(data, instance=instrument)
+
+    def test_are_kept_in_order_and_each_once(self, make_instrument):
+        form = self.form(
+            make_instrument(), provider="simulated", fallback_providers="manual,simulated,manual"
+        )
+        assert form.is_valid(), form.errors
+        saved = form.save()
+        saved.refresh_from_db()
+        assert saved.providers == ["simulated", "manual"]
+
+    @pytest.mark.parametrize(("field", "value"), [("provider", "nobody"), ("fallback_providers", "nobody")])
+    def test_must_exist(self, make_instrument, field, value):
+        form = self.form(make_instrument(), **{field: value})
+        assert "There is no provider" in str(form.errors[field])
