@@ -4,6 +4,7 @@ Prices come as they were traded, in the instrument's currency; `bars` adjusts fo
 here calls a provider: what is not in the database is not known.
 """
 
+from marketdata.queries.assets import CRYPTO, STOCK, find_assets, kind_of
 from marketdata.queries.bars import (
     BarView,
     DatedPrice,
@@ -45,6 +46,8 @@ from marketdata.queries.watchlists import (
 
 __all__ = [
     "CLASS_ORDER",
+    "CRYPTO",
+    "STOCK",
     "BarView",
     "ClassView",
     "DatedPrice",
@@ -63,6 +66,7 @@ __all__ = [
     "closes",
     "closes_on",
     "corporate_actions",
+    "find_assets",
     "find_by_symbol",
     "fx_rate",
     "fx_rate_view",
@@ -71,6 +75,7 @@ __all__ = [
     "instruments_of_class",
     "instruments_overview",
     "is_market_open",
+    "kind_of",
     "latest_quote",
     "latest_quotes",
     "market_session",
