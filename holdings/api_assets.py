@@ -259,6 +259,19 @@ class AssetView(APIView):
     """One asset of the list."""
 
     @extend_schema(
+        operation_id="portfolio_asset",
+        summary="Read an asset",
+        description="One asset that is held.",
+        parameters=[_PORTFOLIO],
+        responses={200: AssetSerializer, 400: _PROBLEM, 401: _PROBLEM, 404: _PROBLEM},
+        tags=_TAGS,
+    )
+    def get(self, request: Request, asset_id: int) -> Response:
+        """As it is now."""
+        portfolio = queries.chosen_portfolio(request.user, _chosen(request))
+        return Response(AssetSerializer(queries.asset_of(portfolio, asset_id, now=clock.now())).data)
+
+    @extend_schema(
         operation_id="portfolio_asset_update",
         summary="Change how much there is",
         description="More comes in at `price` (or the day's), less goes out today.",
@@ -276,6 +289,7 @@ class AssetView(APIView):
     )
     def put(self, request: Request, asset_id: int) -> Response:
         """Set the quantity; nothing is left to show of one that is set to zero (204)."""
+        queries.require_asset(queries.chosen_portfolio(request.user, _chosen(request)), asset_id)
         values = _given(AssetChangeSerializer(data=request.data))
         portfolio = operations.update_asset(
             owner=request.user, asset_id=asset_id, portfolio_id=_chosen(request), now=clock.now(), **values

@@ -10,6 +10,7 @@ from holdings.queries.assets import (
     assets_of,
     chosen_portfolio,
     main_portfolio,
+    require_asset,
     total_of,
 )
 from holdings.queries.balances import (
@@ -96,6 +97,7 @@ __all__ = [
     "position_quantity",
     "range_start",
     "realised_trades",
+    "require_asset",
     "sampled_rows",
     "snapshot",
     "snapshots",

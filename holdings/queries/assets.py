@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from holdings.models import Portfolio, PortfolioKind
+from holdings.queries.balances import position_quantity
 from holdings.queries.portfolios import visible_portfolio
 from holdings.queries.valuing import HoldingRow, snapshot
 from marketdata.queries import CRYPTO, STOCK, kind_of
@@ -112,6 +113,12 @@ def asset_of(portfolio: Portfolio | None, instrument_id: int, *, now: datetime) 
         if row.instrument_id == instrument_id:
             return row
     raise AssetNotFound("There is no such asset in the portfolio.")
+
+
+def require_asset(portfolio: Portfolio | None, instrument_id: int) -> None:
+    """Raise `AssetNotFound` for what the portfolio does not hold. One statement."""
+    if portfolio is None or not position_quantity(portfolio.pk, instrument_id):
+        raise AssetNotFound("There is no such asset in the portfolio.")
 
 
 def asset_summary(user: Any, portfolio: Portfolio | None, *, now: datetime) -> AssetSummary:

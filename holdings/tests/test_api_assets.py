@@ -82,6 +82,7 @@ class TestTheList:
         assert (more.status_code, more.json()["quantity"], more.json()["average_cost"]) == (200, "12", "110")
         less = as_owner.put(url, {"quantity": "2.5"}, content_type=JSON)
         assert less.json()["quantity"] == "2.5"
+        assert as_owner.get(url).json() == less.json()
         assert as_owner.put(url, {"quantity": "0"}, content_type=JSON).status_code == 204
         assert as_owner.put(url, {"quantity": "1"}, content_type=JSON).status_code == 404
         assert_books_are_right(Portfolio.objects.get())
