@@ -12,10 +12,7 @@ class HoldingsConfig(AppConfig):
     verbose_name = "Holdings"
 
     def ready(self) -> None:
-        """Let the books listen to what other rooms announce, and answer what pages of the market ask them."""
+        """Let the books listen to what other rooms announce."""
         from holdings import subscribers
-        from holdings.queries.for_markets import BooksForMarkets
-        from marketdata.queries import register_books
 
         subscribers.register()
-        register_books(BooksForMarkets())

@@ -14,7 +14,7 @@ from django.db.models import Q
 from marketdata.models import ActionKind, CorporateAction, FxRate, Instrument
 from marketdata.operations.providing import names_with, provider_named, ref_of
 from marketdata.providers.base import BarData, Capability, ProviderError
-from marketdata.providers.starter import simulated_currencies
+from marketdata.providers.starter import simulated_currencies, starter_instruments
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,8 @@ def backfill_history(
     (UTC).
 
     Each instrument continues after its newest bar, or starts in January `years` years ago. Without
-    `instrument_ids`: all active ones, and exchange rates too. Safe to repeat. One transaction per instrument;
+    `instrument_ids`: all active ones that have a history or belong to the core of the starter list (the others get
+    theirs when somebody wants it), and exchange rates too. Safe to repeat. One transaction per instrument;
     providers are asked outside of it.
     """
     first = date(now.astimezone(UTC).year - years, 1, 1)
@@ -55,6 +56,9 @@ def backfill_history(
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [[instrument.pk for instrument in instruments]])
         newest: dict[int, date | None] = dict(cursor.fetchall())
+    if instrument_ids is None:
+        core = {line.symbol for line in starter_instruments().values() if line.is_core}
+        instruments = [one for one in instruments if newest[one.pk] or one.symbol in core]
     bars = actions = 0
     for instrument in instruments:
         last = newest[instrument.pk]

@@ -142,11 +142,11 @@ def load_starter_instruments() -> int:
     What is there is left as it is: an administrator may have changed it.
     """
     with transaction.atomic():
-        present = set(Instrument.objects.shared().values_list("symbol_key", "exchange"))
+        present = set(Instrument.objects.shared().values_list("symbol_key", "currency"))
         missing = [
             line
             for line in starter_instruments().values()
-            if (line.symbol.upper(), line.exchange) not in present
+            if (line.symbol.upper(), line.currency) not in present
         ]
         made = Instrument.objects.bulk_create(
             Instrument(

@@ -10,6 +10,7 @@ from django.conf import settings
 from marketdata.models import Instrument
 from marketdata.providers import registry
 from marketdata.providers.base import Anchor, Capability, InstrumentRef, Provider
+from marketdata.queries.simulation import simulated_options
 
 
 def provider_named(name: str) -> Provider:
@@ -20,7 +21,7 @@ def provider_named(name: str) -> Provider:
 def options_of(name: str) -> Mapping[str, Any]:
     """Return what a provider is set up with: addresses, time-outs, keys."""
     if name == "simulated":
-        return {"seed": settings.SIMULATED_SEED}
+        return simulated_options()
     found: Mapping[str, Any] = settings.MARKET_DATA_PROVIDERS.get(name, {})
     return found
 
@@ -53,5 +54,6 @@ def ref_of(instrument: Instrument, provider_name: str | None = None) -> Instrume
         currency=instrument.currency,
         quoted_in=instrument.quoted_in,
         exchange=instrument.exchange,
+        sector=instrument.sector,
         anchor=anchor,
     )

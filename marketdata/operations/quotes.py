@@ -19,6 +19,7 @@ from marketdata.models import Instrument, Quote
 from marketdata.operations.providing import names_with, provider_named, ref_of
 from marketdata.providers.base import Capability, ProviderError, QuoteData
 from marketdata.queries import InstrumentNotFound, is_market_open, latest_quotes
+from marketdata.queries.on_demand import note_simulated_tick
 from marketdata.queries.quotes import remember
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.events import publish
@@ -133,6 +134,8 @@ def refresh_quotes(*, now: datetime) -> AppliedQuotes:
             log.warning("provider_failed", provider=name, instruments=len(served), error=str(error))
             continue
         answers += batch.quotes
+        if name == "simulated":
+            note_simulated_tick(now)
         if batch.faults:
             log.warning(
                 "provider_symbols_failed",

@@ -97,6 +97,7 @@ class InstrumentRef:
     currency: str
     quoted_in: str = ""
     exchange: str = ""
+    sector: str = ""
     anchor: Anchor | None = None
 
 

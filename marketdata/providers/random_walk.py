@@ -79,7 +79,7 @@ def _bridge_place(day: Any, level: int, cell: Any) -> Any:
 
 
 def bridge(walk_keys: Any, day: int, fraction: float) -> Floats:
-    """Return how far each walk is, at a fraction of a day (0 ≤ fraction < 1), from the line between its
+    """Return how far each walk is, at a fraction of a day (0 ≤ fraction ≤ 1), from the line between its
     ends."""
     keys = np.asarray(walk_keys, dtype=np.uint64)
     moved = np.zeros(keys.shape)
@@ -91,6 +91,17 @@ def bridge(walk_keys: Any, day: int, fraction: float) -> Floats:
             moved += normals(keys, _bridge_place(day, level, np.uint64(cell))) * (
                 tent * 2.0 ** (-level / 2 - 1)
             )
+    return moved
+
+
+def bridge_at(walk_key: int, day: int, fractions: Floats) -> Floats:
+    """Return how far one walk is from the line between the ends of a day, at many fractions of it (0 to 1)."""
+    moved = np.zeros(fractions.shape)
+    for level in range(LEVELS):
+        places = fractions * (1 << level)
+        cells = np.minimum(places.astype(np.uint64), np.uint64((1 << level) - 1))
+        tents = 1.0 - np.abs(2.0 * (places - cells) - 1.0)
+        moved += normals(walk_key, _bridge_place(day, level, cells)) * (tents * 2.0 ** (-level / 2 - 1))
     return moved
 
 

@@ -14,7 +14,7 @@ Options = Mapping[str, Any]
 
 _PROVIDERS: dict[str, Callable[[Options], Provider]] = {
     "manual": lambda options: ManualProvider(),  # noqa: ARG005 - takes none
-    "simulated": lambda options: SimulatedProvider(seed=options["seed"]),
+    "simulated": lambda options: SimulatedProvider(seed=options["seed"], hours=options["hours"]),
 }
 
 

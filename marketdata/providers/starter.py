@@ -1,47 +1,48 @@
 """Market data providers: the starter list that ships with the project, read from its CSV files.
 
-It says what the instruments are, at which price their simulation stands on `ANCHOR_DAY`, and how it behaves.
-Splits in it are historical facts; everything else that the simulation makes of it is made up.
+It says what the instruments are, at which price their simulation stands on `ANCHOR_DAY`, and how it behaves; where
+it does not say, `simulated_defaults` does. Names, exchanges, numbers and splits are facts; the prices are round
+levels for a simulation, and everything that it makes of them is made up.
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
+from marketdata.providers.simulated_defaults import SimulatedSpec, spec_for
+
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 #: The day on whose close the simulated prices pass through the levels in the list.
 ANCHOR_DAY = date(2026, 6, 30)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulatedSpec:
-    """How the simulation of one instrument behaves.
-
-    `volatility` and `drift` are annual (log returns); `factors` are (name, weight): what it shares with
-    others; what is missing to 1 in squares is its own. `daily_volume` in units at today's share count; 0:
-    none is told.
-    """
-
-    price: Decimal
-    volatility: float
-    drift: float
-    spread_bps: float
-    daily_volume: float
-    dividend_yield: float
-    dividend_months: tuple[int, ...]
-    splits: tuple[tuple[date, Decimal], ...]
-    factors: tuple[tuple[str, float], ...]
+#: The files, the core first, and what is the same for all lines of one.
+_COIN = {
+    "asset_class": "crypto",
+    "currency": "USD",
+    "sector": "Cryptocurrency",
+    "quantity_step": "0.00000001",
+}
+_FILES: Mapping[str, Mapping[str, str]] = {
+    "starter_instruments.csv": {},
+    "starter_sp500.csv": {"asset_class": "equity", "currency": "USD"},
+    "starter_etfs.csv": {"asset_class": "etf", "spread_bps": "2"},
+    "starter_coins.csv": _COIN,
+    "starter_indices.csv": {"asset_class": "index", "quantity_step": "1"},
+    "starter_currencies.csv": {"asset_class": "currency", "quantity_step": "1"},
+}
+_CORE = "starter_instruments.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StarterInstrument:
-    """One line of the list."""
+    """One line of the list. `is_core`: comes with its history; the others get theirs when somebody wants it."""
 
     symbol: str
     name: str
@@ -58,6 +59,7 @@ class StarterInstrument:
     maturity_date: date | None
     provider_symbols: tuple[tuple[str, str], ...]
     simulation: SimulatedSpec
+    is_core: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,61 +73,91 @@ class SimulatedCurrency:
 
 @cache
 def starter_instruments() -> dict[str, StarterInstrument]:
-    """Return the list by symbol, in the order of the file."""
-    with (DATA / "starter_instruments.csv").open(encoding="utf-8", newline="") as file:
-        return {row["symbol"]: _instrument(row) for row in csv.DictReader(file)}
+    """Return the list by symbol, in the order of the files."""
+    found: dict[str, StarterInstrument] = {}
+    for file, same in _FILES.items():
+        for row in _rows(file):
+            line = _instrument({**row, **same}, is_core=file == _CORE)
+            if line.symbol in found:
+                raise ValueError(f"{file}: {line.symbol} is in the starter list twice")
+            found[line.symbol] = line
+    return found
 
 
 @cache
 def simulated_currencies() -> dict[str, SimulatedCurrency]:
     """Return the currencies whose rates can be simulated, by code."""
-    with (DATA / "simulated_currencies.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            row["currency"]: SimulatedCurrency(
-                currency=row["currency"],
-                per_euro=Decimal(row["per_euro"]),
-                volatility=float(row["volatility"]),
-            )
-            for row in csv.DictReader(file)
-        }
+    return {
+        row["currency"]: SimulatedCurrency(
+            currency=row["currency"], per_euro=Decimal(row["per_euro"]), volatility=float(row["volatility"])
+        )
+        for row in _rows("simulated_currencies.csv")
+    }
+
+
+def _rows(file: str) -> Iterator[dict[str, str]]:
+    with (DATA / file).open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
 
 
 def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
-def _instrument(row: dict[str, str]) -> StarterInstrument:
-    splits = tuple(
-        (date.fromisoformat(day), Decimal(ratio))
-        for day, ratio in (part.split(":") for part in _parts(row["splits"]))
-    )
-    factors = tuple(
-        (name, float(weight)) for name, weight in (part.rsplit(" ", 1) for part in _parts(row["factors"]))
-    )
+def _number(row: Mapping[str, str], name: str) -> float | None:
+    text = row.get(name, "")
+    return float(text) if text else None
+
+
+def _instrument(row: Mapping[str, str], *, is_core: bool) -> StarterInstrument:
+    def text(name: str, default: str = "") -> str:
+        return row.get(name, "") or default
+
+    def amount(name: str) -> Decimal | None:
+        return Decimal(text(name)) if text(name) else None
+
     return StarterInstrument(
         symbol=row["symbol"],
         name=row["name"],
         asset_class=row["asset_class"],
         currency=row["currency"],
-        quoted_in=row["quoted_in"],
-        exchange=row["exchange"],
-        isin=row["isin"],
-        sector=row["sector"],
-        country=row["country"],
-        quote_unit=row["quote_unit"],
-        quantity_step=Decimal(row["quantity_step"]),
-        coupon_rate=Decimal(row["coupon_rate"]) if row["coupon_rate"] else None,
-        maturity_date=date.fromisoformat(row["maturity_date"]) if row["maturity_date"] else None,
-        provider_symbols=tuple((name, row[name]) for name in ("yahoo", "coingecko") if row[name]),
-        simulation=SimulatedSpec(
-            price=Decimal(row["price"]),
-            volatility=float(row["volatility"]),
-            drift=float(row["drift"]),
-            spread_bps=float(row["spread_bps"]),
-            daily_volume=float(row["daily_volume"] or 0),
-            dividend_yield=float(row["dividend_yield"] or 0),
-            dividend_months=tuple(int(month) for month in row["dividend_months"].split()),
-            splits=splits,
-            factors=factors,
+        quoted_in=text("quoted_in"),
+        exchange=text("exchange"),
+        isin=text("isin"),
+        sector=text("sector"),
+        country=text("country"),
+        quote_unit=text("quote_unit", "unit"),
+        quantity_step=Decimal(text("quantity_step", "0.000001")),
+        coupon_rate=amount("coupon_rate"),
+        maturity_date=date.fromisoformat(text("maturity_date")) if text("maturity_date") else None,
+        provider_symbols=tuple((name, row[name]) for name in ("yahoo", "coingecko") if text(name)),
+        simulation=_simulation(row, is_core=is_core),
+        is_core=is_core,
+    )
+
+
+def _simulation(row: Mapping[str, str], *, is_core: bool) -> SimulatedSpec:
+    """What the line says of the simulation. In the core it says all: what is empty there is nothing."""
+    nothing = 0.0 if is_core or row.get("asset_class") == "etf" else None
+    dividend_yield = _number(row, "dividend_yield")
+    volume = _number(row, "daily_volume")
+    return spec_for(
+        row["symbol"],
+        asset_class=row["asset_class"],
+        sector=row.get("sector", ""),
+        price=Decimal(row["price"]) if row.get("price") else None,
+        volatility=_number(row, "volatility"),
+        drift=_number(row, "drift"),
+        spread_bps=_number(row, "spread_bps"),
+        daily_volume=volume if volume is not None else (0.0 if is_core else None),
+        dividend_yield=dividend_yield if dividend_yield is not None else nothing,
+        dividend_months=tuple(int(month) for month in row.get("dividend_months", "").split()),
+        splits=tuple(
+            (date.fromisoformat(day), Decimal(ratio))
+            for day, ratio in (part.split(":") for part in _parts(row.get("splits", "")))
+        ),
+        factors=tuple(
+            (name, float(weight))
+            for name, weight in (part.rsplit(" ", 1) for part in _parts(row.get("factors", "")))
         ),
     )

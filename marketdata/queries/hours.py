@@ -1,25 +1,31 @@
-"""Market data queries: trading hours. Crypto never closes, exchanges by their calendar, the simulated one as
-configured."""
+"""Market data queries: trading hours. Crypto never closes, currencies rest at the weekend, exchanges follow their
+calendar (holidays, half days and breaks included), the simulated one trades as configured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 
+from marketdata.domain.calendars import Session, currency_week, session_after, session_at
 from marketdata.models import AssetClass, Instrument
+
+#: What the simulated market moves at any hour, also while it keeps the exchanges' hours.
+_SIMULATED_ANY_HOUR = frozenset({AssetClass.CURRENCY, AssetClass.INDEX})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """Whether a market is open, when it closes (None: never) and, when closed, when it opens next."""
+    """Whether a market is open, when its session ends (None: never; a break at noon does not end it) and, when
+    closed, when it opens next."""
 
     is_open: bool
     opens_at: datetime | None
     closes_at: datetime | None
+
+
+_ALWAYS = SessionView(is_open=True, opens_at=None, closes_at=None)
 
 
 def is_market_open(instrument: Instrument, now: datetime) -> bool:
@@ -50,13 +56,35 @@ def market_session(instrument: Instrument, now: datetime) -> SessionView:
     )
 
 
+def just_opened(exchange: str, now: datetime, within: timedelta = timedelta(minutes=2)) -> bool:
+    """Say whether the session of an exchange began in the last moments; False where no calendar is known."""
+    session = session_at(exchange, now)
+    return session is not None and session.is_open(now) and now - session.opens_at <= within
+
+
 def _session(*, asset_class: str, exchange: str, simulated: bool, now: datetime) -> SessionView:
-    if asset_class == AssetClass.CRYPTO or (simulated and settings.SIMULATED_SESSION == "always_open"):
-        return SessionView(is_open=True, opens_at=None, closes_at=None)
-    calendar = _calendar(exchange, now.astimezone(UTC).year)
-    if calendar is None:
+    if asset_class == AssetClass.CRYPTO:
+        return _ALWAYS
+    if simulated and (settings.SIMULATED_SESSION == "always_open" or asset_class in _SIMULATED_ANY_HOUR):
+        return _ALWAYS
+    if asset_class == AssetClass.CURRENCY:
+        return _within(currency_week(now), now)
+    session = session_at(exchange, now)
+    if session is None:
         return _weekdays(now)
-    return _by_calendar(calendar, now)
+    if now < session.closes_at:
+        return _within(session, now)
+    following = session_after(exchange, now)
+    # A calendar may end before the new year's holidays are known.
+    return _within(following, now) if following else _weekdays(now)
+
+
+def _within(session: Session, now: datetime) -> SessionView:
+    """The session as seen from a moment before or in it."""
+    if session.is_open(now):
+        return SessionView(is_open=True, opens_at=None, closes_at=session.closes_at)
+    opens = session.opens_at if now < session.opens_at else session.break_until
+    return SessionView(is_open=False, opens_at=opens, closes_at=session.closes_at)
 
 
 def _weekdays(now: datetime) -> SessionView:
@@ -66,32 +94,3 @@ def _weekdays(now: datetime) -> SessionView:
         return SessionView(is_open=True, opens_at=None, closes_at=day + timedelta(days=5 - day.weekday()))
     monday = day + timedelta(days=7 - day.weekday())
     return SessionView(is_open=False, opens_at=monday, closes_at=monday + timedelta(days=5))
-
-
-def _by_calendar(calendar: Any, now: datetime) -> SessionView:
-    minute = now.astimezone(UTC).replace(second=0, microsecond=0)
-    if calendar.is_open_on_minute(minute):
-        return SessionView(is_open=True, opens_at=None, closes_at=_python(calendar.next_close(minute)))
-    opens = calendar.next_open(minute)
-    return SessionView(is_open=False, opens_at=_python(opens), closes_at=_python(calendar.next_close(opens)))
-
-
-def _python(stamp: Any) -> datetime:
-    result: datetime = stamp.to_pydatetime()
-    return result.astimezone(UTC)
-
-
-@lru_cache(maxsize=64)
-def _calendar(exchange: str, year: int) -> Any:
-    """The calendar around a year (short ones load ten times faster); None for an exchange nobody keeps one
-    of."""
-    if not exchange:
-        return None
-    # Imported here: it brings pandas, which takes longer to load than the rest of this room.
-    import exchange_calendars
-    from exchange_calendars.errors import InvalidCalendarName
-
-    try:
-        return exchange_calendars.get_calendar(exchange, start=f"{year - 1}-12-01", end=f"{year + 1}-01-31")
-    except InvalidCalendarName:
-        return None

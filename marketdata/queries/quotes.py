@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from marketdata.domain.staleness import quote_is_stale
 from marketdata.queries.hours import is_open
+from marketdata.queries.on_demand import brought_up_to_date
 from portfolio_site.kernel import clock
 
 log = structlog.get_logger(__name__)
@@ -72,15 +73,15 @@ class QuoteView:
 
 
 def latest_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[int, QuoteView]:
-    """Return the latest quote of each instrument that has one. One statement; the truth, also inside a
-    transaction."""
+    """Return the latest quote of each instrument that has one. One statement (and another where the simulated
+    market is asked: `on_demand`); the truth, also inside a transaction."""
     wanted = list(ids)
     if not wanted:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_LATEST, [wanted])
         found = [_view(row) for row in cursor.fetchall()]
-    return _with_age(found, now)
+    return _as_of(found, now)
 
 
 def latest_quote(instrument_id: int, *, now: datetime | None = None) -> QuoteView | None:
@@ -95,8 +96,7 @@ def cached_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[in
     are cached.
     """
     wanted = list(ids)
-    views = _from_cache(wanted)
-    result = _with_age(views, now)
+    result = _as_of(_from_cache(wanted), now)
     missing = [pk for pk in wanted if pk not in result]
     if missing:
         fresh = latest_quotes(missing, now=now)
@@ -153,9 +153,11 @@ def _view(row: tuple[Any, ...]) -> QuoteView:
     )
 
 
-def _with_age(views: Iterable[QuoteView], now: datetime | None) -> dict[int, QuoteView]:
+def _as_of(views: Iterable[QuoteView], now: datetime | None) -> dict[int, QuoteView]:
+    """The quotes as they are at an instant, and whether they are too old for it."""
     instant = now or clock.now()
-    return {view.instrument_id: replace(view, is_stale=_is_stale(view, instant)) for view in views}
+    current = brought_up_to_date({view.instrument_id: view for view in views}, instant)
+    return {pk: replace(view, is_stale=_is_stale(view, instant)) for pk, view in current.items()}
 
 
 def _is_stale(view: QuoteView, now: datetime) -> bool:

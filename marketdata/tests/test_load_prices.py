@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from marketdata import operations, queries
 from marketdata.models import CorporateAction, FxRate, Instrument, PriceBar
+from marketdata.providers.starter import starter_instruments
 from marketdata.tests.conftest import NOW, bar, rate
 
 pytestmark = pytest.mark.django_db
@@ -277,7 +278,7 @@ class TestStarterList:
         time_machine.move_to(NOW)
         call_command("load_starter_instruments", "--without-history")
         call_command("load_starter_instruments", "--without-history")
-        assert Instrument.objects.count() == 69
+        assert Instrument.objects.count() == len(starter_instruments())
         assert "0 instruments entered" in capsys.readouterr().out
         assert {i.asset_class for i in Instrument.objects.all()} >= {
             "equity", "etf", "fund", "bond", "crypto", "commodity", "index",

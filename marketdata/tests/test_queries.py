@@ -16,6 +16,7 @@ from marketdata import queries
 from marketdata.domain.currencies import chain, triangulate
 from marketdata.domain.staleness import quote_is_stale
 from marketdata.models import CorporateAction, Instrument
+from marketdata.queries.hours import just_opened
 from marketdata.tests.conftest import NOW, bar, rate
 
 pytestmark = pytest.mark.django_db
@@ -246,6 +247,51 @@ class TestHours:
         # The day after is a half day.
         assert session.opens_at == datetime(2026, 11, 27, 14, 30, tzinfo=UTC)
         assert session.closes_at == datetime(2026, 11, 27, 18, tzinfo=UTC)
+
+    def test_a_break_at_noon_closes_the_market_but_does_not_end_the_session(self, make_instrument):
+        share = make_instrument("7203.T", exchange="XTKS")
+        noon = queries.market_session(share, datetime(2026, 11, 19, 3, tzinfo=UTC))
+        assert (noon.is_open, noon.opens_at, noon.closes_at) == (
+            False,
+            datetime(2026, 11, 19, 3, 30, tzinfo=UTC),
+            datetime(2026, 11, 19, 6, 30, tzinfo=UTC),
+        )
+        morning = queries.market_session(share, datetime(2026, 11, 19, 1, tzinfo=UTC))
+        assert (morning.is_open, morning.closes_at) == (True, noon.closes_at)
+
+    @pytest.mark.parametrize("exchange", ["ARCX", "BATS", "PINX", "XNAS"])
+    def test_american_markets_keep_one_calendar(self, make_instrument, exchange):
+        share = make_instrument("SPY", exchange=exchange)
+        assert not queries.is_market_open(share, datetime(2026, 11, 27, 18, 1, tzinfo=UTC))
+        assert queries.is_market_open(share, datetime(2026, 11, 27, 17, 59, tzinfo=UTC))
+
+    def test_currencies_trade_from_sunday_to_friday_evening_in_new_york(self, make_instrument):
+        pair = make_instrument("EURUSD", asset_class="currency")
+        friday = datetime(2026, 11, 20, 22, tzinfo=UTC)
+        assert queries.is_market_open(pair, friday - timedelta(minutes=1))
+        session = queries.market_session(pair, friday)
+        assert (session.is_open, session.opens_at) == (False, datetime(2026, 11, 22, 22, tzinfo=UTC))
+        summer = queries.market_session(pair, datetime(2026, 7, 11, 12, tzinfo=UTC))
+        assert summer.opens_at == datetime(2026, 7, 12, 21, tzinfo=UTC)
+
+    def test_the_last_session_of_a_year_is_followed_by_the_first_of_the_next(self, make_instrument):
+        share = make_instrument("KO", exchange="XNYS")
+        evening = queries.market_session(share, datetime(2026, 12, 31, 23, tzinfo=UTC))
+        assert evening.opens_at == datetime(2027, 1, 4, 14, 30, tzinfo=UTC)
+        new_year = queries.market_session(share, datetime(2027, 1, 1, 12, tzinfo=UTC))
+        assert new_year.opens_at == evening.opens_at
+
+    def test_a_calendar_that_ends_leaves_the_weekdays(self, make_instrument):
+        share = make_instrument("600519.SS", exchange="XSHG")
+        assert queries.is_market_open(share, datetime(2049, 11, 19, 3, tzinfo=UTC))
+
+    @pytest.mark.parametrize(
+        ("after", "is_so"), [(-1, False), (0, True), (119, True), (121, False), (3600, False)]
+    )
+    def test_just_opened_in_the_first_moments_of_a_session(self, after, is_so):
+        opening = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
+        assert just_opened("XNYS", opening + timedelta(seconds=after)) is is_so
+        assert not just_opened("ZZZZ", opening)
 
     def test_unknown_exchange_is_open_on_weekdays(self, make_instrument):
         share = make_instrument("X", exchange="ZZZZ")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,23 +15,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from marketdata.domain.numbers import isin_is_valid
 from marketdata.providers.base import Anchor, InstrumentRef
-from marketdata.providers.random_walk import bridge, bridge_grid, key
+from marketdata.providers.random_walk import bridge, bridge_at, bridge_grid, key
 from marketdata.providers.simulated import SimulatedProvider
+from marketdata.providers.simulated_hours import ExchangeHours
 from marketdata.providers.starter import ANCHOR_DAY, simulated_currencies, starter_instruments
 
 SEED = 93
 PROVIDER: Any = SimulatedProvider(seed=SEED)
-STARTERS = [
+EVERY = [
     InstrumentRef(
-        instrument_id=number, symbol=line.symbol, asset_class=line.asset_class, currency=line.currency
+        instrument_id=number,
+        symbol=line.symbol,
+        asset_class=line.asset_class,
+        currency=line.currency,
+        exchange=line.exchange,
     )
     for number, line in enumerate(starter_instruments().values())
 ]
-BY_SYMBOL = {ref.symbol: ref for ref in STARTERS}
+BY_SYMBOL = {ref.symbol: ref for ref in EVERY}
+#: Those with history from the first day, and some of the others.
+STARTERS = [ref for ref in EVERY if starter_instruments()[ref.symbol].is_core]
+SOME = [*STARTERS[::3], *EVERY[len(STARTERS) :: 25], BY_SYMBOL["EURUSD"], BY_SYMBOL["SHIB-USD"]]
 
 instants = st.datetimes(datetime(2016, 1, 2), datetime(2031, 1, 1), timezones=st.just(UTC))
-refs = st.sampled_from(STARTERS)
+refs = st.sampled_from(EVERY)
 
 
 class TestQuotes:
@@ -45,10 +56,8 @@ class TestQuotes:
         if quote.bid is not None:
             assert quote.ask is not None
             assert 0 < quote.bid <= quote.last <= quote.ask
-            assert quote.bid_size is not None
-            assert quote.ask_size is not None
-            assert quote.bid_size > 0
-            assert quote.ask_size > 0
+            assert (quote.bid_size is None) == (ref.asset_class == "currency") == (quote.ask_size is None)
+            assert quote.bid_size is None or (quote.bid_size > 0 and quote.ask_size > 0)
         if quote.volume is not None:
             assert quote.volume >= 0
 
@@ -56,7 +65,7 @@ class TestQuotes:
     @settings(max_examples=40, deadline=None)
     def test_same_for_another_provider_with_the_same_seed_whoever_is_asked_with(self, ref, at):
         alone = SimulatedProvider(seed=SEED).quotes([ref], at).quotes[0]
-        together = {quote.instrument_id: quote for quote in PROVIDER.quotes(STARTERS, at).quotes}
+        together = {quote.instrument_id: quote for quote in PROVIDER.quotes([ref, *SOME], at).quotes}
         assert together[ref.instrument_id] == alone
 
     def test_same_in_another_process(self):
@@ -145,15 +154,18 @@ class TestBars:
         assert all(whole[bar.date] == bar for bar in part)
 
     def test_passes_through_the_level_of_the_list(self):
-        for line in starter_instruments().values():
-            (bar,) = PROVIDER.bars(BY_SYMBOL[line.symbol], ANCHOR_DAY, ANCHOR_DAY)
-            assert abs(bar.close / line.simulation.price - 1) < Decimal("0.001")
+        for ref in SOME:
+            if ref.asset_class == "currency":
+                continue
+            (bar,) = PROVIDER.bars(ref, ANCHOR_DAY, ANCHOR_DAY)
+            assert abs(bar.close / starter_instruments()[ref.symbol].simulation.price - 1) < Decimal("0.001")
 
     def test_levels_stay_sensible_over_ten_years(self):
-        for ref in STARTERS:
+        for ref in SOME:
             closes = [bar.close for bar in PROVIDER.bars(ref, date(2016, 1, 1), date(2026, 11, 20))]
-            assert min(closes) > Decimal("0.001")
+            assert min(closes) > (0 if ref.asset_class == "crypto" else Decimal("0.001"))
             assert max(closes) < 1_000_000
+            assert max(closes) / min(closes) < (10_000 if ref.asset_class == "crypto" else 500)
 
     def test_crypto_trades_on_weekends_and_shares_do_not(self):
         saturday = date(2026, 11, 14)
@@ -189,6 +201,16 @@ class TestBars:
         first = PROVIDER.bars(ref, date(2026, 7, 1), date(2026, 7, 1))[0]
         assert abs(first.open / anchor.price - 1) < Decimal("0.0001")
 
+    def test_stable_coins_stay_near_a_dollar_and_other_coins_move_more_than_shares(self):
+        def closes(symbol):
+            bars = PROVIDER.bars(BY_SYMBOL[symbol], date(2016, 1, 1), date(2026, 11, 20))
+            return np.array([float(bar.close) for bar in bars])
+
+        assert np.abs(closes("USDT-USD") - 1).max() < 0.05
+        moves = {symbol: np.std(np.diff(np.log(closes(symbol)))) for symbol in ("LINK-USD", "ETH-USD", "PG")}
+        assert 0.03 < moves["ETH-USD"] < 0.06
+        assert moves["LINK-USD"] > 2.5 * moves["PG"]
+
     def test_ticks_of_a_day_end_at_its_close(self):
         ref = BY_SYMBOL["V"]
         (bar,) = PROVIDER.bars(ref, date(2026, 11, 20), date(2026, 11, 20))
@@ -204,6 +226,50 @@ class TestActionsAndRates:
         close = PROVIDER.bars(BY_SYMBOL["KO"], date(2025, 12, 31), date(2025, 12, 31))[0].close
         assert Decimal("0.02") < sum(action.value for action in found) / close < Decimal("0.04")
 
+    def test_a_price_opens_lower_by_the_dividend_on_its_ex_date(self):
+        ref = BY_SYMBOL["PFE"]
+        checked = 0
+        for action in PROVIDER.actions(ref, date(2018, 1, 1), date(2026, 11, 20)):
+            if action.ex_date.weekday() == 0:
+                continue  # over a weekend the price moves besides
+            before, ex_day = PROVIDER.bars(ref, action.ex_date - timedelta(days=1), action.ex_date)
+            assert abs(before.close - ex_day.open - action.value) <= Decimal("0.011")
+            assert abs(action.value / before.close - Decimal("0.065") / 4) < Decimal("0.0005")
+            checked += 1
+        assert checked > 20
+
+    def test_the_tick_after_midnight_of_an_ex_date_is_lower_by_the_dividend(self):
+        ref = BY_SYMBOL["PFE"]
+        midnight = datetime(2026, 7, 15, tzinfo=UTC)
+        (action,) = PROVIDER.actions(ref, midnight.date(), midnight.date())
+        before, after = (
+            PROVIDER.quotes([ref], at).quotes[0] for at in (midnight - timedelta(microseconds=1), midnight)
+        )
+        assert abs(before.last - after.last - action.value) <= Decimal("0.02")
+        assert after.previous_close == before.last
+
+    def test_what_is_paid_out_does_not_wear_the_price_down_over_the_years(self):
+        total_return = price_return = 0.0
+        for symbol in ("PFE", "XOM", "NEE", "AMT", "HSBA.L"):
+            bars = PROVIDER.bars(BY_SYMBOL[symbol], date(2016, 7, 1), date(2026, 6, 30))
+            paid = sum(a.value for a in PROVIDER.actions(BY_SYMBOL[symbol], bars[0].date, bars[-1].date))
+            price_return += float(bars[-1].close / bars[0].close)
+            total_return += float((bars[-1].close + paid) / bars[0].close)
+        assert total_return > price_return > 0.5
+
+    def test_shares_without_a_line_of_their_own_pay_as_their_sector_does(self):
+        specs = [line.simulation for line in starter_instruments().values() if not line.is_core]
+        by_sector = {
+            sector: [
+                line.simulation.dividend_yield
+                for line in starter_instruments().values()
+                if line.sector == sector and line.asset_class == "equity" and not line.is_core
+            ]
+            for sector in ("Utilities", "Technology")
+        }
+        assert np.mean(by_sector["Utilities"]) > 2 * np.mean(by_sector["Technology"])
+        assert all(0 <= spec.dividend_yield < 0.12 and spec.volatility < 1.7 for spec in specs)
+
     def test_splits_of_the_list_are_told(self):
         found = PROVIDER.actions(BY_SYMBOL["NVDA"], date(2016, 1, 1), date(2026, 1, 1))
         assert [(a.ex_date, a.value) for a in found if a.kind == "split"] == [
@@ -217,8 +283,117 @@ class TestActionsAndRates:
             code: simulated_currencies()[code].per_euro for code in ("USD", "JPY")
         }
 
+    @pytest.mark.parametrize(
+        ("symbol", "base", "quote"), [("EURUSD", "EUR", "USD"), ("USDJPY", "USD", "JPY")]
+    )
+    def test_a_pair_of_currencies_closes_at_the_rates_of_the_day(self, symbol, base, quote):
+        day = date(2025, 3, 12)
+        (bar,) = PROVIDER.bars(BY_SYMBOL[symbol], day, day)
+        euro = {rate.quote: rate.rate for rate in PROVIDER.rates([base, quote], day, day)} | {
+            "EUR": Decimal(1)
+        }
+        assert abs(bar.close / (euro[quote] / euro[base]) - 1) < Decimal("0.00002")
+
+
+class TestMinutes:
+    def test_make_up_the_day_and_join(self):
+        ref = BY_SYMBOL["AAPL"]
+        midnight = datetime(2026, 11, 19, tzinfo=UTC)
+        minutes = PROVIDER.intraday(ref, midnight, midnight + timedelta(days=1))
+        (bar,) = PROVIDER.bars(ref, midnight.date(), midnight.date())
+        assert len(minutes) == 1440
+        assert (minutes[0].open, minutes[-1].close) == (bar.open, bar.close)
+        assert all(a.close == b.open for a, b in pairwise(minutes))
+        assert all(m.low <= min(m.open, m.close) <= max(m.open, m.close) <= m.high for m in minutes)
+        assert abs(sum(minute.volume for minute in minutes) - bar.volume) <= 1
+
+    def test_agree_with_the_ticks_and_tell_nothing_of_what_comes(self):
+        ref = BY_SYMBOL["BTC-USD"]
+        at = datetime(2026, 11, 20, 15, 30, 40, tzinfo=UTC)
+        minutes = PROVIDER.intraday(ref, at - timedelta(minutes=3), at)
+        assert [minute.at.minute for minute in minutes] == [28, 29]
+        (tick,) = PROVIDER.quotes([ref], at.replace(second=0)).quotes
+        assert minutes[-1].close == tick.last
+
+
+class TestExchangeHours:
+    exchange: Any = SimulatedProvider(seed=SEED, hours=ExchangeHours())
+
+    def test_a_session_opens_and_closes_at_its_bar(self):
+        ref = BY_SYMBOL["AAPL"]
+        (bar,) = self.exchange.bars(ref, date(2026, 11, 19), date(2026, 11, 19))
+        first, last = (
+            self.exchange.quotes([ref], datetime(2026, 11, 19, *at, tzinfo=UTC)).quotes[0]
+            for at in ((14, 30), (21, 0))
+        )
+        assert (first.last, first.volume) == (bar.open, 0)
+        assert (last.last, last.volume) == (bar.close, bar.volume)
+
+    def test_a_closed_market_stands_at_its_last_tick(self):
+        ref = BY_SYMBOL["AAPL"]
+        # A half day: the Friday after Thanksgiving, until one in the afternoon.
+        evening, saturday = (
+            self.exchange.quotes([ref], at).quotes[0]
+            for at in (datetime(2026, 11, 27, 19, tzinfo=UTC), datetime(2026, 11, 28, 12, tzinfo=UTC))
+        )
+        assert evening == saturday
+        assert evening.quoted_at == datetime(2026, 11, 27, 18, tzinfo=UTC)
+
+    def test_no_bars_on_a_holiday_and_the_close_before_is_that_of_the_last_session(self):
+        ref = BY_SYMBOL["AAPL"]
+        week = self.exchange.bars(ref, date(2026, 11, 23), date(2026, 11, 27))
+        assert [bar.date.day for bar in week] == [23, 24, 25, 27]
+        (quote,) = self.exchange.quotes([ref], datetime(2026, 11, 27, 15, tzinfo=UTC)).quotes
+        assert quote.previous_close == week[2].close
+
+    @pytest.mark.parametrize("symbol", ["BTC-USD", "EURUSD", "^GSPC"])
+    def test_coins_currencies_and_indices_move_at_any_hour(self, symbol):
+        at = datetime(2026, 11, 28, 3, tzinfo=UTC)
+        first, later = (
+            self.exchange.quotes([BY_SYMBOL[symbol]], at + timedelta(hours=n)).quotes[0] for n in (0, 1)
+        )
+        assert first.last != later.last
+        assert later.quoted_at == at + timedelta(hours=1)
+
+    def test_minutes_are_those_of_the_session(self):
+        day = datetime(2026, 11, 19, tzinfo=UTC)
+        minutes = self.exchange.intraday(BY_SYMBOL["AAPL"], day, day + timedelta(days=1))
+        assert len(minutes) == 390
+        assert (minutes[0].at.hour, minutes[0].at.minute) == (14, 30)
+
+
+class TestStarterList:
+    def test_holds_what_a_search_should_find_at_once(self):
+        lines = starter_instruments().values()
+        count = Counter(line.asset_class for line in lines)
+        assert sum(1 for line in lines if line.is_core) >= 60
+        assert count["equity"] > 500
+        assert count["etf"] > 80
+        assert count["crypto"] == 50
+        assert count["currency"] >= 20
+        assert count["index"] > 20
+
+    def test_every_line_can_be_priced_by_real_sources(self):
+        for line in starter_instruments().values():
+            names = dict(line.provider_symbols)
+            if line.asset_class == "crypto":
+                assert names["coingecko"], line.symbol
+            if line.asset_class in {"equity", "etf", "crypto", "currency", "index"}:
+                assert names["yahoo"], line.symbol
+
+    def test_numbers_are_well_formed(self):
+        for line in starter_instruments().values():
+            assert not line.isin or isin_is_valid(line.isin), line.symbol
+            assert len(line.name) <= 200
+
 
 class TestRandomWalk:
+    def test_many_instants_at_once_agree_with_single_ones(self):
+        fractions = np.array([0.0, 0.1234, 0.5, 0.999999, 1.0])
+        many = bridge_at(key(1, "a"), 9_000, fractions)
+        single = [bridge([key(1, "a")], 9_000, float(fraction))[0] for fraction in fractions]
+        assert np.allclose(many, single, atol=1e-12)
+
     @pytest.mark.parametrize("day", [0, 9_800])
     def test_grid_agrees_with_single_instants(self, day):
         walk = key(1, "anything")

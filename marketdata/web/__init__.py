@@ -1,1 +1,0 @@
-"""Market data: its pages."""
