@@ -15,6 +15,13 @@ from holdings.api import (
     TransactionsView,
     ValuationsView,
 )
+from holdings.api_assets import (
+    AssetsView,
+    AssetView,
+    CryptoView,
+    PortfolioSummaryView,
+    StocksView,
+)
 from holdings.api_insights import AllocationView, ExplainView, IncomeView, PerformanceView, RealisedView
 
 
@@ -50,4 +57,13 @@ urlpatterns = [
         ExplainView.as_view(),
         name="portfolio-explain",
     ),
+]
+
+#: Mounted at `/api/` itself.
+root_urlpatterns = [
+    path("portfolio/crypto", CryptoView.as_view(), name="portfolio-crypto"),
+    path("portfolio/stocks", StocksView.as_view(), name="portfolio-stocks"),
+    path("portfolio/summary", PortfolioSummaryView.as_view(), name="portfolio-summary"),
+    path("portfolio/assets", AssetsView.as_view(), name="portfolio-assets"),
+    path("portfolio/assets/<int:asset_id>", AssetView.as_view(), name="portfolio-asset"),
 ]

@@ -12,7 +12,10 @@ class HoldingsConfig(AppConfig):
     verbose_name = "Holdings"
 
     def ready(self) -> None:
-        """Let the books listen to what other rooms announce."""
+        """Let the books listen to what other rooms announce, and answer what pages of the market ask them."""
         from holdings import subscribers
+        from holdings.queries.for_markets import BooksForMarkets
+        from marketdata.queries import register_books
 
         subscribers.register()
+        register_books(BooksForMarkets())

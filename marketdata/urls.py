@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from marketdata import web
+from marketdata.web import instruments, markets
 
 app_name = "marketdata"
 urlpatterns: list[URLPattern] = [
-    path("markets/", web.index, name="index"),
-    path("instruments/search/", web.search, name="search"),
-    path("instruments/new/", web.new, name="new"),
-    path("instruments/<int:instrument_id>/", web.detail, name="detail"),
-    path("instruments/<int:instrument_id>/chart/", web.chart, name="chart"),
-    path("instruments/<int:instrument_id>/price/", web.record_price, name="record_price"),
+    path("markets/", markets.index, name="index"),
+    path("instruments/search/", instruments.search, name="search"),
+    path("instruments/new/", instruments.new, name="new"),
+    path("instruments/<int:instrument_id>/", instruments.detail, name="detail"),
+    path("instruments/<int:instrument_id>/chart/", instruments.chart, name="chart"),
+    path("instruments/<int:instrument_id>/price/", instruments.record_price, name="record_price"),
 ]

@@ -140,6 +140,7 @@ def belongings(db: None) -> dict[str, Any]:
     return {
         "portfolio_id": portfolio.pk,
         "figure": "net_worth",
+        "asset_id": shared.pk,
         "instrument_id": private.pk,
         "transaction_id": entry.pk,
         "draft_id": draft.pk,

@@ -6,6 +6,7 @@ A user is known by an e-mail address, kept in lower case so that one address is 
 from __future__ import annotations
 
 import zoneinfo
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -28,6 +29,7 @@ def validate_time_zone(value: str) -> None:
         raise ValidationError("“%(value)s” is not a time zone.", code="time_zone", params={"value": value})
 
 
+@lru_cache(maxsize=1000)
 def zone_or_utc(name: str) -> zoneinfo.ZoneInfo:
     """The IANA zone of that name; UTC when this machine does not know it."""
     return zoneinfo.ZoneInfo(name if name in zoneinfo.available_timezones() else "UTC")

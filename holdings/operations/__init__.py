@@ -7,6 +7,7 @@ and announces it. A refusal is an exception with the field at fault and a senten
 from __future__ import annotations
 
 from holdings.entries import Entry
+from holdings.operations.assets import add_asset, remove_asset, update_asset
 from holdings.operations.correcting import (
     correct_transaction,
     remove_draft,
@@ -71,6 +72,7 @@ __all__ = [
     "PortfolioUnknown",
     "Posted",
     "add_account",
+    "add_asset",
     "archive_portfolio",
     "commit_import",
     "correct_transaction",
@@ -87,10 +89,12 @@ __all__ = [
     "post_transactions",
     "preview_import",
     "rebuild_holdings",
+    "remove_asset",
     "remove_draft",
     "restore_portfolio",
     "set_holding",
     "undo_import",
+    "update_asset",
     "update_portfolio",
     "upload_import",
     "void_transaction",

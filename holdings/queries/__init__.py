@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from holdings.queries.assets import (
+    AssetNotFound,
+    AssetSummary,
+    asset_of,
+    asset_summary,
+    assets_of,
+    chosen_portfolio,
+    main_portfolio,
+    require_asset,
+    total_of,
+)
 from holdings.queries.balances import (
     cash_balance,
     cash_balances,
@@ -45,6 +56,8 @@ from holdings.queries.whole import whole_portfolio
 
 __all__ = [
     "RANGES",
+    "AssetNotFound",
+    "AssetSummary",
     "CashRow",
     "CombinedSeries",
     "DailyHistory",
@@ -59,10 +72,14 @@ __all__ = [
     "RealisedRow",
     "Snapshot",
     "ValueSeries",
+    "asset_of",
+    "asset_summary",
+    "assets_of",
     "cards",
     "cash_balance",
     "cash_balances",
     "cash_effect",
+    "chosen_portfolio",
     "combined_series",
     "daily_history",
     "desk_of",
@@ -71,6 +88,7 @@ __all__ = [
     "filtered_transactions",
     "ghostfolio_export",
     "last_entry_at",
+    "main_portfolio",
     "open_lots",
     "portfolio_export",
     "portfolio_value",
@@ -79,10 +97,12 @@ __all__ = [
     "position_quantity",
     "range_start",
     "realised_trades",
+    "require_asset",
     "sampled_rows",
     "snapshot",
     "snapshots",
     "tags_of",
+    "total_of",
     "transactions_for",
     "unit_of",
     "value_series",

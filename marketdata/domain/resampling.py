@@ -3,6 +3,7 @@ that it is not sent."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ MOST_POINTS = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """Days or longer periods, oldest first: `days` is each one's last. What is not known is NaN."""
+    """Days, longer or shorter periods, oldest first: `days` has each one's last day, or its instant where they
+    are shorter. What is not known is NaN."""
 
     days: Days
     open: Floats
@@ -45,6 +47,30 @@ class Bars:
             close=self.close[places],
             volume=self.volume[places],
         )
+
+    def with_latest(self, day: np.datetime64, price: float, volume: float) -> Bars:
+        """Return the bars with the price of now: a day of its own after the last bar's, that bar's close and
+        part of its range on the same day, nothing on an earlier one. Its volume (NaN: not known) is the day's."""
+        if len(self) and day < self.days[-1]:
+            return self
+        if not len(self) or day > self.days[-1]:
+            nothing = np.array([np.nan])
+            return Bars(
+                days=np.append(self.days, day),
+                open=np.append(self.open, nothing),
+                high=np.append(self.high, nothing),
+                low=np.append(self.low, nothing),
+                close=np.append(self.close, price),
+                volume=np.append(self.volume, volume),
+            )
+        changed = {"high": max(self.high[-1], price), "low": min(self.low[-1], price), "close": price}
+        if not math.isnan(volume):
+            changed["volume"] = volume
+        columns = {"open": self.open, "high": self.high, "low": self.low, "close": self.close}
+        columns["volume"] = self.volume
+        for name, value in changed.items():
+            columns[name] = np.append(columns[name][:-1], value)
+        return Bars(days=self.days, **columns)
 
     def scaled(self, prices: Floats, volumes: Floats) -> Bars:
         """Return the bars with prices and volumes multiplied, day by day."""

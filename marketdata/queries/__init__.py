@@ -4,6 +4,7 @@ Prices come as they were traded, in the instrument's currency; `bars` adjusts fo
 here calls a provider: what is not in the database is not known.
 """
 
+from marketdata.queries.assets import CRYPTO, STOCK, find_assets, kind_of
 from marketdata.queries.bars import (
     BarView,
     DatedPrice,
@@ -30,7 +31,17 @@ from marketdata.queries.instruments import (
     search_instruments,
     visible_instrument,
 )
+from marketdata.queries.personal import (
+    Books,
+    HeldView,
+    TradeView,
+    held_by,
+    held_of,
+    register_books,
+    trades_of,
+)
 from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
+from marketdata.queries.series import ActionView, Adjustment, DailySeries, daily_series, empty_series
 from marketdata.queries.simulation import simulated_prices_in_use
 from marketdata.queries.watchlists import (
     WatchlistNotFound,
@@ -45,14 +56,22 @@ from marketdata.queries.watchlists import (
 
 __all__ = [
     "CLASS_ORDER",
+    "CRYPTO",
+    "STOCK",
+    "ActionView",
+    "Adjustment",
     "BarView",
+    "Books",
     "ClassView",
+    "DailySeries",
     "DatedPrice",
     "FxRateMissing",
     "FxRateView",
+    "HeldView",
     "InstrumentNotFound",
     "QuoteView",
     "SessionView",
+    "TradeView",
     "WatchlistNotFound",
     "WatchlistView",
     "YearRange",
@@ -63,20 +82,28 @@ __all__ = [
     "closes",
     "closes_on",
     "corporate_actions",
+    "daily_series",
+    "empty_series",
+    "find_assets",
     "find_by_symbol",
     "fx_rate",
     "fx_rate_view",
     "fx_rates_between",
+    "held_by",
+    "held_of",
     "ids_by_symbol",
     "instruments_of_class",
     "instruments_overview",
     "is_market_open",
+    "kind_of",
     "latest_quote",
     "latest_quotes",
     "market_session",
+    "register_books",
     "search_instruments",
     "simulated_prices_in_use",
     "splits",
+    "trades_of",
     "visible_instrument",
     "visible_watchlist",
     "watched_by",

@@ -1,0 +1,96 @@
+"""What the pages of market data show of the books: positions and trades of a person, by instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.urls import reverse
+
+from holdings.models import Portfolio, PortfolioKind, Position, Transaction, TransactionType
+from holdings.queries.valuing import unit_of
+from marketdata.models import Instrument
+from marketdata.queries import HeldView, TradeView
+
+
+class BooksForMarkets:
+    """Answers `marketdata.queries.personal`. A person's own portfolios only, also for who may see others'."""
+
+    def held(self, user: Any) -> Sequence[HeldView]:
+        """What is open now."""
+        return [view for view in _views(_positions(user)) if view.quantity]
+
+    def held_of(self, user: Any, instrument_id: int) -> Sequence[HeldView]:
+        """What there is or was of one instrument."""
+        return _views(_positions(user).filter(instrument_id=instrument_id))
+
+    def trades_of(self, user: Any, instrument_id: int, limit: int) -> Sequence[TradeView]:
+        """The latest purchases and sales that were not voided, oldest first."""
+        rows = (
+            Transaction.objects.counting()
+            .filter(
+                portfolio__in=_portfolios(user),
+                instrument_id=instrument_id,
+                type__in=[TransactionType.BUY, TransactionType.SELL],
+                quantity__isnull=False,
+            )
+            .select_related("portfolio")
+            .order_by("-occurred_at", "-sequence")[:limit]
+        )
+        return [
+            TradeView(
+                portfolio=row.portfolio.name,
+                is_paper=row.portfolio.is_paper,
+                day=row.occurred_date,
+                at=None if row.is_date_only else row.occurred_at,
+                side=row.type,
+                quantity=row.quantity or Decimal(0),
+                price=row.price,
+            )
+            for row in reversed(rows)
+        ]
+
+
+def _portfolios(user: Any) -> QuerySet[Portfolio]:
+    found: QuerySet[Portfolio] = Portfolio.objects.visible_to(user).active().filter(owner=user)
+    return found
+
+
+def _positions(user: Any) -> QuerySet[Position]:
+    return Position.objects.filter(portfolio__in=_portfolios(user))
+
+
+def _views(positions: QuerySet[Position]) -> list[HeldView]:
+    rows = (
+        positions.values(
+            "instrument_id",
+            "portfolio_id",
+            "portfolio__name",
+            "portfolio__kind",
+            "instrument__multiplier",
+            "instrument__quote_unit",
+        )
+        .annotate(
+            held=Sum("quantity"), cost=Sum("cost_basis"), gained=Sum("realised_gain"), earned=Sum("income")
+        )
+        .order_by("portfolio__name", "portfolio_id", "instrument_id")
+    )
+    return [
+        HeldView(
+            instrument_id=row["instrument_id"],
+            portfolio_id=row["portfolio_id"],
+            portfolio=row["portfolio__name"],
+            is_paper=row["portfolio__kind"] == PortfolioKind.PAPER,
+            url=reverse("holdings:holding", args=[row["portfolio_id"], row["instrument_id"]]),
+            unit=unit_of(
+                Instrument(multiplier=row["instrument__multiplier"], quote_unit=row["instrument__quote_unit"])
+            ),
+            quantity=row["held"],
+            cost_basis=row["cost"],
+            realised_gain=row["gained"],
+            income=row["earned"],
+        )
+        for row in rows
+    ]

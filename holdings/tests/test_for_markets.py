@@ -1,0 +1,85 @@
+"""What pages of the market show of a person's books: their own, open or once held, and nobody else's."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from holdings.operations import archive_portfolio, void_transaction
+from holdings.tests.support import NOW, make_instrument, make_portfolio, post
+from marketdata.queries import held_by, held_of, trades_of
+
+pytestmark = pytest.mark.django_db
+D = Decimal
+
+
+@pytest.fixture
+def books(owner, acme):
+    long_run, other = make_portfolio(owner), make_portfolio(owner, name="Other", base_currency="USD")
+    bond = make_instrument("BOND", quote_unit="percent")
+    post(long_run, "buy", "2026-01-05", instrument_id=acme.pk, quantity="10", price="100")
+    post(long_run, "sell", "2026-02-05", instrument_id=acme.pk, quantity="4", price="150")
+    post(other, "buy", "2026-01-07", instrument_id=acme.pk, quantity="2", price="110")
+    post(other, "buy", "2026-01-08", instrument_id=bond.pk, quantity="5000", price="98")
+    return long_run, other, acme, bond
+
+
+class TestHeld:
+    def test_tells_what_is_open_by_portfolio(self, books, owner, django_assert_num_queries):
+        long_run, _, acme, bond = books
+        with django_assert_num_queries(2):
+            found = held_by(owner)
+        assert [(view.portfolio, view.instrument_id, view.quantity) for view in found] == [
+            ("Long run", acme.pk, D(6)),
+            ("Other", acme.pk, D(2)),
+            ("Other", bond.pk, D(5000)),
+        ]
+        first = found[0]
+        assert (first.average_cost, first.value_at(D(120)), first.realised_gain) == (D(100), D(720), D(200))
+        assert first.url == f"/portfolios/{long_run.pk}/holdings/{acme.pk}/"
+
+    def test_bonds_are_worth_percents_of_their_nominal(self, books, owner):
+        [view] = held_of(owner, books[3].pk)
+        assert (view.average_cost, view.value_at(D(99))) == (D(98), D(4950))
+
+    def test_tells_of_one_instrument_also_what_was_closed(self, books, owner):
+        _, other, acme, _ = books
+        post(other, "sell", "2026-03-02", instrument_id=acme.pk, quantity="2", price="120")
+        assert [(view.portfolio, view.quantity) for view in held_of(owner, acme.pk)] == [
+            ("Long run", D(6)),
+            ("Other", D(0)),
+        ]
+        assert [view.portfolio for view in held_by(owner) if view.instrument_id == acme.pk] == ["Long run"]
+        assert held_of(owner, acme.pk)[1].average_cost is None
+
+    def test_archived_portfolios_are_put_away(self, books, owner):
+        archive_portfolio(portfolio_id=books[0].pk, actor=owner, now=NOW)
+        assert [view.portfolio for view in held_of(owner, books[2].pk)] == ["Other"]
+        assert {trade.portfolio for trade in trades_of(owner, books[2].pk)} == {"Other"}
+
+    def test_others_have_nothing_not_even_auditors(self, books, outsider, auditor):
+        for person in (outsider, auditor):
+            assert held_by(person) == held_of(person, books[2].pk) == trades_of(person, books[2].pk) == []
+
+
+class TestTrades:
+    def test_come_oldest_first_with_the_day_of_the_portfolio(self, books, owner):
+        found = trades_of(owner, books[2].pk)
+        assert [(trade.day, trade.side, trade.quantity, trade.price) for trade in found] == [
+            (date(2026, 1, 5), "buy", D(10), D(100)),
+            (date(2026, 1, 7), "buy", D(2), D(110)),
+            (date(2026, 2, 5), "sell", D(4), D(150)),
+        ]
+        assert {trade.at for trade in found} == {None}
+
+    def test_of_many_the_latest(self, books, owner):
+        assert [trade.day for trade in trades_of(owner, books[2].pk, limit=1)] == [date(2026, 2, 5)]
+
+    def test_what_was_voided_does_not_count(self, books, owner):
+        extra = post(books[1], "buy", "2026-04-01", instrument_id=books[2].pk, quantity="1", price="1")
+        void_transaction(
+            portfolio_id=books[1].pk, transaction_id=extra.pk, actor=owner, reason="mistake", now=NOW
+        )
+        assert date(2026, 4, 1) not in {trade.day for trade in trades_of(owner, books[2].pk)}

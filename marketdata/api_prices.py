@@ -1,0 +1,132 @@
+"""Market data: the prices of many symbols at once, coins and shares mixed (`POST /api/prices`)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from marketdata import queries
+from marketdata.models import Instrument
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.api import DecimalString
+from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.strict import StrictSerializer
+
+MAX_SYMBOLS = 200
+
+
+class PricesRequestSerializer(StrictSerializer):
+    """Which prices."""
+
+    symbols = serializers.ListField(
+        child=serializers.CharField(max_length=40),
+        min_length=1,
+        max_length=MAX_SYMBOLS,
+        help_text="Tickers, coins (`BTC` or `BTC-USD`) and ISINs, mixed.",
+    )
+    currency = serializers.RegexField(
+        r"^[A-Za-z]{3}\Z",
+        required=False,
+        help_text="Convert into this currency; else each price is in its own.",
+    )
+
+
+class PriceErrorSerializer(serializers.Serializer[Any]):
+    """Why one symbol has no price."""
+
+    code = serializers.ChoiceField(choices=["unknown_symbol", "no_price", "no_exchange_rate"])
+    message = serializers.CharField()
+
+
+class PriceAnswerSerializer(serializers.Serializer[Any]):
+    """The price of one symbol, or its error: `error` is null exactly where there is a price."""
+
+    symbol = serializers.CharField(help_text="As it was asked for.")
+    name = serializers.CharField(allow_null=True)
+    type = serializers.ChoiceField(choices=["crypto", "stock"], allow_null=True)
+    price = DecimalString(allow_null=True)
+    currency = serializers.CharField(allow_null=True)
+    time = serializers.DateTimeField(allow_null=True, help_text="When the price was made, by its source.")
+    age_seconds = serializers.IntegerField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]
+    is_simulated = serializers.BooleanField(allow_null=True)
+    is_stale = serializers.BooleanField(allow_null=True)
+    error = PriceErrorSerializer(allow_null=True)
+
+
+class PricesAnswerSerializer(serializers.Serializer[Any]):
+    """One answer for each symbol, in the order of the request."""
+
+    prices = PriceAnswerSerializer(many=True)
+
+
+class PricesView(APIView):
+    """The latest prices of many symbols."""
+
+    write_scope = "read"
+
+    @extend_schema(
+        operation_id="prices",
+        summary="Latest prices",
+        description="The latest prices of up to 200 symbols, coins and shares mixed. A symbol without a price gets its "
+        "own error; the others keep their prices. Nothing is changed by it, so a key that may only read will do.",
+        request=PricesRequestSerializer,
+        responses={
+            200: PricesAnswerSerializer,
+            400: OpenApiResponse(ProblemSerializer, description="Problem details"),
+            401: OpenApiResponse(ProblemSerializer, description="Problem details"),
+        },
+        examples=[OpenApiExample("Two", value={"symbols": ["AAPL", "BTC"]}, request_only=True)],
+        tags=["prices"],
+    )
+    def post(self, request: Request) -> Response:
+        """Look them up."""
+        given = PricesRequestSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        symbols = list(dict.fromkeys(given.validated_data["symbols"]))
+        now, wanted = clock.now(), given.validated_data.get("currency", "").upper()
+        found = queries.find_assets(user=request.user, symbols=symbols)
+        quotes = queries.cached_quotes({row.pk for row in found.values()}, now=now)
+        answers = [_answer(symbol, found.get(symbol), quotes, wanted=wanted, now=now) for symbol in symbols]
+        return Response(PricesAnswerSerializer({"prices": answers}).data)
+
+
+def _answer(
+    symbol: str,
+    instrument: Instrument | None,
+    quotes: dict[int, queries.QuoteView],
+    *,
+    wanted: str,
+    now: datetime,
+) -> dict[str, Any]:
+    body: dict[str, Any] = dict.fromkeys(PriceAnswerSerializer().fields)
+    body["symbol"] = symbol
+    if instrument is None:
+        return body | {"error": {"code": "unknown_symbol", "message": "No instrument has this symbol."}}
+    body |= {"name": instrument.name, "type": queries.kind_of(instrument.asset_class)}
+    quote = quotes.get(instrument.pk)
+    if quote is None:
+        return body | {"error": {"code": "no_price", "message": "There is no price of it yet."}}
+    currency, rate = wanted or quote.currency, Decimal(1)
+    if currency != quote.currency:
+        try:
+            rate = queries.fx_rate(base=quote.currency, quote=currency, on=now.date())
+        except queries.FxRateMissing:
+            message = f"There is no exchange rate from {quote.currency} to {currency}."
+            return body | {"error": {"code": "no_exchange_rate", "message": message}}
+    return body | {
+        "price": (quote.last * rate).quantize(Decimal("1e-12")),
+        "currency": currency,
+        "time": quote.quoted_at,
+        "age_seconds": max(0, int((now - quote.quoted_at).total_seconds())),
+        "source": quote.source,
+        "is_simulated": quote.is_simulated,
+        "is_stale": quote.is_stale,
+    }

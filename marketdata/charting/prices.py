@@ -1,0 +1,208 @@
+"""Charts of prices: one instrument over a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from marketdata.charting.choice import ChartChoice
+from marketdata.charting.marks import action_marks, cost_line, trade_marks
+from marketdata.charting.ranges import span_words, start_of
+from marketdata.charting.studies import overlays, panes
+from marketdata.charting.writing import day_texts, places_for, texts
+from marketdata.domain.resampling import Bars, join_bars, period_ends, telling_points
+from marketdata.models import ActionKind, Instrument
+from marketdata.queries import (
+    ActionView,
+    Adjustment,
+    DailySeries,
+    HeldView,
+    QuoteView,
+    TradeView,
+    YearRange,
+    daily_series,
+    empty_series,
+)
+
+#: The last rows of the series that a page shows to who runs no scripts.
+TABLE_ROWS = 30
+EMPTY = "No prices in this time. Choose a longer range."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChart:
+    """The daily series of an instrument up to now, and the part of it that a person chose to see."""
+
+    instrument: Instrument
+    choice: ChartChoice
+    series: DailySeries
+    bars: Bars
+    first: int
+    now: datetime
+
+    @property
+    def shown(self) -> Bars:
+        """The days of the range, adjusted as chosen."""
+        return self.bars.cut(self.first)
+
+    @property
+    def actions(self) -> tuple[ActionView, ...]:
+        """Every split and dividend on record, oldest first."""
+        return self.series.actions
+
+    @property
+    def year_range(self) -> YearRange | None:
+        """The range of the last 52 weeks in today's shares; None without a bar in them."""
+        bars = self.series.adjusted(Adjustment.SPLIT)
+        year = bars.cut(_place(bars.days, self.now.date() - timedelta(days=364)))
+        if not len(year):
+            return None
+        lows, highs = np.fmin(year.low, year.close), np.fmax(year.high, year.close)
+        (low,), (high,) = (texts(np.array([found]), places_for(highs)) for found in (lows.min(), highs.max()))
+        return YearRange(low=Decimal(low or 0), high=Decimal(high or 0))
+
+    def table(self) -> list[tuple[date, Decimal]]:
+        """The last days of the range with their closes, newest first."""
+        tail = self.shown.cut(-TABLE_ROWS)
+        written = (Decimal(text) for text in texts(tail.close, places_for(tail.close)) if text is not None)
+        return list(zip(tail.days.astype(object), written, strict=True))[::-1]
+
+    def body(self, *, trades: Sequence[TradeView] = (), held: Sequence[HeldView] = ()) -> dict[str, Any]:
+        """Return the JSON of the chart, never more than some 600 points of it.
+
+        Indicators are those of every day, worked out before days are joined or left out.
+        """
+        if self.first >= len(self.bars):
+            return {"labels": [], "empty": EMPTY}
+        choice, closes = self.choice, self.bars.close
+        if choice.kind == "candles":
+            ends, period = period_ends(self.shown.days)
+            drawn = join_bars(self.shown, ends)
+        else:
+            ends, period = telling_points(self.shown.close), "day"
+            drawn = self._line(ends)
+        labels, decimals = day_texts(drawn.days), places_for(drawn.close)
+        places = ends + self.first
+        body: dict[str, Any] = {
+            "kind": choice.kind,
+            **_unit(self.instrument),
+            "period": period,
+            "scale": choice.scale,
+            "summary": self.summary(),
+            "overlays": [line.at(places, decimals) for line in overlays(closes, choice.shown)],
+            "panes": [pane.at(places) for pane in panes(closes, choice.shown)],
+            "markers": [],
+            "live": {"instrument": self.instrument.pk},
+        }
+        if "events" in choice.shown:
+            body["markers"] += action_marks(self.actions, drawn.days, labels)
+        if "trades" in choice.shown:
+            body["markers"] += trade_marks(trades, drawn.days, labels)
+            if choice.adjustment != Adjustment.TOTAL_RETURN:
+                body["lines"] = cost_line(held)
+        if choice.kind == "candles":
+            body["bars"] = _candles(drawn, labels, decimals, with_volume="volume" in choice.shown)
+            return body
+        body["labels"] = labels
+        body["series"] = [
+            {"key": "close", "label": "Close", "values": texts(drawn.close, decimals), "style": "area"}
+        ]
+        if "volume" in choice.shown and not np.isnan(drawn.volume).all():
+            body["volume"] = {
+                "label": "Volume" if len(drawn) == len(self.shown) else "Volume, daily average",
+                "values": texts(drawn.volume, 2),
+            }
+        return body
+
+    def _line(self, places: Any) -> Bars:
+        """The days at these places; where days between were left out, with the mean volume of a day since."""
+        shown = self.shown
+        drawn = shown.at(places)
+        if len(drawn) == len(shown):
+            return drawn
+        known = ~np.isnan(shown.volume)
+        begins = np.concatenate(([0], places[:-1] + 1))
+        total = np.add.reduceat(np.where(known, shown.volume, 0.0), begins)
+        count = np.add.reduceat(known.astype(float), begins)
+        volume = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return Bars(
+            days=drawn.days,
+            open=drawn.open,
+            high=drawn.high,
+            low=drawn.low,
+            close=drawn.close,
+            volume=volume,
+        )
+
+    def summary(self) -> str:
+        """Say in a sentence or two what the chart shows, what was done to its prices, and from when on they are
+        made up."""
+        shown = self.shown
+        first: date = shown.days[0].astype(object)
+        begin, end = float(shown.close[0]), float(shown.close[-1])
+        if len(shown) < 2 or begin <= 0:
+            words = "One price in this time."
+        else:
+            change = end / begin - 1
+            moved = f"{'Up' if change > 0 else 'Down'} {abs(change * 100):.2f}%" if change else "Unchanged"
+            words = f"{moved} {span_words(self.choice.range, first, self.now)}{self._adjusted(first)}."
+        since = self.series.simulated_from
+        if since is None:
+            return words
+        if since <= first:
+            return f"{words} Simulated prices."
+        return f"{words} Simulated after {(self.instrument.anchor_date or since).isoformat()}."
+
+    def _adjusted(self, first: date) -> str:
+        if self.choice.adjustment == Adjustment.TOTAL_RETURN:
+            return " with dividends reinvested"
+        later = [a for a in self.actions if a.kind == ActionKind.SPLIT and a.ex_date > first]
+        if not later:
+            return ""
+        return ", as traded" if self.choice.adjustment == Adjustment.RAW else ", adjusted for splits"
+
+
+def price_chart(
+    instrument: Instrument, quote: QuoteView | None, *, choice: ChartChoice, now: datetime
+) -> PriceChart:
+    """Read the daily series of an instrument with its latest price, and find what a choice shows of it. Two
+    statements."""
+    found = daily_series([instrument.pk]).get(instrument.pk) or empty_series(instrument.pk)
+    series = found.with_quote(quote)
+    bars = series.adjusted(choice.adjustment)
+    first = _place(bars.days, start_of(choice.range, now))
+    if len(bars) - first == 1 and first:
+        # A single price is no line: the one before it belongs to it.
+        first -= 1
+    return PriceChart(instrument=instrument, choice=choice, series=series, bars=bars, first=first, now=now)
+
+
+def _place(days: Any, day: date) -> int:
+    return int(np.searchsorted(days, np.datetime64(day)))
+
+
+def _unit(instrument: Instrument) -> dict[str, str]:
+    if instrument.quote_unit == "percent":
+        return {"unit": "number"}
+    return {"unit": "price", "currency": instrument.currency}
+
+
+def _candles(
+    bars: Bars, labels: Sequence[str], decimals: int, *, with_volume: bool
+) -> list[dict[str, str | None]]:
+    """What is known of a day; where only its close is, the day began and ended there."""
+
+    def column(values: Any) -> list[str | None]:
+        return texts(np.where(np.isnan(values), bars.close, values), decimals)
+
+    volumes = texts(bars.volume, 2) if with_volume else [None] * len(bars)
+    columns = (column(bars.open), column(bars.high), column(bars.low), column(bars.close), volumes)
+    return [
+        {"at": at, "open": o, "high": h, "low": low, "close": c, "volume": v}
+        for at, o, h, low, c, v in zip(labels, *columns, strict=True)
+    ]
