@@ -28,7 +28,7 @@ from marketdata.operations import create_watchlist
 from notifications.models import Notification
 from portfolio_site.kernel import clock
 from reports.operations import request_report
-from trading.operations import open_paper_account, place_order
+from trading.operations import create_api_key, open_paper_account, place_order
 from trading.tests.support import set_quote
 
 #: Addresses that a visitor who is not signed in may open.
@@ -137,6 +137,7 @@ def belongings(db: None) -> dict[str, Any]:
     )
     watchlist = create_watchlist(owner=owner, name="Mine", now=now, instrument_ids=[private.pk, shared.pk])
     token = create_token(user=owner, name="bot", now=now)
+    key = create_api_key(portfolio_id=paper_id, actor=owner, name="bot", now=now)
     return {
         "portfolio_id": portfolio.pk,
         "figure": "net_worth",
@@ -161,6 +162,7 @@ def belongings(db: None) -> dict[str, Any]:
         "api:reports-": job.pk,
         "api:notifications-": notification.pk,
         "trading:": paper_id,
+        "key_pk": key.key.pk,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trading.web import accounts, blotter, ticket
+from trading.web import accounts, blotter, keys, ticket
 
 app_name = "trading"
 urlpatterns: list[URLPattern] = [
@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern] = [
     path("orders/paper-account/", accounts.open_account, name="open_account"),
     path("orders/<uuid:order_id>/", blotter.detail, name="detail"),
     path("orders/<uuid:order_id>/cancel/", blotter.cancel, name="cancel"),
+    path("portfolios/<int:portfolio_id>/api-keys/", keys.index, name="keys"),
+    path("trading-keys/<int:key_pk>/revoke/", keys.revoke, name="revoke_key"),
     path("portfolios/<int:portfolio_id>/orders/new/", ticket.new, name="new"),
     path("portfolios/<int:portfolio_id>/orders/preview/", ticket.preview, name="preview"),
     path("portfolios/<int:portfolio_id>/orders/account/", ticket.account, name="account"),

@@ -26,6 +26,11 @@ _HOURS_OF = {
     "BIVA": "XMEX", "XBSP": "BVMF",
 }  # fmt: skip
 
+#: What a listing of sessions can reach: later holidays are not announced.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2029, 12, 31)
+#: So many years are read one by one, as everything else reads them.
+_FEW_YEARS = 3
+
 _NEW_YORK = ZoneInfo("America/New_York")
 #: Currencies trade from Sunday to Friday, five in the afternoon in New York.
 _FX_HOUR = time(17)
@@ -91,6 +96,22 @@ def session_days(exchange: str, start: date, end: date) -> list[date]:
     return found
 
 
+def sessions_between(exchange: str, start: date, end: date) -> list[Session]:
+    """Return the sessions of start..end, oldest first, as far as holidays are announced (`FIRST_DAY`..`LAST_DAY`).
+
+    Empty for an exchange nobody keeps a calendar of.
+    """
+    if start > end or start > LAST_DAY or end < FIRST_DAY:
+        return []
+    if end.year - start.year < _FEW_YEARS:
+        years = range(max(start, FIRST_DAY).year, min(end, LAST_DAY).year + 1)
+        sessions = tuple(session for year in years for session in _year(exchange, year))
+    else:
+        sessions = _all_years(exchange)
+    days = [session.day for session in sessions]
+    return list(sessions[bisect_left(days, start) : bisect_right(days, end)])
+
+
 def weekdays(start: date, end: date) -> list[date]:
     """Return the days of start..end that are no Saturday or Sunday."""
     every = (start + timedelta(days=n) for n in range((end - start).days + 1))
@@ -120,16 +141,23 @@ def _opening(session: Session) -> datetime:
 @lru_cache(maxsize=1024)
 def _year(exchange: str, year: int) -> tuple[Session, ...]:
     """The sessions of a year; nothing for an exchange or a year that nobody keeps a calendar of."""
-    return tuple(_read(_HOURS_OF.get(exchange, exchange), year)) if exchange else ()
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    return tuple(_read(_HOURS_OF.get(exchange, exchange), first, last)) if exchange else ()
 
 
-def _read(name: str, year: int) -> Iterator[Session]:
+@lru_cache(maxsize=4)
+def _all_years(exchange: str) -> tuple[Session, ...]:
+    """Read at once: a call for each of sixty years would take seconds."""
+    return tuple(_read(_HOURS_OF.get(exchange, exchange), FIRST_DAY, LAST_DAY)) if exchange else ()
+
+
+def _read(name: str, start: date, end: date) -> Iterator[Session]:
     # Imported here: it brings pandas, which takes longer to load than the rest of this room.
     import exchange_calendars
     from exchange_calendars.errors import CalendarError, InvalidCalendarName
 
     try:
-        calendar = exchange_calendars.get_calendar(name, start=f"{year}-01-01", end=f"{year}-12-31")
+        calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end))
     except InvalidCalendarName:
         return
     except (CalendarError, ValueError):

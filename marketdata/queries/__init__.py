@@ -31,7 +31,6 @@ from marketdata.queries.instruments import (
     search_instruments,
     visible_instrument,
 )
-from marketdata.queries.intraday import IntradayBarView, intraday_bars
 from marketdata.queries.personal import (
     Books,
     HeldView,
@@ -43,6 +42,11 @@ from marketdata.queries.personal import (
 )
 from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
 from marketdata.queries.series import ActionView, Adjustment, DailySeries, daily_series, empty_series
+from marketdata.queries.sessions import (
+    exchange_session_at,
+    exchange_sessions,
+    next_exchange_session,
+)
 from marketdata.queries.simulation import simulated_prices_in_use
 from marketdata.queries.watchlists import (
     WatchlistNotFound,
@@ -70,7 +74,6 @@ __all__ = [
     "FxRateView",
     "HeldView",
     "InstrumentNotFound",
-    "IntradayBarView",
     "QuoteView",
     "SessionView",
     "TradeView",
@@ -86,6 +89,8 @@ __all__ = [
     "corporate_actions",
     "daily_series",
     "empty_series",
+    "exchange_session_at",
+    "exchange_sessions",
     "find_assets",
     "find_by_symbol",
     "fx_rate",
@@ -96,12 +101,12 @@ __all__ = [
     "ids_by_symbol",
     "instruments_of_class",
     "instruments_overview",
-    "intraday_bars",
     "is_market_open",
     "kind_of",
     "latest_quote",
     "latest_quotes",
     "market_session",
+    "next_exchange_session",
     "register_books",
     "search_instruments",
     "simulated_prices_in_use",

@@ -15,16 +15,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import redis
-import structlog
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import DecimalField
-from redis.exceptions import RedisError
 
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage, client
 from trading.models import Fill, Order
 
-log = structlog.get_logger(__name__)
+_outage = Outage("trade log")
 
 #: Redis channel on which the processes that hold programs' sockets hear in which account there is something new.
 WAKE_CHANNEL = "hf:trade-log"
@@ -89,10 +86,14 @@ def append_to_log(*, portfolio_id: int, entries: Sequence[LogEntry]) -> None:
 
 def wake(portfolio_id: int) -> None:
     """Let the sockets that follow the account look for news now. Best effort: they look by themselves, too."""
+    if _outage.is_on():
+        return
     try:
-        _client().publish(WAKE_CHANNEL, portfolio_id)
-    except (RedisError, OSError) as error:
-        log.warning("trade_log_not_announced", portfolio_id=portfolio_id, error=str(error))
+        client().publish(WAKE_CHANNEL, portfolio_id)
+    except UNREACHABLE as error:
+        _outage.note(error)
+    else:
+        _outage.over()
 
 
 def _columns(order: Order) -> dict[str, Any]:
@@ -129,8 +130,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"the log cannot carry {type(value).__name__}")
-
-
-@lru_cache(maxsize=1)
-def _client() -> Any:
-    return redis.Redis.from_url(settings.REDIS_LOCATION, socket_timeout=0.5, socket_connect_timeout=0.5)

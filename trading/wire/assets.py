@@ -1,0 +1,249 @@
+"""The wire's assets: instruments under the names and classes that programs know.
+
+Shares and funds are ``us_equity``, coins are ``crypto`` and named as pairs (``BTC/USD``). What trades by the percent (bonds),
+and what belongs to one person, is not listed. Exchanges are told by the names of the SDK's own list; one that has none there
+is ``""``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q
+
+from marketdata.models import AssetClass, Instrument, InstrumentQuerySet, QuoteUnit
+from trading.wire.calls import Call
+from trading.wire.errors import invalid, not_found
+from trading.wire.values import read_uuid, read_words
+
+EQUITY: Final = "us_equity"
+CRYPTO: Final = "crypto"
+
+#: MIC -> name in the SDK's list, which knows no others.
+EXCHANGES: Final[dict[str, str]] = {
+    "XNAS": "NASDAQ",
+    "XNGS": "NASDAQ",
+    "XNMS": "NASDAQ",
+    "XNCM": "NASDAQ",
+    "XNYS": "NYSE",
+    "ARCX": "ARCA",
+    "XASE": "AMEX",
+    "BATS": "BATS",
+    "BATY": "BATS",
+    "OTCM": "OTC",
+    "OOTC": "OTC",
+    "XOTC": "OTC",
+    "PINX": "OTC",
+}
+_NAMES: Final = frozenset("AMEX ARCA ASCX BATS NYSE NASDAQ NYSEARCA FTXU CBSE GNSS ERSX OTC CRYPTO".split())
+#: What is listed. Everything else may be held (and shows in positions), but is traded on the pages alone.
+LISTED: Final = (AssetClass.EQUITY, AssetClass.ETF, AssetClass.FUND, AssetClass.CRYPTO)
+_QUOTED_IN: Final = ("USD", "USDT", "USDC", "EUR", "GBP", "BTC")
+_MOST_SYMBOL: Final = 64
+
+
+def listed() -> InstrumentQuerySet:
+    """Every instrument that has a place on the wire."""
+    return Instrument.objects.shared().filter(asset_class__in=LISTED, quote_unit=QuoteUnit.UNIT)
+
+
+def is_crypto(instrument: Instrument) -> bool:
+    """Whether it is a coin."""
+    return instrument.asset_class == AssetClass.CRYPTO
+
+
+def class_of(instrument: Instrument) -> str:
+    """Its asset class on the wire."""
+    return CRYPTO if is_crypto(instrument) else EQUITY
+
+
+def symbol_of(instrument: Instrument) -> str:
+    """Its symbol on the wire: ``BTC/USD`` for coins, ``BRK.B`` for share classes of US exchanges."""
+    if is_crypto(instrument):
+        return pair_of(instrument.symbol, instrument.currency)
+    if instrument.exchange in EXCHANGES:
+        return instrument.symbol.replace("-", ".")
+    return instrument.symbol
+
+
+def pair_of(symbol: str, currency: str) -> str:
+    """The pair that a coin's symbol means: ``BTC-USD``, ``BTCUSD`` and ``BTC`` in USD are all ``BTC/USD``."""
+    joined = symbol.replace("-", "/").replace("_", "/")
+    if "/" in joined:
+        return joined
+    base = joined.removesuffix(currency)
+    return f"{base or joined}/{currency}"
+
+
+def position_symbol_of(instrument: Instrument) -> str:
+    """Its symbol in positions, where coins are written without the slash."""
+    return symbol_of(instrument).replace("/", "") if is_crypto(instrument) else symbol_of(instrument)
+
+
+def exchange_of(instrument: Instrument) -> str:
+    """Its exchange by the SDK's list."""
+    return "CRYPTO" if is_crypto(instrument) else EXCHANGES.get(instrument.exchange, "")
+
+
+def find_asset(text: str) -> Instrument | None:
+    """The listed instrument of a symbol in any of its spellings, or of an asset id. One statement.
+
+    Of several that share a symbol, the active one on a US exchange comes first.
+    """
+    public_id = read_uuid(text)
+    if public_id is not None:
+        return listed().filter(public_id=public_id).first()
+    return find_assets([text]).get(text)
+
+
+def find_assets(texts: Iterable[str]) -> dict[str, Instrument]:
+    """The listed instruments of several symbols, by the spelling that was asked for. One statement."""
+    wanted = {text: _spellings(text) for text in texts if 0 < len(text) <= _MOST_SYMBOL and "\0" not in text}
+    keys = {key for spellings in wanted.values() for key in spellings}
+    if not keys:
+        return {}
+    by_key: dict[str, Instrument] = {}
+    for instrument in sorted(listed().filter(symbol_key__in=keys), key=_preference):
+        by_key.setdefault(instrument.symbol.upper(), instrument)
+    found = {}
+    for text, spellings in wanted.items():
+        match = next((by_key[key] for key in spellings if key in by_key and _fits(by_key[key], text)), None)
+        if match is not None:
+            found[text] = match
+    return found
+
+
+def required_asset(text: str) -> Instrument:
+    """The same; raises ``WireError`` (404) when there is none."""
+    found = find_asset(text)
+    if found is None:
+        raise not_found(f"asset not found for {text[:_MOST_SYMBOL]}")
+    return found
+
+
+def spelled(instrument: Instrument, text: str) -> bool:
+    """Whether ``text`` names this instrument: its id, or its symbol in any spelling."""
+    public_id = read_uuid(text)
+    if public_id is not None:
+        return instrument.public_id == public_id
+    return instrument.symbol.upper() in _spellings(text) and _fits(instrument, text)
+
+
+def asset_object(
+    instrument: Instrument, *, margin: bool = False, shortable: bool | None = None
+) -> dict[str, Any]:
+    """The asset as the wire tells it."""
+    crypto = is_crypto(instrument)
+    plain = not crypto and instrument.is_tradable
+    can_short = plain if shortable is None else shortable
+    step = instrument.quantity_step
+    facts: dict[str, Any] = {
+        "id": str(instrument.public_id),
+        "class": class_of(instrument),
+        "exchange": exchange_of(instrument),
+        "symbol": symbol_of(instrument),
+        "name": instrument.name,
+        "status": "active" if instrument.is_active else "inactive",
+        "tradable": instrument.is_tradable,
+        "marginable": plain,
+        "shortable": can_short,
+        "easy_to_borrow": can_short,
+        "fractionable": crypto or step < 1,
+        "maintenance_margin_requirement": 100 if crypto else 30,
+        "margin_requirement_long": "100" if crypto else "30",
+        "margin_requirement_short": "100" if crypto else "30",
+        "attributes": _attributes(instrument),
+    }
+    if crypto:
+        facts |= {
+            "min_order_size": _plain(step),
+            "min_trade_increment": _plain(step),
+            "price_increment": _plain(Decimal("0.000000001")),
+        }
+    return facts
+
+
+def list_assets(call: Call) -> Any:
+    """``GET /assets``"""
+    rows = listed()
+    status = call.word("status", frozenset({"active", "inactive", "all"}), "all")
+    if status != "all":
+        rows = rows.filter(is_active=status == "active")
+    kind = call.word("asset_class", frozenset({EQUITY, CRYPTO, "us_option", "crypto_perp"}), EQUITY)
+    if kind not in {EQUITY, CRYPTO}:
+        return []
+    crypto = Q(asset_class=AssetClass.CRYPTO)
+    rows = rows.filter(crypto if kind == CRYPTO else ~crypto)
+    exchange = call.text("exchange")
+    if exchange is not None:
+        if exchange not in _NAMES:
+            raise invalid(f"invalid exchange: {exchange[:20]!r}")
+        mics = [mic for mic, name in EXCHANGES.items() if name == exchange]
+        rows = rows.filter(crypto if exchange == "CRYPTO" else Q(exchange__in=mics))
+    wanted = set(read_words(call.text("attributes") or ""))
+    found = sorted(
+        (asset_object(row) for row in rows),
+        key=lambda asset: (asset["class"], asset["exchange"], asset["symbol"]),
+    )
+    return [asset for asset in found if wanted <= set(asset["attributes"])]
+
+
+def get_asset(call: Call, symbol: str) -> Any:
+    """``GET /assets/{symbol or id}``"""
+    return asset_object(required_asset(symbol))
+
+
+def by_public_id(ids: Iterable[UUID]) -> dict[UUID, Instrument]:
+    """Instruments by asset id. One statement."""
+    return {row.public_id: row for row in Instrument.objects.filter(public_id__in=list(ids))}
+
+
+def _attributes(instrument: Instrument) -> list[str]:
+    """What programs know, and that a price is made up where it is."""
+    found = []
+    if not is_crypto(instrument) and instrument.quantity_step < 1:
+        found.append("fractional_eh_enabled")
+    if instrument.is_simulated:
+        found.append("simulated")
+    return found
+
+
+def _spellings(text: str) -> list[str]:
+    """The keys under which an instrument called ``text`` may be stored, the likeliest first."""
+    key = text.strip().upper()
+    found = [key]
+    if "/" in key:
+        base, _, quote = key.partition("/")
+        found += [f"{base}-{quote}", f"{base}{quote}", base]
+    else:
+        found += [key.replace(".", "-"), key.replace(".", "/"), key.replace("-", "")]
+        for quote in _QUOTED_IN:
+            if key.endswith(quote) and len(key) > len(quote):
+                base = key.removesuffix(quote).rstrip("-")
+                found += [f"{base}-{quote}", f"{base}/{quote}", base]
+    return list(dict.fromkeys(found))
+
+
+def _fits(instrument: Instrument, text: str) -> bool:
+    """Keeps ``BTC/USD`` from meaning a share called BTC, and ``AAPLUSD`` from meaning AAPL."""
+    key = text.strip().upper()
+    if is_crypto(instrument):
+        pair = symbol_of(instrument).upper()
+        return key in {pair, pair.replace("/", ""), pair.replace("/", "-"), instrument.symbol.upper()}
+    return key in {instrument.symbol.upper(), symbol_of(instrument).upper()}
+
+
+def _preference(instrument: Instrument) -> tuple[bool, bool, bool, int]:
+    return (
+        not instrument.is_active,
+        instrument.exchange not in EXCHANGES,
+        instrument.currency != "USD",
+        instrument.pk,
+    )
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"

@@ -1,0 +1,93 @@
+"""The wire's addresses, below ``/alpaca``. Symbols may have a slash in them (``BTC/USD``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from django.urls import URLPattern, path
+
+from trading.wire import assets, clock, watchlists
+from trading.wire.assets import CRYPTO, EQUITY
+from trading.wire.calls import Call, Endpoint, endpoint
+from trading.wire.data import views as data
+
+DataView: TypeAlias = Callable[[Call, str], Any]
+
+#: What the data clients ask, by the last part of the address: of stocks, and of coins.
+_STOCK_DATA: dict[str, DataView] = {
+    "bars": data.bars,
+    "quotes": data.quotes,
+    "trades": data.trades,
+    "bars/latest": data.latest_bars,
+    "quotes/latest": data.latest_quotes,
+    "trades/latest": data.latest_trades,
+    "snapshots": data.snapshots,
+}
+_COIN_DATA: dict[str, DataView] = {
+    "bars": data.bars,
+    "quotes": data.quotes,
+    "trades": data.trades,
+    "latest/bars": data.latest_bars,
+    "latest/quotes": data.latest_quotes,
+    "latest/trades": data.latest_trades,
+    "latest/orderbooks": data.latest_orderbooks,
+    "snapshots": data.snapshots,
+}
+
+
+def _data(view: DataView, kind: str) -> Endpoint:
+    """A data view for one asset class. Coins are told without a key, too, as the SDK expects."""
+
+    def answer(call: Call, feed: str = "") -> Any:
+        return view(call, kind)
+
+    return endpoint(is_open=kind == CRYPTO, GET=answer)
+
+
+urlpatterns: list[URLPattern] = [
+    path("v2/clock", endpoint(GET=clock.get_clock), name="clock"),
+    path("v2/calendar", endpoint(GET=clock.get_calendar), name="calendar"),
+    path("v2/assets", endpoint(GET=assets.list_assets), name="assets"),
+    path("v2/assets/<path:symbol>", endpoint(GET=assets.get_asset), name="asset"),
+    path(
+        "v2/watchlists",
+        endpoint(GET=watchlists.list_watchlists, POST=watchlists.create),
+        name="watchlists",
+    ),
+    path(
+        "v2/watchlists:by_name",
+        endpoint(
+            GET=watchlists.get_by_name,
+            PUT=watchlists.update_by_name,
+            POST=watchlists.add_by_name,
+            DELETE=watchlists.delete_by_name,
+        ),
+        name="watchlist-by-name",
+    ),
+    path(
+        "v2/watchlists/<str:watchlist_id>",
+        endpoint(
+            GET=watchlists.get_one,
+            PUT=watchlists.update,
+            POST=watchlists.add,
+            DELETE=watchlists.delete,
+        ),
+        name="watchlist",
+    ),
+    path(
+        "v2/watchlists/<str:watchlist_id>/<path:symbol>",
+        endpoint(DELETE=watchlists.remove),
+        name="watchlist-symbol",
+    ),
+    *(
+        path(f"v2/stocks/{tail}", _data(view, EQUITY), name=f"stocks-{tail.replace('/', '-')}")
+        for tail, view in _STOCK_DATA.items()
+    ),
+    *(
+        path(
+            f"v1beta3/crypto/<str:feed>/{tail}", _data(view, CRYPTO), name=f"crypto-{tail.replace('/', '-')}"
+        )
+        for tail, view in _COIN_DATA.items()
+    ),
+]
