@@ -18,13 +18,13 @@ from rest_framework.views import APIView
 
 from holdings.domain.types import PortfolioError
 from holdings.queries.insights.allocation import DIMENSIONS, allocation_of
-from holdings.queries.insights.explaining import explained, is_figure, value_of
+from holdings.queries.insights.explaining import SubjectUnknown, explained, is_figure, value_of
+from holdings.queries.insights.explaining.ratios import RATIOS
 from holdings.queries.insights.income import income_of
 from holdings.queries.insights.lens import Lens, problem_of
 from holdings.queries.insights.performance import figures_of
-from holdings.queries.insights.ratios import RATIOS
 from holdings.queries.insights.realised import realised_year, tax_year_named
-from holdings.web.insights.common import chosen_instrument, chosen_period, lens_for
+from holdings.web.insights.common import asked_of, chosen_instrument, chosen_period, lens_for
 from portfolio_site.kernel.api import DecimalString
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from portfolio_site.kernel.errors import DomainError
@@ -321,13 +321,9 @@ class ExplainView(APIView):
         if not is_figure(figure):
             raise NotFound("There is no such figure.")
         try:
-            found = explained(
-                lens,
-                figure,
-                chosen_period(asked, lens),
-                instrument=chosen_instrument(asked, "instrument"),
-                benchmark=chosen_instrument(asked, "benchmark"),
-            )
+            found = explained(lens, figure, asked_of(asked, lens))
+        except SubjectUnknown as error:
+            raise NotFound("The books have nothing of that kind.") from error
         except PortfolioError as error:
             raise NotMeasurable(problem_of(error)) from error
         return Response(ExplanationSerializer(found).data)

@@ -29,6 +29,8 @@ class BenchmarkFigures:
     twr: float | None
     twr_annualised: float | None
     comparison: Comparison
+    first_price: float | None = None
+    last_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,9 @@ def _benchmark(name: str, prices: NDArray[np.float64], returns: Returns) -> Benc
     total = float(prices[-1] / prices[0] - 1)
     if not np.isfinite(total):
         return BenchmarkFigures(name, None, None, compare(returns))
-    return BenchmarkFigures(name, total, annualised(total, len(prices) - 1), compare(returns))
+    return BenchmarkFigures(
+        name, total, annualised(total, len(prices) - 1), compare(returns), float(prices[0]), float(prices[-1])
+    )
 
 
 def _money_weighted(values: list[int], inflows: Mapping[int, int], outflows: Mapping[int, int]) -> Irr:

@@ -20,7 +20,15 @@ from holdings.queries.balances import (
     position_quantities,
     position_quantity,
 )
-from holdings.queries.combined import CombinedSeries, Desk, combined_series, desk_of, sampled_rows
+from holdings.queries.combined import (
+    CombinedSeries,
+    Desk,
+    DeskTotals,
+    combined_series,
+    desk_of,
+    desk_totals,
+    sampled_rows,
+)
 from holdings.queries.exports import ghostfolio_export, portfolio_export
 from holdings.queries.history import (
     RANGES,
@@ -62,6 +70,7 @@ __all__ = [
     "CombinedSeries",
     "DailyHistory",
     "Desk",
+    "DeskTotals",
     "EntryFilter",
     "EntryPage",
     "EntryVersion",
@@ -83,6 +92,7 @@ __all__ = [
     "combined_series",
     "daily_history",
     "desk_of",
+    "desk_totals",
     "drafts_of",
     "entry_history",
     "filtered_transactions",

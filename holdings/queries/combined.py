@@ -13,7 +13,7 @@ from holdings.domain.numbers import EXACT, from_scaled
 from holdings.models import Portfolio, PortfolioKind
 from holdings.queries.history import DailyHistory, daily_history, range_start
 from holdings.queries.valuing import Snapshot, snapshots
-from marketdata.queries import FxRateMissing, fx_rates_between
+from marketdata.queries import FxRateMissing, fx_rate, fx_rates_between
 
 #: A chart is not wider than this many points.
 MOST_POINTS = 400
@@ -95,6 +95,62 @@ def combined_series(desk: Desk, *, currency: str, range_code: str, now: datetime
         values=tuple(values),
         invested=tuple(invested),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskTotals:
+    """Sums over the tracked portfolios in one currency; None where a price or rate is missing."""
+
+    currency: str
+    value: Decimal | None
+    day_change: Decimal | None
+    gain: Decimal | None
+    cash: Decimal | None
+    net_contributions: Decimal | None
+    missing: tuple[str, ...]
+
+    @property
+    def day_fraction(self) -> Decimal | None:
+        """The day's change in relation to the value before it."""
+        if self.value is None or self.day_change is None or self.value - self.day_change <= 0:
+            return None
+        return self.day_change / (self.value - self.day_change)
+
+    @property
+    def gain_fraction(self) -> Decimal | None:
+        """The total gain in relation to what was put in."""
+        if self.gain is None or not self.net_contributions or self.net_contributions <= 0:
+            return None
+        return self.gain / self.net_contributions
+
+
+def desk_totals(desk: Desk, *, currency: str, now: datetime) -> DeskTotals:
+    """Add up the tracked portfolios at today's rates."""
+    names = ("value", "day_change", "gain", "cash", "net_contributions")
+    sums: dict[str, Decimal | None] = dict.fromkeys(names, Decimal(0))
+    missing: list[str] = []
+    for portfolio in desk.tracked:
+        snapshot = desk.snapshots[portfolio.pk]
+        try:
+            rate = fx_rate(base=portfolio.base_currency, quote=currency, on=now.date())
+        except FxRateMissing as error:
+            missing.append(error.message)
+            sums = dict.fromkeys(names)
+            continue
+        missing += snapshot.missing
+        parts = {
+            "value": snapshot.net_worth,
+            "day_change": snapshot.day_change,
+            "gain": snapshot.total_gain,
+            "cash": snapshot.cash_value,
+            "net_contributions": snapshot.net_contributions,
+        }
+        for name, part in parts.items():
+            so_far = sums[name]
+            sums[name] = (
+                None if part is None or so_far is None else EXACT.add(so_far, EXACT.multiply(part, rate))
+            )
+    return DeskTotals(currency=currency, missing=tuple(dict.fromkeys(missing)), **sums)
 
 
 class _Rates:

@@ -17,6 +17,7 @@ MOST_REALISED = 200
 class LotRow:
     """An open parcel; costs in the instrument's currency and (`_base`) in the portfolio's. A pool has no account."""
 
+    id: int
     key: str
     account: str
     is_pool: bool
@@ -36,6 +37,7 @@ class RealisedRow:
     """A closed parcel, with its gain (before a wash-sale adjustment)."""
 
     transaction_id: int
+    number: int
     account: str
     currency: str
     direction: str
@@ -62,6 +64,7 @@ def open_lots(portfolio_id: int, instrument_id: int) -> list[LotRow]:
     )
     return [
         LotRow(
+            id=row.pk,
             key=row.key,
             account=row.account.name if row.account else "",
             is_pool=row.is_pool,
@@ -85,6 +88,7 @@ def realised_trades(portfolio_id: int, instrument_id: int | None = None) -> list
 def _row(row: RealisedTrade) -> RealisedRow:
     return RealisedRow(
         transaction_id=row.transaction_id,
+        number=row.number,
         account=row.account.name if row.account else "",
         currency=row.currency,
         direction=row.direction,

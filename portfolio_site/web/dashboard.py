@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
 
-from holdings.queries import RANGES, CombinedSeries, Desk, combined_series, desk_of, sampled_rows
-from marketdata.queries import FxRateMissing, cached_quotes, fx_rate
+from holdings.queries import RANGES, CombinedSeries, Desk, combined_series, desk_of, desk_totals, sampled_rows
+from marketdata.queries import cached_quotes
 from portfolio_site.kernel.money import round_money
 from trading.queries import orders_for
 
 DEFAULT_RANGE = "1Y"
 MOVERS = 6
 LATEST_ORDERS = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """Sums over the tracked portfolios in one currency; None where a price or rate is missing."""
-
-    currency: str
-    value: Decimal | None
-    day_change: Decimal | None
-    gain: Decimal | None
-    cash: Decimal | None
-    net_contributions: Decimal | None
-    missing: tuple[str, ...]
-
-    @property
-    def day_fraction(self) -> Decimal | None:
-        """The day's change in relation to the value before it."""
-        if self.value is None or self.day_change is None or self.value - self.day_change <= 0:
-            return None
-        return self.day_change / (self.value - self.day_change)
-
-    @property
-    def gain_fraction(self) -> Decimal | None:
-        """The total gain in relation to what was put in."""
-        if self.gain is None or not self.net_contributions or self.net_contributions <= 0:
-            return None
-        return self.gain / self.net_contributions
-
-
-def totals_of(desk: Desk, *, currency: str, now: datetime) -> Totals:
-    """Add up the tracked portfolios at today's rates."""
-    names = ("value", "day_change", "gain", "cash", "net_contributions")
-    sums: dict[str, Decimal | None] = dict.fromkeys(names, Decimal(0))
-    missing: list[str] = []
-    for portfolio in desk.tracked:
-        snapshot = desk.snapshots[portfolio.pk]
-        try:
-            rate = fx_rate(base=portfolio.base_currency, quote=currency, on=now.date())
-        except FxRateMissing as error:
-            missing.append(error.message)
-            sums = dict.fromkeys(names)
-            continue
-        missing += snapshot.missing
-        parts = {
-            "value": snapshot.net_worth,
-            "day_change": snapshot.day_change,
-            "gain": snapshot.total_gain,
-            "cash": snapshot.cash_value,
-            "net_contributions": snapshot.net_contributions,
-        }
-        for name, part in parts.items():
-            so_far = sums[name]
-            sums[name] = None if part is None or so_far is None else so_far + part * rate
-    return Totals(currency=currency, missing=tuple(dict.fromkeys(missing)), **sums)
 
 
 def dashboard_for(user: Any, *, now: datetime, range_code: str, with_table: bool = False) -> dict[str, Any]:
@@ -95,7 +40,7 @@ def dashboard_for(user: Any, *, now: datetime, range_code: str, with_table: bool
             }
             for portfolio in desk.portfolios
         ],
-        "totals": totals_of(desk, currency=user.base_currency, now=now),
+        "totals": desk_totals(desk, currency=user.base_currency, now=now),
         "has_tracked": bool(desk.tracked),
         "movers": _movers(desk, now=now),
         "orders": [

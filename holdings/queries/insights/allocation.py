@@ -30,7 +30,10 @@ TARGETABLE = frozenset(TargetDimension.values)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """What a part holds of one thing (or of cash: no instrument), in the portfolio's currency."""
+    """What a part holds of one thing (or of cash: no instrument), in the portfolio's currency.
+
+    `quantity` is in units of the thing, or the balance of cash in its own `currency`, which lies in `account_id`.
+    """
 
     instrument_id: int | None
     label: str
@@ -38,6 +41,9 @@ class Member:
     value: Decimal
     weight: Decimal | None
     day_change: Decimal | None
+    quantity: Decimal = ZERO
+    account_id: int | None = None
+    currency: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +82,7 @@ class Allocation:
 class Suggested:
     """A trade that brings a part to its target; without an instrument it is money for a part that holds nothing."""
 
+    key: str
     part: str
     instrument_id: int | None
     symbol: str
@@ -118,6 +125,9 @@ def allocation_of(lens: Lens, dimension: str) -> Allocation:
                         value=cash.balance_base,
                         weight=_part_of(cash.balance_base, total),
                         day_change=None,
+                        quantity=cash.balance,
+                        account_id=cash.account_id,
+                        currency=cash.currency,
                     ),
                 )
     targets = targets_of(portfolio.pk, dimension)
@@ -216,6 +226,7 @@ def _suggested(
     pk = int(trade.id) if trade.id else None
     row = rows.get(pk) if pk is not None else None
     return Suggested(
+        key=trade.part,
         part=labels.get(trade.part, trade.part),
         instrument_id=pk,
         symbol=instruments[pk].symbol if pk is not None else "",
@@ -282,6 +293,8 @@ def _member(row: HoldingRow, quantity: Decimal | None, total: Decimal | None) ->
         value=value,
         weight=_part_of(value, total),
         day_change=change,
+        quantity=row.quantity if quantity is None else quantity,
+        currency=row.currency,
     )
 
 

@@ -16,6 +16,7 @@ from holdings.domain.ledger.state import anniversary
 from holdings.domain.numbers import exact, quotient, scaled
 from holdings.domain.types import TransactionType
 from holdings.queries.insights.lens import Lens
+from holdings.queries.valuing import HoldingRow
 
 ZERO = Decimal(0)
 YEAR = timedelta(days=365)
@@ -76,6 +77,8 @@ class Expected:
     per_unit: Decimal
     currency: str
     quantity: Decimal
+    rate: Decimal
+    transaction_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +111,10 @@ class Payer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Income:
-    """Everything on the page. Months are (year, month)."""
+    """Everything on the page. Months are (year, month). What came after the day `since` is of the last year."""
 
+    payments: tuple[Payment, ...]
+    since: date
     total: Sums
     years: dict[int, Sums]
     months: dict[tuple[int, int], Sums]
@@ -123,6 +128,7 @@ class Income:
 class _Found:
     payments: tuple[Payment, ...]
     expected: tuple[Expected, ...]
+    costs: dict[int, Decimal]
 
 
 def income_of(lens: Lens) -> Income:
@@ -147,12 +153,14 @@ def income_of(lens: Lens) -> Income:
                 sums.taxes += payment.taxes
         for expected in found.expected:
             coming[expected.instrument_id] += expected.amount
-        payers = tuple(_payers(lens, things, last, coming))
+        payers = tuple(_payers(lens, things, last, coming, found.costs))
         held = [payer for payer in payers if payer.cost_basis and payer.sums.dividends]
         paid = sum((payer.last_year for payer in held), ZERO)
         cost = sum((payer.cost_basis or ZERO for payer in held), ZERO)
         worth = sum((payer.market_value or ZERO for payer in held), ZERO)
     return Income(
+        payments=found.payments,
+        since=since,
         total=total,
         years=dict(sorted(years.items(), reverse=True)),
         months=dict(sorted(months.items())),
@@ -164,7 +172,11 @@ def income_of(lens: Lens) -> Income:
 
 
 def _payers(
-    lens: Lens, things: dict[int, Sums], last: dict[int, Decimal], coming: dict[int, Decimal]
+    lens: Lens,
+    things: dict[int, Sums],
+    last: dict[int, Decimal],
+    coming: dict[int, Decimal],
+    costs: dict[int, Decimal],
 ) -> Iterable[Payer]:
     rows = {row.instrument_id: row for row in lens.snapshot.holdings}
     for pk, sums in sorted(things.items(), key=lambda item: -item[1].gross):
@@ -178,14 +190,21 @@ def _payers(
             sums=sums,
             last_year=last[pk],
             expected=coming[pk],
-            cost_basis=row.cost_basis_base if row.quantity else None,
-            market_value=row.market_value_base if row.quantity else None,
+            cost_basis=costs.get(pk) if row.quantity else None,
+            market_value=_worth(lens, row) if row.quantity else None,
         )
+
+
+def _worth(lens: Lens, row: HoldingRow) -> Decimal | None:
+    """What a holding is worth now, in the lens's currency."""
+    if not lens.is_foreign:
+        return row.market_value_base
+    return None if row.market_value is None else lens.converted(row.market_value, row.currency)
 
 
 def _found(lens: Lens) -> _Found:
     if not lens.whole.transactions:
-        return _Found((), ())
+        return _Found((), (), {})
     analysis = lens.analysis()
     types = {row.id: row.type for row in analysis.journal}
     taxes: dict[str, Decimal] = defaultdict(Decimal)
@@ -205,7 +224,10 @@ def _found(lens: Lens) -> _Found:
             for row in analysis.effects.incomes
         ]
         expected = sorted(_expected(lens, analysis), key=lambda row: (row.day, row.symbol))
-    return _Found(tuple(payments), tuple(expected))
+        costs: dict[int, Decimal] = defaultdict(Decimal)
+        for position in analysis.positions:
+            costs[int(position.instrument)] += position.cost_basis_base
+    return _Found(tuple(payments), tuple(expected), dict(costs))
 
 
 def _expected(lens: Lens, analysis: Analysis) -> Iterable[Expected]:
@@ -238,6 +260,8 @@ def _expected(lens: Lens, analysis: Analysis) -> Iterable[Expected]:
             per_unit=per_unit,
             currency=row.currency,
             quantity=now[row.instrument],
+            rate=rate,
+            transaction_id=int(row.transaction),
         )
 
 

@@ -36,7 +36,7 @@ from marketdata.queries import closes_on
 
 ZERO = Decimal(0)
 _KEEP_SECONDS = 600
-_VERSION = 1
+_VERSION = 3
 T = TypeVar("T")
 
 

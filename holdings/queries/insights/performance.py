@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from holdings.domain.analysis import Analysis
 from holdings.domain.numbers import EXACT
 from holdings.domain.performance import Performance, measure
 from holdings.domain.ranges import NAMES, Period, calendar_years, named
@@ -59,6 +60,7 @@ class YearReturns:
 class Part:
     """What a part of the portfolio did in the period, in the lens's currency."""
 
+    key: str
     label: str
     instrument_id: int | None
     opening_value: Decimal
@@ -144,13 +146,14 @@ def calendar_returns(basis: Basis) -> list[YearReturns]:
     index = measure(basis.part(whole), basis.entering, leaving=basis.leaving, every_day=basis.every_day).index
     rows = []
     for year in range((basis.first_day + timedelta(days=1)).year, basis.last_day.year + 1):
-        months = tuple(_return(basis, index, start, end) for start, end in _months(year))
+        months = tuple(_return(basis, index, start, end) for start, end in months_of(year))
         total = _return(basis, index, date(year - 1, 12, 31), date(year, 12, 31))
         rows.append(YearReturns(year=year, total=total, months=months))
     return rows[::-1]
 
 
-def _months(year: int) -> Iterator[tuple[date, date]]:
+def months_of(year: int) -> Iterator[tuple[date, date]]:
+    """The months of a year, each from the end of a day to the end of another."""
     for month in range(1, 13):
         yield date(year, month, 1) - timedelta(days=1), date(year, month, monthrange(year, month)[1])
 
@@ -168,13 +171,11 @@ def parts_of(lens: Lens, period: Period, dimension: str) -> list[Part]:
 
     def compute() -> list[Part]:
         analysis = lens.analysis(period)
-        instruments = analysis.setup.instruments
-        accounts = {str(row.pk): row.name for row in Account.objects.filter(portfolio=lens.portfolio)}
+        names = _names_of(lens, analysis, dimension)
         return [
             Part(
-                label=_label(
-                    dimension, row.label, accounts, {pk: thing.symbol for pk, thing in instruments.items()}
-                ),
+                key=row.label,
+                label=_label(dimension, row.label, names),
                 instrument_id=int(row.label) if dimension == "instrument" else None,
                 opening_value=row.opening_value,
                 closing_value=row.closing_value,
@@ -192,9 +193,18 @@ def parts_of(lens: Lens, period: Period, dimension: str) -> list[Part]:
     return sorted(rows, key=lambda row: (-row.gain, row.label))
 
 
-def _label(dimension: str, label: str, accounts: dict[str, str], symbols: dict[str, str]) -> str:
+def part_label(lens: Lens, analysis: Analysis, dimension: str, key: str) -> str:
+    """What a part is called."""
+    return _label(dimension, key, _names_of(lens, analysis, dimension))
+
+
+def _names_of(lens: Lens, analysis: Analysis, dimension: str) -> dict[str, str]:
     if dimension == "account":
-        return accounts.get(label, label)
+        return {str(row.pk): row.name for row in Account.objects.filter(portfolio=lens.portfolio)}
     if dimension == "instrument":
-        return symbols.get(label, label)
-    return label.replace("_", " ").capitalize() if dimension == "asset_class" else label
+        return {pk: thing.symbol for pk, thing in analysis.setup.instruments.items()}
+    return {}
+
+
+def _label(dimension: str, key: str, names: dict[str, str]) -> str:
+    return key.replace("_", " ").capitalize() if dimension == "asset_class" else names.get(key, key)

@@ -34,6 +34,7 @@ class Parcel:
     """A closed parcel. Unsuffixed money is in the instrument's currency, `_base` in the portfolio's."""
 
     transaction_id: int
+    number: int
     instrument_id: int
     symbol: str
     account: str
@@ -145,6 +146,16 @@ def realised_year(portfolio: Portfolio, tax_year: TaxYear) -> RealisedYear:
     return RealisedYear(tax_year=tax_year, parcels=parcels, short=short, long=long, total=total)
 
 
+def parcel_named(portfolio: Portfolio, transaction_id: int, number: int) -> Parcel | None:
+    """One closed parcel by the entry that closed it and its number there. One statement."""
+    row = (
+        RealisedTrade.objects.filter(portfolio=portfolio, transaction_id=transaction_id, number=number)
+        .select_related("instrument", "account")
+        .first()
+    )
+    return None if row is None else _parcel(row)
+
+
 def tax_year_named(text: str, portfolio: Portfolio, *, today: date) -> TaxYear:
     """The tax year that an address names by its first calendar year, else the present one."""
     if text.isascii() and text.isdigit() and len(text) == 4 and 1900 <= int(text) <= 2199:
@@ -198,6 +209,7 @@ def _parcel(row: RealisedTrade) -> Parcel:
     is_long = row.direction == "long" and row.closed_date > anniversary(row.held_since)
     return Parcel(
         transaction_id=row.transaction_id,
+        number=row.number,
         instrument_id=row.instrument_id,
         symbol=row.instrument.symbol,
         account=row.account.name if row.account else "",

@@ -17,6 +17,7 @@ from holdings.queries.rates import rates_since
 from marketdata.queries import close_arrays, splits
 
 MOST_HOLDINGS = 12
+MEASURABLE = 2
 _CARRY = timedelta(days=14)
 
 
@@ -38,6 +39,17 @@ def underwater(performance: Performance) -> list[float]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two holdings with the daily log returns that both have: (days, of the first, of the second)."""
+
+    returns: tuple[tuple[date, ...], tuple[float, ...], tuple[float, ...]]
+    count: int
+    covariance: float | None = None
+    deviations: tuple[float | None, float | None] = (None, None)
+    correlation: float | None = None
+
+
 def correlations_of(lens: Lens, period: Period) -> Correlations:
     """Correlations of what is held now, from daily closes in the lens's currency. Three statements; cached."""
     held = [row for row in lens.snapshot.holdings if row.quantity and row.market_value]
@@ -45,15 +57,7 @@ def correlations_of(lens: Lens, period: Period) -> Correlations:
 
     def compute() -> Correlations:
         ids = [row.instrument_id for row in rows]
-        days = (
-            valuation_days(
-                period.start.toordinal(), (period.end - period.start).days + 1, every_day=lens.basis.every_day
-            )
-            + period.start.toordinal()
-        )
-        prices = np.full((len(days), len(ids)), np.nan)
-        if ids and len(days):
-            _fill(lens, period, ids, days, prices)
+        days, prices = _prices(lens, period, ids)
         matrix = correlation_matrix(prices) if len(days) > 1 else np.full((len(ids), len(ids)), np.nan)
         return Correlations(
             symbols=tuple(row.symbol for row in rows),
@@ -65,6 +69,42 @@ def correlations_of(lens: Lens, period: Period) -> Correlations:
         )
 
     return lens.cached(f"correlations:{period.start}:{period.end}", compute)
+
+
+def pair_of(lens: Lens, period: Period, first: int, second: int) -> Pair:
+    """What the correlation of two holdings is computed from. Three statements."""
+    days, prices = _prices(lens, period, [first, second])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = np.log(prices[1:] / prices[:-1])
+    both = np.isfinite(log).all(axis=1)
+    one, other = log[both, 0], log[both, 1]
+    dated = tuple(date.fromordinal(int(day)) for day in days[1:][both])
+    returns = (dated, tuple(one.tolist()), tuple(other.tolist()))
+    if len(dated) < MEASURABLE:
+        return Pair(returns=returns, count=len(dated))
+    covariance = np.cov(one, other, ddof=1)
+    deviations = float(np.sqrt(covariance[0, 0])), float(np.sqrt(covariance[1, 1]))
+    found = correlation_matrix(prices)[0, 1]
+    return Pair(
+        returns=returns,
+        count=len(dated),
+        covariance=float(covariance[0, 1]),
+        deviations=deviations,
+        correlation=float(found) if np.isfinite(found) else None,
+    )
+
+
+def _prices(lens: Lens, period: Period, ids: list[int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The valuation days of a period (ordinals), and the prices of things on them: float64[days, things], NaN where none is."""
+    size = (period.end - period.start).days + 1
+    days = (
+        valuation_days(period.start.toordinal(), size, every_day=lens.basis.every_day)
+        + period.start.toordinal()
+    )
+    prices = np.full((len(days), len(ids)), np.nan)
+    if ids and len(days):
+        _fill(lens, period, ids, days, prices)
+    return days, prices
 
 
 def _fill(

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdings.domain import scopes, writing
-from holdings.domain.explain import REGISTRY, explain
+from holdings.domain.explain import REGISTRY, explain, part_rows
 from holdings.domain.ledger import Books, open_ledger
 from holdings.domain.numbers import exact
 from holdings.domain.parsing import parse_document
@@ -142,6 +142,25 @@ def test_gains_of_accounts_add_up_to_the_gain_of_the_portfolio(drawn, method):
     parts = scopes.attribute(result, scopes.by_account(result))
     with exact():
         assert sum((part.gain for part in parts), Decimal(0)) == result.totals.total_gain
+
+
+@quick
+@given(journals.steps, st.sampled_from(METHODS), st.integers(0, 60))
+def test_rows_of_a_part_add_up_to_its_figures(drawn, method, offset):
+    body = journals.build(drawn, method=method)
+    last = date.fromisoformat(body["as_of"]).toordinal()
+    start = date.fromordinal(min(last, journals.FIRST.toordinal() - 1 + offset)).isoformat()
+    result = run(body, start=start)
+    for by in ("account", "instrument", "currency"):
+        wanted = scopes.DIMENSIONS[by](result)
+        for scope, part in zip(wanted, scopes.attribute(result, wanted), strict=True):
+            with exact():
+                for figure in ("opening_value", "closing_value", "net_flows"):
+                    rows = part_rows(result, scope, f"part_{figure}")
+                    assert sum((row.amount for row in rows), Decimal(0)) == getattr(part, figure), (
+                        by,
+                        figure,
+                    )
 
 
 @quick

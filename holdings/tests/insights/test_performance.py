@@ -13,10 +13,10 @@ from holdings.domain.explain import REGISTRY
 from holdings.domain.ranges import Period
 from holdings.models import Portfolio
 from holdings.operations import archive_portfolio
-from holdings.queries.insights.explaining import definition_of, explained, value_of
+from holdings.queries.insights.explaining import Asked, definition_of, explained, value_of
+from holdings.queries.insights.explaining.ratios import RATIOS
 from holdings.queries.insights.lens import Lens
 from holdings.queries.insights.performance import calendar_returns, figures_of, measured, parts_of, period_of
-from holdings.queries.insights.ratios import RATIOS
 from holdings.tests.support import NOW, D, make_instrument, make_portfolio, make_prices, make_rates, post
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
@@ -148,7 +148,7 @@ class TestExplain:
             "cash": lens.snapshot.cash_value,
             "liabilities": lens.snapshot.liabilities_value,
         }
-        found = explained(lens, figure, None)
+        found = explained(lens, figure, Asked())
         assert found.total == shown.get(figure, getattr(lens.snapshot, figure, None))
         assert sum(row.amount for row in found.money) == found.total
 
@@ -156,7 +156,7 @@ class TestExplain:
     def test_rows_of_a_line_add_up_to_the_statement(self, filled, name):
         lens = lens_of(filled)
         period = period_of(lens.basis, "3M")
-        found = explained(lens, name.replace("statement.", "statement-"), period)
+        found = explained(lens, name.replace("statement.", "statement-"), Asked(period=period))
         assert found.total == getattr(lens.statement(period), name.removeprefix("statement."))
 
     @pytest.mark.parametrize("figure", RATIOS)
@@ -164,11 +164,11 @@ class TestExplain:
         lens = lens_of(filled)
         period = period_of(lens.basis, "MAX")
         done = measured(lens, lens.basis, period, benchmark=acme)
-        assert explained(lens, figure, period, benchmark=acme).value == value_of(done, figure)
+        assert explained(lens, figure, Asked(period=period, benchmark=acme)).value == value_of(done, figure)
 
     def test_factors_multiply_to_the_time_weighted_return(self, paper_example):
         lens = lens_of(paper_example)
-        found = explained(lens, "twr", period_of(lens.basis, "MAX"))
+        found = explained(lens, "twr", Asked(period=period_of(lens.basis, "MAX")))
         product = 1.0
         for row in found.table.rows:
             product *= float(row[4])
@@ -180,8 +180,8 @@ class TestExplain:
         other = make_instrument("OTHER", currency="USD")
         post(filled, "buy", "2026-05-01", instrument_id=other.pk, quantity="1", price="50")
         filled.refresh_from_db()
-        whole = explained(lens_of(filled), "cost_basis", None)
-        part = explained(lens_of(filled), "cost_basis", None, instrument=other)
+        whole = explained(lens_of(filled), "cost_basis", Asked())
+        part = explained(lens_of(filled), "cost_basis", Asked(instrument=other))
         assert part.total == D("50") / D("1.25")
         assert part.total < (whole.total or 0)
         assert part.subject == "OTHER"
@@ -218,6 +218,6 @@ class TestExplain:
         for number in range(explaining.MOST_ROWS // 100):
             post(portfolio, "deposit", "2026-01-02", amount=str(number + 1), currency="EUR")
         portfolio.refresh_from_db()
-        found = explained(lens_of(portfolio), "net_contributions", None)
+        found = explained(lens_of(portfolio), "net_contributions", Asked())
         assert found.total == 10
         assert len(found.money) == 4

@@ -60,7 +60,7 @@ def allocation(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         request,
         "holdings/insights/allocation.html",
         {
-            **page_context(request, lens, current="allocation"),
+            **page_context(request, lens, current="allocation", carries=()),
             "allocation": found,
             "by": by,
             "by_label": DIMENSIONS[by],

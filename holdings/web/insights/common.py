@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +11,9 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 
 from holdings.domain.ranges import Period
+from holdings.domain.types import CostMethod
 from holdings.models import Portfolio
+from holdings.queries.insights.explaining import Asked
 from holdings.queries.insights.lens import Lens
 from holdings.queries.insights.performance import DEFAULT_RANGE, RANGES, period_of, years_of
 from holdings.web.common import may_write, person, shown_portfolio
@@ -22,6 +25,7 @@ from portfolio_site.kernel.money import is_currency
 
 #: What the address may carry from page to page, and into explanations.
 CARRIED = ("range", "from", "to", "currency", "benchmark")
+_METHODS = frozenset(method.value for method in CostMethod)
 _OFFERED = ("EUR", "USD", "GBP", "CHF", "JPY", "CAD", "AUD", "SEK", "NOK", "DKK")
 
 
@@ -52,15 +56,44 @@ def chosen_instrument(request: HttpRequest, name: str) -> Instrument | None:
     return found
 
 
-def page_context(request: HttpRequest, lens: Lens, *, current: str) -> dict[str, Any]:
-    """What the frame of each page needs."""
+def asked_of(request: HttpRequest, lens: Lens) -> Asked:
+    """What the address narrows a figure to."""
+    get = request.GET
+    method = get.get("method", "")
+    return Asked(
+        period=chosen_period(request, lens),
+        instrument=chosen_instrument(request, "instrument"),
+        other=chosen_instrument(request, "other"),
+        benchmark=chosen_instrument(request, "benchmark"),
+        by=get.get("by", ""),
+        part=get.get("part"),
+        account=_number(get.get("account")),
+        held=get.get("held", "")[:8],
+        method=CostMethod(method) if method in _METHODS else None,
+        lot=_number(get.get("lot")),
+        entry=_number(get.get("entry")),
+        number=_number(get.get("number")) or 0,
+        year=get.get("year", ""),
+        term=get.get("term", ""),
+        is_ranged=any(get.get(name) for name in ("range", "from", "to")),
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def page_context(
+    request: HttpRequest, lens: Lens, *, current: str, carries: Iterable[str] = CARRIED
+) -> dict[str, Any]:
+    """What the frame of each page needs. `carries`: what of the address its figures depend on."""
     portfolio: Portfolio = lens.portfolio
     return {
         "portfolio": portfolio,
         "current": current,
         "currency": lens.currency,
         "currencies": _currencies(lens),
-        "explain_query": carried(request),
+        "explain_query": carried(request, carries),
         "is_owner": portfolio.owner_id == request.user.pk,
         "may_write": may_write(request, portfolio),
         "missing": lens.snapshot.missing,
@@ -77,10 +110,10 @@ def period_context(lens: Lens, period: Period | None) -> dict[str, Any]:
     }
 
 
-def carried(request: HttpRequest) -> str:
+def carried(request: HttpRequest, names: Iterable[str] = CARRIED) -> str:
     """The part of the address that chooses period, currency and benchmark, for links to other pages."""
-    found = {name: request.GET[name] for name in CARRIED if request.GET.get(name)}
-    if "benchmark" not in found and request.GET.get("benchmark_text"):
+    found = {name: request.GET[name] for name in names if request.GET.get(name)}
+    if "benchmark" in names and "benchmark" not in found and request.GET.get("benchmark_text"):
         found["benchmark_text"] = request.GET["benchmark_text"]
     return urlencode(found)
 

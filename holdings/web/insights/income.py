@@ -29,7 +29,7 @@ def income(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     lens = lens_for(request, portfolio_id)
     view = _view(request)
     context: dict[str, Any] = {
-        **page_context(request, lens, current="income"),
+        **page_context(request, lens, current="income", carries=("currency",)),
         "view": view,
         "found": None,
         "problem": "",

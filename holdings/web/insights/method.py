@@ -43,7 +43,7 @@ def method(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         request,
         "holdings/insights/method.html",
         {
-            **page_context(request, lens, current="realised"),
+            **page_context(request, lens, current="realised", carries=()),
             "effects": effects,
             "present": next((row for row in effects if row.is_current), None),
             "problem": problem,

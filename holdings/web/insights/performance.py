@@ -20,16 +20,17 @@ from holdings.domain.ranges import Period
 from holdings.domain.scopes import DIMENSIONS
 from holdings.domain.statement import Statement
 from holdings.models import Portfolio
-from holdings.queries.insights.explaining import value_of
+from holdings.queries.insights.explaining import fraction, value_of
+from holdings.queries.insights.explaining.ratios import IRR_WORDS, RATIOS
 from holdings.queries.insights.lens import Lens
 from holdings.queries.insights.performance import (
     PeriodFigures,
     benchmark_series,
     calendar_returns,
     figures_of,
+    months_of,
     parts_of,
 )
-from holdings.queries.insights.ratios import IRR_WORDS, RATIOS, fraction
 from holdings.web.insights.common import (
     benchmark_field,
     chosen_instrument,
@@ -116,7 +117,10 @@ def performance(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 {
                     "year": row.year,
                     "total": fraction(row.total),
-                    "months": [fraction(month) for month in row.months],
+                    "months": [
+                        {"start": start, "end": end, "value": fraction(value)}
+                        for (start, end), value in zip(months_of(row.year), row.months, strict=True)
+                    ],
                 }
                 for row in calendar_returns(lens.basis)
             ],
@@ -264,6 +268,7 @@ def chart_rows(done: Performance, currency: str) -> list[tuple[str, str, str]]:
 def _parts(lens: Lens, period: Period, by: str) -> list[dict[str, Any]]:
     return [
         {
+            "key": row.key,
             "label": row.label,
             "instrument_id": row.instrument_id,
             "opening": row.opening_value,

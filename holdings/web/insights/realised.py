@@ -26,10 +26,14 @@ def realised(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         request,
         "holdings/insights/realised.html",
         {
-            **page_context(request, lens, current="realised"),
+            **page_context(request, lens, current="realised", carries=()),
             "found": found,
             "years": tax_years(lens.portfolio, today=lens.today),
-            "sums": [("Short term", found.short), ("Long term", found.long), ("Together", found.total)],
+            "sums": [
+                ("Short term", "short", found.short),
+                ("Long term", "long", found.long),
+                ("Together", None, found.total),
+            ],
             "has_matches": any(row.match for row in found.parcels),
             "has_wash_sales": any(row.wash_sale_adjustment for row in found.parcels),
             "definitions": [

@@ -13,9 +13,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from holdings.domain.numbers import plain
-from holdings.queries.insights.explaining import definition_of, value_of
+from holdings.queries.insights.explaining import definition_of, fraction, value_of
 from holdings.queries.insights.performance import figures_of
-from holdings.queries.insights.ratios import fraction
 from holdings.queries.insights.risk import Correlations, correlations_of, underwater
 from holdings.web.insights.common import (
     benchmark_field,
@@ -112,7 +111,10 @@ def _matrix(found: Correlations) -> dict[str, Any]:
     """The matrix with a class for each cell: seven shades from moving apart to moving together."""
     rows = []
     for index, line in enumerate(found.matrix):
-        cells = [{"value": fraction(cell), "shade": _shade(cell)} for cell in line]
+        cells = [
+            {"value": fraction(cell), "shade": _shade(cell), "instrument_id": other}
+            for cell, other in zip(line, found.instrument_ids, strict=True)
+        ]
         rows.append(
             {"symbol": found.symbols[index], "instrument_id": found.instrument_ids[index], "cells": cells}
         )

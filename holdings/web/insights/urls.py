@@ -24,5 +24,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_BASE}method/", method.method, name="method"),
     path(f"{_BASE}transactions/bulk/", bulk.bulk, name="bulk"),
     path(f"{_BASE}transactions/undo/", bulk.undo, name="undo"),
+    path("portfolios/explain/<slug:figure>/", explain.explain_desk, name="explain_desk"),
     path(f"{_BASE}explain/<slug:figure>/", explain.explain, name="explain"),
 ]

@@ -12,9 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.support import make_user
-from holdings.queries import desk_of
+from holdings.queries import desk_of, desk_totals
 from holdings.tests.support import NOW, make_instrument, make_portfolio, make_prices, make_rates, post
-from portfolio_site.web.dashboard import chart_of, dashboard_for, totals_of
+from portfolio_site.web.dashboard import chart_of, dashboard_for
 from trading.operations import open_paper_account
 
 D = Decimal
@@ -45,7 +45,7 @@ def person(db: None) -> Any:
 
 class TestTotals:
     def test_add_up_tracked_portfolios_at_todays_rates_without_play_money(self, person: Any) -> None:
-        totals = totals_of(desk_of(person, now=NOW), currency="EUR", now=NOW)
+        totals = desk_totals(desk_of(person, now=NOW), currency="EUR", now=NOW)
         # (10 × 110 + 250 dollars) ÷ 1.25 + 100 euros
         assert totals.value == D(1180)
         assert totals.cash == D(300)
@@ -54,7 +54,7 @@ class TestTotals:
         assert totals.gain == D(80)
 
     def test_are_unknown_rather_than_wrong_without_a_rate(self, person: Any) -> None:
-        totals = totals_of(desk_of(person, now=NOW), currency="JPY", now=NOW)
+        totals = desk_totals(desk_of(person, now=NOW), currency="JPY", now=NOW)
         assert totals.value is None
         assert totals.missing
 

@@ -1,4 +1,4 @@
-"""Explain a figure: the rows, prices and rates it was computed from, its formula and its definition.
+"""The rows behind a sum of the books, of `totals` or of a statement.
 
 ``REGISTRY`` maps a figure to the function that lists its rows; a new figure is one function and one line.
 """
@@ -122,17 +122,18 @@ def _liabilities(analysis: Analysis) -> Iterable[Row]:
 
 
 def _net_worth(analysis: Analysis) -> Iterable[Row]:
-    yield from _closing(analysis)
+    yield from closing_rows(analysis)
     for row in _liabilities(analysis):
         yield Row(label=f"debt · {row.label}", amount=-row.amount, currency=row.currency, rate=row.rate)
 
 
-def _closing(analysis: Analysis) -> Iterable[Row]:
+def closing_rows(analysis: Analysis) -> Iterable[Row]:
+    """What is held at the end, at the last prices and rates."""
     yield from _positions(analysis)
     yield from _cash(analysis)
 
 
-def _opening(analysis: Analysis) -> Iterable[Row]:
+def opening_rows(analysis: Analysis) -> Iterable[Row]:
     """What was held at the end of the day the period starts from, at that day's prices and rates."""
     day, market = analysis.start, analysis.market
     start = day.toordinal()
@@ -290,7 +291,7 @@ def _currency(analysis: Analysis, after: int) -> Iterable[Row]:
 
 
 def _total_gain(analysis: Analysis) -> Iterable[Row]:
-    yield from _closing(analysis)
+    yield from closing_rows(analysis)
     for row in _flows(analysis, -1, outward=None):
         yield Row(label=row.label, amount=-row.amount, day=row.day, transaction=row.transaction)
 
@@ -300,7 +301,7 @@ def _statement_unrealised(analysis: Analysis) -> Iterable[Row]:
     start = _start(analysis)
     for row in _positions(analysis):
         yield replace(row, label=f"value at the end · {row.label}")
-    for row in _opening(analysis):
+    for row in opening_rows(analysis):
         if row.instrument is not None:
             yield replace(row, label=f"value at the start · {row.label}", amount=-row.amount)
     for flow in analysis.effects.positions:
@@ -336,7 +337,7 @@ REGISTRY: dict[str, Callable[[Analysis], Iterable[Row]]] = {
     "currency_gain": lambda a: _currency(a, -1),
     "net_contributions": lambda a: _flows(a, -1, outward=None),
     "total_gain": _total_gain,
-    "statement.opening_value": _opening,
+    "statement.opening_value": opening_rows,
     "statement.contributions": lambda a: _flows(a, _start(a), outward=False),
     "statement.withdrawals": lambda a: _flows(a, _start(a), outward=True),
     "statement.realised_gain": _statement_realised,
@@ -346,5 +347,5 @@ REGISTRY: dict[str, Callable[[Analysis], Iterable[Row]]] = {
     "statement.fees": lambda a: _booked(a.effects.charges, "fee", _start(a)),
     "statement.taxes": lambda a: _booked(a.effects.charges, "tax", _start(a)),
     "statement.currency_gain": lambda a: _currency(a, _start(a)),
-    "statement.closing_value": _closing,
+    "statement.closing_value": closing_rows,
 }

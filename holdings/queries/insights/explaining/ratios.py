@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -15,19 +15,9 @@ from holdings.domain.numbers import from_scaled
 from holdings.domain.performance import Performance
 from holdings.domain.statistics.irr import AMBIGUOUS, NONE, UNIQUE
 from holdings.domain.statistics.value_at_risk import LEVEL, conditional_value_at_risk, value_at_risk
+from holdings.queries.insights.explaining.working import Fact, Table, fraction
 
-#: (heading, kind of its cells): day, money, percent, number.
-Column = tuple[str, str]
 LEVEL_99 = 0.99
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows of cells with the kind of each column; `facts` are the numbers between the rows and the figure."""
-
-    columns: tuple[Column, ...] = ()
-    rows: tuple[tuple[Any, ...], ...] = ()
-    facts: tuple[tuple[str, str, Any], ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +28,6 @@ class Ratio:
     table: Callable[[Performance], Table]
     unit: str = "percent"
     needs_benchmark: bool = False
-
-
-def fraction(value: float | None) -> Decimal | None:
-    """A ratio of the analytics (a float there, by nature) as a Decimal for display."""
-    return None if value is None or not math.isfinite(value) else Decimal(repr(round(value, 10)))
 
 
 def _day(performance: Performance, index: int) -> date:
@@ -86,16 +71,16 @@ def _linking(performance: Performance) -> Table:
         ("Index", "number"),
     )
     return Table(
-        columns, tuple(rows), (("Product of the factors − 1", "percent", fraction(performance.twr)),)
+        columns, tuple(rows), (Fact("Product of the factors − 1", "percent", fraction(performance.twr)),)
     )
 
 
 def _yearly(performance: Performance) -> Table:
     days = performance.last - performance.first
     facts = (
-        ("Time-weighted return of the period", "percent", fraction(performance.twr)),
-        ("Days", "number", Decimal(days)),
-        ("Exponent 365 / days", "number", fraction(365 / days) if days else None),
+        Fact("Time-weighted return of the period", "percent", fraction(performance.twr)),
+        Fact("Days", "number", Decimal(days)),
+        Fact("Exponent 365 / days", "number", fraction(365 / days) if days else None),
     )
     return Table(facts=facts)
 
@@ -118,8 +103,8 @@ def _flows(performance: Performance) -> Table:
         rows.append((_day(performance, day), flow, Decimal(day), None if worth is None else round(worth, 2)))
     columns = (("Day", "day"), ("Flow", "money"), ("Days since the start", "number"), ("Discounted", "money"))
     roots = performance.irr.roots
-    facts: list[tuple[str, str, Any]] = [("Status", "text", IRR_WORDS[performance.irr.status])]
-    facts += [(f"Root {number}", "percent", fraction(root)) for number, root in enumerate(roots, 1)]
+    facts: list[Fact] = [Fact("Status", "text", IRR_WORDS[performance.irr.status])]
+    facts += [Fact(f"Root {number}", "percent", fraction(root)) for number, root in enumerate(roots, 1)]
     return Table(columns, tuple(rows), tuple(facts))
 
 
@@ -135,16 +120,16 @@ def _simple(performance: Performance) -> Table:
     taken_out = from_scaled(sum(performance.outflows.values()), performance.scale)
     opening, closing = performance.value(0), performance.value(-1)
     facts = (
-        ("Opening value", "money", opening),
-        ("Contributions", "money", paid_in),
-        ("Withdrawals", "money", taken_out),
-        ("Closing value", "money", closing),
-        (
+        Fact("Opening value", "money", opening),
+        Fact("Contributions", "money", paid_in),
+        Fact("Withdrawals", "money", taken_out),
+        Fact("Closing value", "money", closing),
+        Fact(
             "Gain = closing + withdrawals − opening − contributions",
             "money",
             closing + taken_out - opening - paid_in,
         ),
-        ("Opening value + contributions", "money", opening + paid_in),
+        Fact("Opening value + contributions", "money", opening + paid_in),
     )
     return Table(facts=facts)
 
@@ -157,15 +142,15 @@ def _returns(performance: Performance) -> Table:
         for day, log in zip(returns.days[::-1], returns.log[::-1], strict=True)
     )
     count = len(returns.log)
-    facts: tuple[tuple[str, str, Any], ...] = (("Returns (n)", "number", Decimal(count)),)
+    facts: tuple[Fact, ...] = (Fact("Returns (n)", "number", Decimal(count)),)
     if count:
         mean = float(np.mean(returns.log))
         facts += (
-            ("Mean log return", "number", fraction(mean)),
-            ("Σ (r − mean)²", "number", fraction(float(np.sum((returns.log - mean) ** 2)))),
-            ("Σ min(r, 0)²", "number", fraction(float(np.sum(np.minimum(returns.log, 0) ** 2)))),
-            ("Returns in a year", "number", Decimal(returns.periods)),
-            ("Risk-free rate", "percent", fraction(returns.risk_free)),
+            Fact("Mean log return", "number", fraction(mean)),
+            Fact("Σ (r − mean)²", "number", fraction(float(np.sum((returns.log - mean) ** 2)))),
+            Fact("Σ min(r, 0)²", "number", fraction(float(np.sum(np.minimum(returns.log, 0) ** 2)))),
+            Fact("Returns in a year", "number", Decimal(returns.periods)),
+            Fact("Risk-free rate", "percent", fraction(returns.risk_free)),
         )
     return Table((("Day", "day"), ("Return", "percent"), ("Log return r", "number")), rows, facts)
 
@@ -181,17 +166,31 @@ def _pairs(performance: Performance) -> Table:
         (date.fromordinal(int(day)), fraction(float(a)), fraction(float(b)), fraction(float(a - b)))
         for day, a, b in zip(days[::-1], own[::-1], other[::-1], strict=True)
     )
-    facts: tuple[tuple[str, str, Any], ...] = (("Common returns (n)", "number", Decimal(len(own))),)
+    facts: tuple[Fact, ...] = (Fact("Common returns (n)", "number", Decimal(len(own))),)
     if len(own) >= 2:
         facts += (
-            ("Covariance", "number", fraction(float(np.cov(own, other, ddof=1)[0, 1]))),
-            ("Variance of the benchmark", "number", fraction(float(np.var(other, ddof=1)))),
-            ("Mean log return", "number", fraction(float(np.mean(own)))),
-            ("Mean log return of the benchmark", "number", fraction(float(np.mean(other)))),
-            ("Deviation of the difference", "number", fraction(float(np.std(own - other, ddof=1)))),
+            Fact("Covariance", "number", fraction(float(np.cov(own, other, ddof=1)[0, 1]))),
+            Fact("Variance of the benchmark", "number", fraction(float(np.var(other, ddof=1)))),
+            Fact("Mean log return", "number", fraction(float(np.mean(own)))),
+            Fact("Mean log return of the benchmark", "number", fraction(float(np.mean(other)))),
+            Fact("Deviation of the difference", "number", fraction(float(np.std(own - other, ddof=1)))),
         )
     columns = (("Day", "day"), ("Log return", "number"), ("Benchmark", "number"), ("Difference", "number"))
     return Table(columns, rows, facts)
+
+
+def _benchmark(performance: Performance) -> Table:
+    """The benchmark at both ends of the period, and its return between."""
+    found = performance.benchmark
+    if found is None or found.twr is None:
+        return Table()
+    facts = (
+        Fact("Price at the start", "number", fraction(found.first_price)),
+        Fact("Price at the end", "number", fraction(found.last_price)),
+        Fact("Return of the period", "percent", fraction(found.twr)),
+        Fact("Days", "number", Decimal(performance.last - performance.first)),
+    )
+    return Table(facts=facts)
 
 
 def _drawdown(performance: Performance) -> Table:
@@ -228,8 +227,8 @@ def _tail(performance: Performance, level: float) -> Table:
     count = max(1, math.floor(len(pairs) * (1 - level) + 1e-9))
     rows = tuple((date.fromordinal(int(day)), fraction(move)) for move, day in pairs[:count])
     facts = (
-        ("Days measured (n)", "number", Decimal(len(pairs))),
-        ("Days in the worst part", "number", Decimal(count)),
+        Fact("Days measured (n)", "number", Decimal(len(pairs))),
+        Fact("Days in the worst part", "number", Decimal(count)),
     )
     return Table((("Day", "day"), ("Return", "percent")), rows if pairs else (), facts)
 
@@ -270,5 +269,11 @@ RATIOS: dict[str, Ratio] = {
     "alpha": Ratio(_compared("alpha"), _pairs, needs_benchmark=True),
     "correlation": Ratio(_compared("correlation"), _pairs, "number", needs_benchmark=True),
     "tracking_error": Ratio(_compared("tracking_error"), _pairs, needs_benchmark=True),
+    "benchmark_twr": Ratio(
+        lambda p: p.benchmark.twr if p.benchmark else None, _benchmark, needs_benchmark=True
+    ),
+    "benchmark_twr_annualised": Ratio(
+        lambda p: p.benchmark.twr_annualised if p.benchmark else None, _benchmark, needs_benchmark=True
+    ),
     "information_ratio": Ratio(_compared("information_ratio"), _pairs, "number", needs_benchmark=True),
 }
