@@ -18,4 +18,9 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "partitions-prepare": {
+        "task": "marketdata.tasks.prepare_partitions",
+        "schedule": 3 * 3600.0,
+        "options": {"expires": 3600},
+    },
 }

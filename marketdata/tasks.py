@@ -19,6 +19,7 @@ def refresh_quotes() -> int:
     stored = len(operations.refresh_quotes(now=now).stored)
     # The first refresh of a day (or of a site that was off for some) asks for the daily bars up to yesterday.
     if cache.add(f"marketdata:history:{now.date()}", 1, timeout=timedelta(days=1).total_seconds()):
+        enqueue(prepare_partitions)
         enqueue(extend_history)
     return stored
 
@@ -27,3 +28,9 @@ def refresh_quotes() -> int:
 def extend_history() -> int:
     """Add the daily bars and rates of the days that have passed. Returns how many bars were added."""
     return operations.backfill_history(now=clock.now()).bars
+
+
+@shared_task(name="marketdata.tasks.prepare_partitions")
+def prepare_partitions() -> int:
+    """Make the parts of coming years and days, and throw old minutes away. Returns how many parts were made."""
+    return len(operations.prepare_partitions(now=clock.now()).made)

@@ -24,6 +24,7 @@ from marketdata.models.instruments import (
     validate_isin,
     validate_mic,
 )
+from marketdata.models.intraday import IntradayBar
 from marketdata.models.prices import FxRate, PriceBar, Quote
 from marketdata.models.visibility import AUDITOR_GROUP, OfInstrumentQuerySet
 from marketdata.models.watchlists import Watchlist, WatchlistItem
@@ -38,6 +39,7 @@ __all__ = [
     "Instrument",
     "InstrumentQuerySet",
     "InstrumentTrouble",
+    "IntradayBar",
     "OfInstrumentQuerySet",
     "PriceBar",
     "ProviderHealth",

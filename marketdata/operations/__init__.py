@@ -7,7 +7,9 @@ from marketdata.operations.instruments import (
     get_or_create_instrument,
     load_starter_instruments,
 )
+from marketdata.operations.intraday import record_minutes
 from marketdata.operations.loading import LoadOptions, LoadSummary, load_prices
+from marketdata.operations.partitions import PartitionsPrepared, prepare_partitions
 from marketdata.operations.prices import PriceRefused, record_price
 from marketdata.operations.quotes import (
     AppliedQuotes,
@@ -37,6 +39,7 @@ __all__ = [
     "InstrumentRefused",
     "LoadOptions",
     "LoadSummary",
+    "PartitionsPrepared",
     "PriceRefused",
     "WatchlistRefused",
     "add_to_watchlist",
@@ -49,6 +52,8 @@ __all__ = [
     "load_prices",
     "load_starter_instruments",
     "order_watchlists",
+    "prepare_partitions",
+    "record_minutes",
     "record_price",
     "refresh_quotes",
     "release_quote",

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from marketdata.domain.validation import fault_in_quote, fault_in_sizes, fault_in_volume
 from marketdata.events import PricesRefreshed
 from marketdata.models import Instrument, Quote
+from marketdata.operations.intraday import record_minutes_after_commit
 from marketdata.operations.providing import names_with, provider_named, ref_of
 from marketdata.providers.base import Capability, ProviderError, QuoteData
 from marketdata.queries import InstrumentNotFound, is_market_open, latest_quotes
@@ -109,6 +110,7 @@ def _store(quotes: Sequence[QuoteData], *, now: datetime, hold: bool = False) ->
         if stored:
             publish(PricesRefreshed(instrument_ids=stored, at=now))
             transaction.on_commit(lambda: remember(latest_quotes(stored, now=now).values()))
+            record_minutes_after_commit(stored, now=now)
     return stored
 
 

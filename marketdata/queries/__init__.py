@@ -31,6 +31,7 @@ from marketdata.queries.instruments import (
     search_instruments,
     visible_instrument,
 )
+from marketdata.queries.intraday import IntradayBarView, intraday_bars
 from marketdata.queries.personal import (
     Books,
     HeldView,
@@ -74,6 +75,7 @@ __all__ = [
     "FxRateView",
     "HeldView",
     "InstrumentNotFound",
+    "IntradayBarView",
     "QuoteView",
     "SessionView",
     "TradeView",
@@ -101,6 +103,7 @@ __all__ = [
     "ids_by_symbol",
     "instruments_of_class",
     "instruments_overview",
+    "intraday_bars",
     "is_market_open",
     "kind_of",
     "latest_quote",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,11 @@ def read(text, **options):
     faults: list[Fault] = []
     reader = open_reader(text.splitlines(keepends=True))
     reading = begin(reader, on_fault=faults.append, today=TODAY, **options)
-    rows = list((action_rows if reading.form is Form.ACTIONS else copy_rows)(reader, reading))
+    rows: list[Any]
+    if reading.form is Form.ACTIONS:
+        rows = list(action_rows(reader, reading))
+    else:
+        rows = "".join(copy_rows(reader, reading)).splitlines(keepends=True)
     return reading, rows, [(fault.line, fault.reason) for fault in faults]
 
 

@@ -189,10 +189,10 @@ class TestRefresh:
         assert tasks.refresh_quotes() == 1
         time_machine.shift(5)
         assert tasks.refresh_quotes() == 1
-        assert asked == [tasks.extend_history]
+        assert asked == [tasks.prepare_partitions, tasks.extend_history]
         time_machine.shift(86_400)
         tasks.refresh_quotes()
-        assert len(asked) == 2
+        assert len(asked) == 4
 
 
 class TestSetQuote:

@@ -139,7 +139,13 @@ def _store(
         counts = actions.merge(cursor, found.instruments, options.adjusted, source=source)
         summary.notes += counts.notes
     else:
-        counts = prices.merge(cursor, found.instruments, summary.adjusted, source=source)
+        counts = prices.merge(
+            cursor,
+            found.instruments,
+            summary.adjusted,
+            source=source,
+            may_repeat=reading.may_repeat,
+        )
         if found.pairs:
             counts = counts.plus(rates.merge(cursor, found.pairs, source=source.partition(",")[0]))
         summary.notes += counts.notes

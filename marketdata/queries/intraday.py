@@ -1,0 +1,71 @@
+"""Market data queries: minutes of the last days, rolled up when they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from django.db import connection
+
+Minutes = Literal[1, 5, 15, 60]
+STEPS: tuple[Minutes, ...] = (1, 5, 15, 60)
+
+# Bars begin at whole steps of the clock (UTC). The volume of a step is that of the minutes that have one.
+_BARS = """
+SELECT date_bin(%(step)s::interval, at, TIMESTAMPTZ '2000-01-01 00:00:00+00') AS begins,
+       (array_agg(open ORDER BY at))[1], max(high), min(low), (array_agg(close ORDER BY at DESC))[1], sum(volume),
+       bool_or(is_simulated)
+FROM marketdata_intradaybar
+WHERE instrument_id = %(id)s AND at >= %(start)s::timestamptz AND at < %(end)s::timestamptz
+GROUP BY begins ORDER BY begins
+"""
+_MINUTES = """
+SELECT at, open, high, low, close, volume, is_simulated
+FROM marketdata_intradaybar
+WHERE instrument_id = %(id)s AND at >= %(start)s::timestamptz AND at < %(end)s::timestamptz
+ORDER BY at
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntradayBarView:
+    """Some minutes from `at` on, as traded. `volume` is None where the source tells none."""
+
+    at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None
+    is_simulated: bool = False
+
+
+def intraday_bars(
+    instrument_id: int, *, start: datetime, end: datetime, minutes: Minutes = 1
+) -> list[IntradayBarView]:
+    """Return the bars of `minutes` (1, 5, 15 or 60) that begin in start..end (without `end`), oldest first.
+
+    Minutes without a quote have no bar. A step that `start` falls into begins with the minutes from `start` on. They
+    reach back `INTRADAY_DAYS`. One statement. Raises `ValueError` for other steps.
+    """
+    if minutes not in STEPS:
+        raise ValueError("minutes is 1, 5, 15 or 60")
+    wanted: dict[str, int | str | datetime] = {"id": instrument_id, "start": start, "end": end}
+    if minutes > 1:
+        wanted["step"] = f"{minutes} minutes"
+    with connection.cursor() as cursor:
+        cursor.execute(_MINUTES if minutes == 1 else _BARS, wanted)
+        return [
+            IntradayBarView(
+                at=row[0],
+                open=row[1],
+                high=row[2],
+                low=row[3],
+                close=row[4],
+                volume=row[5],
+                is_simulated=row[6],
+            )
+            for row in cursor.fetchall()
+        ]
