@@ -25,11 +25,17 @@ from marketdata.api_serializers import (
     QuotesSerializer,
 )
 from marketdata.models import Instrument
+from marketdata.queries import Adjustment
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import idempotent
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 
 MAX_QUOTES = 500
+_ADJUSTMENTS = {
+    "raw": Adjustment.RAW,
+    "split": Adjustment.SPLIT,
+    "total_return": Adjustment.TOTAL_RETURN,
+}
 
 
 class InstrumentFilter(django_filters.FilterSet):
@@ -110,13 +116,17 @@ class InstrumentViewSet(
         summary="Daily history",
         description=(
             "Open, high, low, close and volume by day, oldest first, in the instrument's currency. "
-            "By default prices before a split are divided by its ratio; `adjusted=false` gives them as traded. "
-            "Dividends are never worked into prices."
+            "`adjustment=split` (default): prices before a split are divided by its ratio. `raw`: as traded. "
+            "`total_return`: besides, each dividend is put into more shares at the close of its ex-date, "
+            "so that the growth between two closes is what a holder had."
         ),
         parameters=[
             OpenApiParameter("from", OpenApiTypes.DATE, description="First day; a year ago unless told."),
             OpenApiParameter("to", OpenApiTypes.DATE, description="Last day; today unless told."),
-            OpenApiParameter("adjusted", bool, description="Default true."),
+            OpenApiParameter("adjustment", str, enum=list(_ADJUSTMENTS), description="`split` unless told."),
+            OpenApiParameter(
+                "adjusted", bool, description="`false` means `adjustment=raw`.", deprecated=True
+            ),
             OpenApiParameter(
                 "points", int, description="Join days so that there are at most this many bars."
             ),
@@ -132,16 +142,20 @@ class InstrumentViewSet(
         given = request.query_params
         end = _day(given.get("to"), "to") or today
         start = _day(given.get("from"), "from") or end - min(timedelta(days=365), end - date.min)
-        adjusted = given.get("adjusted", "true").lower() not in {"false", "0", "no"}
+        as_traded = given.get("adjusted", "true").lower() in {"false", "0", "no"}
+        wanted = given.get("adjustment") or ("raw" if as_traded else "split")
+        if wanted not in _ADJUSTMENTS:
+            raise ValidationError({"adjustment": ["This is raw, split or total_return."]})
         points = _whole(given["points"], "points") if "points" in given else None
         if points is not None and points < 1:
             raise ValidationError({"points": ["This must be at least 1."]})
-        found = queries.bars(instrument.pk, start, end, adjusted=adjusted, at_most=points)
+        found = queries.bars(instrument.pk, start, end, adjustment=_ADJUSTMENTS[wanted], at_most=points)
         body = {
             "instrument_id": instrument.pk,
             "symbol": instrument.symbol,
             "currency": instrument.currency,
-            "adjusted": adjusted,
+            "adjusted": wanted != "raw",
+            "adjustment": wanted,
             "results": [_rounded(bar) for bar in found],
         }
         return Response(BarsSerializer(body).data)

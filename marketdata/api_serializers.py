@@ -122,5 +122,8 @@ class BarsSerializer(serializers.Serializer[Any]):
     instrument_id = serializers.IntegerField()
     symbol = serializers.CharField()
     currency = serializers.CharField()
-    adjusted = serializers.BooleanField(help_text="Whether prices before splits are divided by their ratios.")
+    adjusted = serializers.BooleanField(help_text="Whether prices are other than as traded.")
+    adjustment = serializers.ChoiceField(
+        choices=("raw", "split", "total_return"), help_text="What prices are made comparable for."
+    )
     results = BarSerializer(many=True)

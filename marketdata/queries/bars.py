@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
+from marketdata.domain.exact_adjusting import Payout, Span, spans_of
 from marketdata.models import ActionKind, CorporateAction
+from marketdata.queries.series import Adjustment
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +60,39 @@ CROSS JOIN LATERAL (
     WHERE p.instrument_id = i.id AND p.date <= %s::date ORDER BY p.date DESC LIMIT 1
 ) b
 """
-# Prices before a split are divided by its ratio, volumes multiplied: the series as if all shares were
-# today's. Consecutive days share a bucket when there are more than asked for; counted from the newest so that
-# the last bar is whole.
+# Prices are multiplied by the factor of their span of days, volumes by theirs. Consecutive days share a bucket when there
+# are more than asked for; counted from the newest so that the last bar is whole.
 _BARS = """
-SELECT max(date), (array_agg(open / factor ORDER BY date))[1],
-       CASE WHEN count(*) = 1 THEN max(high / factor) ELSE max(COALESCE(high, close) / factor) END,
-       CASE WHEN count(*) = 1 THEN min(low / factor) ELSE min(COALESCE(low, close) / factor) END,
-       (array_agg(close / factor ORDER BY date DESC))[1], sum(volume * factor),
+SELECT max(date), round((array_agg(open * price ORDER BY date))[1], 12),
+       round(CASE WHEN count(*) = 1 THEN max(high * price) ELSE max(COALESCE(high, close) * price) END, 12),
+       round(CASE WHEN count(*) = 1 THEN min(low * price) ELSE min(COALESCE(low, close) * price) END, 12),
+       round((array_agg(close * price ORDER BY date DESC))[1], 12), round(sum(volume * shares), 12),
        (array_agg(source ORDER BY date DESC))[1]
 FROM (
-    SELECT b.date, b.open, b.high, b.low, b.close, b.volume, b.source, f.factor,
+    SELECT b.date, b.open, b.high, b.low, b.close, b.volume, b.source,
+           (%(prices)s::numeric[])[width_bucket(b.date, %(since)s::date[])] AS price,
+           (%(shares)s::numeric[])[width_bucket(b.date, %(since)s::date[])] AS shares,
            (row_number() OVER (ORDER BY b.date DESC) - 1)
-               / ceil(count(*) OVER () / %s::float8)::bigint AS bucket
+               / ceil(count(*) OVER () / %(at_most)s::float8)::bigint AS bucket
     FROM marketdata_pricebar b
-    JOIN unnest(%s::date[], %s::date[], %s::numeric[]) AS f(since, until, factor)
-      ON b.date >= f.since AND b.date < f.until
-    WHERE b.instrument_id = %s AND b.date BETWEEN %s::date AND %s::date
+    WHERE b.instrument_id = %(id)s AND b.date BETWEEN %(start)s::date AND %(end)s::date
 ) daily
 GROUP BY bucket ORDER BY 1
+"""
+# A file of closes that were adjusted for dividends holds all that happened up to its last day.
+_FACTS = """
+SELECT a.ex_date, a.kind, a.value, b.date, b.close
+FROM marketdata_corporateaction a
+LEFT JOIN LATERAL (
+    SELECT date, close FROM marketdata_pricebar p
+    WHERE a.kind = 'dividend' AND p.instrument_id = a.instrument_id AND p.date >= a.ex_date ORDER BY p.date LIMIT 1
+) b ON true
+WHERE a.instrument_id = %(id)s AND (%(payouts)s OR a.kind = 'split')
+  AND a.ex_date > COALESCE((
+      SELECT max(date) FROM marketdata_pricebar p
+      WHERE p.instrument_id = %(id)s AND p.source LIKE '%%, adjusted for dividends'
+  ), '-infinity')
+ORDER BY a.ex_date
 """
 #: More bars than any series has.
 _ALL = 1_000_000
@@ -146,28 +162,52 @@ def corporate_actions(instrument_id: int, start: date, end: date) -> list[Corpor
     return list(rows.order_by("ex_date", "kind"))
 
 
-def _factors(history: list[tuple[date, Decimal]]) -> tuple[list[date], list[date], list[Decimal]]:
-    """Split history → spans of days (since, until) and what their prices are divided by."""
-    since, until, factors = [date.min], [], [Decimal(1)]
-    for ex_date, ratio in history:
-        factors = [factor * ratio for factor in factors]
-        until.append(ex_date)
-        since.append(ex_date)
-        factors.append(Decimal(1))
-    until.append(date.max)
-    return since, until, factors
+def _spans(instrument_id: int, adjustment: Adjustment) -> list[Span]:
+    """What prices and volumes of each span of days are multiplied by."""
+    if adjustment == Adjustment.RAW:
+        return spans_of([])
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, {"id": instrument_id, "payouts": adjustment == Adjustment.TOTAL_RETURN})
+        rows = cursor.fetchall()
+    return spans_of(
+        [(ex_date, value) for ex_date, kind, value, _, _ in rows if kind == ActionKind.SPLIT],
+        [
+            Payout(ex_date, value, traded_on, close)
+            for ex_date, kind, value, traded_on, close in rows
+            if kind == ActionKind.DIVIDEND and traded_on is not None
+        ],
+    )
 
 
 def bars(
-    instrument_id: int, start: date, end: date, *, adjusted: bool = True, at_most: int | None = None
+    instrument_id: int,
+    start: date,
+    end: date,
+    *,
+    adjustment: Adjustment = Adjustment.SPLIT,
+    at_most: int | None = None,
 ) -> list[BarView]:
-    """Return daily bars, oldest first; by default adjusted for later splits so that a chart has no cliff.
+    """Return daily bars in terms of today's shares, oldest first: by default without the cliffs that splits make.
 
-    `at_most` joins consecutive days into periods so that there are no more bars than that. Two statements.
+    `RAW`: as traded. `SPLIT`: prices before a split are divided by its ratio, volumes multiplied. `TOTAL_RETURN`:
+    besides, every dividend is put into more shares at the close of its ex-date (of the next day with one), so that the
+    growth between two closes is what a holder had. `at_most` joins consecutive days into periods so that there are no
+    more bars than that. One statement raw, else two.
     """
-    history = splits([instrument_id]).get(instrument_id, []) if adjusted else []
+    spans = _spans(instrument_id, adjustment)
     with connection.cursor() as cursor:
-        cursor.execute(_BARS, [at_most or _ALL, *_factors(history), instrument_id, start, end])
+        cursor.execute(
+            _BARS,
+            {
+                "id": instrument_id,
+                "start": start,
+                "end": end,
+                "at_most": at_most or _ALL,
+                "since": [span.since for span in spans],
+                "prices": [span.price for span in spans],
+                "shares": [span.volume for span in spans],
+            },
+        )
         return [
             BarView(date=r[0], open=r[1], high=r[2], low=r[3], close=r[4], volume=r[5], source=r[6])
             for r in cursor.fetchall()

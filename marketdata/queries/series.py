@@ -26,7 +26,8 @@ SELECT instrument_id, string_agg(int4send(date - DATE '1970-01-01'), ''),
        string_agg(float8send(COALESCE(low::float8, 'NaN')), ''),
        string_agg(float8send(close::float8), ''),
        string_agg(float8send(COALESCE(volume::float8, 'NaN')), ''),
-       min(date) FILTER (WHERE source LIKE 'simulated%%')
+       min(date) FILTER (WHERE source LIKE 'simulated%%'),
+       max(date) FILTER (WHERE source LIKE '%%, adjusted for dividends')
 FROM (
     SELECT instrument_id, date, open, high, low, close, volume, source
     FROM marketdata_pricebar
@@ -58,13 +59,15 @@ class ActionView:
 class DailySeries:
     """The daily bars of an instrument as traded, and the facts that change what they mean.
 
-    `simulated_from` is the first day that is made up, None when none is.
+    `simulated_from` is the first day that is made up, None when none is. `adjusted_through`: up to this day the closes
+    came adjusted for everything that had happened by then.
     """
 
     instrument_id: int
     bars: Bars
     actions: tuple[ActionView, ...]
     simulated_from: date | None
+    adjusted_through: date | None = None
 
     def adjusted(self, adjustment: Adjustment) -> Bars:
         """Return the bars in terms of the series' last day; volumes follow splits only."""
@@ -96,7 +99,12 @@ class DailySeries:
         return replace(self, bars=bars, simulated_from=simulated_from)
 
     def _facts(self, kind: str) -> list[tuple[date, Decimal]]:
-        return [(action.ex_date, action.value) for action in self.actions if action.kind == kind]
+        return [
+            (action.ex_date, action.value)
+            for action in self.actions
+            if action.kind == kind
+            and (self.adjusted_through is None or action.ex_date > self.adjusted_through)
+        ]
 
 
 def daily_series(
@@ -125,6 +133,7 @@ def daily_series(
             ),
             actions=tuple(actions[row[0]]),
             simulated_from=row[7],
+            adjusted_through=row[8],
         )
         for row in rows
     }

@@ -141,7 +141,10 @@ class TestBars:
             adjusted = queries.bars(split.pk, *span)
         assert [b.close for b in adjusted] == [D("124.8075"), D("129.04")]
         assert [b.volume for b in adjusted] == [400, 500]
-        assert [b.close for b in queries.bars(split.pk, *span, adjusted=False)] == [D("499.23"), D("129.04")]
+        assert [b.close for b in queries.bars(split.pk, *span, adjustment=queries.Adjustment.RAW)] == [
+            D("499.23"),
+            D("129.04"),
+        ]
 
     def test_days_are_joined_to_as_few_bars_as_asked(self, make_instrument):
         instrument = make_instrument("LONG")
