@@ -93,7 +93,8 @@ def load_prices(
     """
     counted = _Counter(on_fault)
     try:
-        with _lines(path) as reader:
+        with open_text(path) as text:
+            reader = open_reader(text)
             try:
                 reading = begin(
                     reader, on_fault=counted, today=now.astimezone(UTC).date(), symbol=options.symbol
@@ -200,8 +201,9 @@ class _Counter:
 
 
 @contextmanager
-def _lines(path: Path) -> Iterator[Iterator[list[str]]]:
+def open_text(path: Path) -> Iterator[TextIOWrapper]:
+    """Open a file of text, packed (`.gz`) or not, to be read line by line."""
     with path.open("rb") as raw:
         plain: IO[bytes] = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
         with TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
-            yield open_reader(text)
+            yield text
