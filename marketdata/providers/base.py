@@ -118,6 +118,7 @@ class QuoteData:
     ask_size: Decimal | None = None
     previous_close: Decimal | None = None
     volume: Decimal | None = None
+    market_cap: Decimal | None = None
     quoted_at: datetime
     source: str
     is_simulated: bool = False

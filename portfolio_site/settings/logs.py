@@ -41,6 +41,9 @@ LOGGING: dict[str, Any] = {
         "fontTools": {"level": "ERROR"},
         "weasyprint": {"level": "ERROR"},
         "exchange_calendars": {"level": "WARNING"},
+        # It says every 15 seconds which hundreds of symbols it watches, and shows junk frames with a traceback.
+        "yfinance": {"level": "CRITICAL"},
+        "websockets": {"level": "WARNING"},
     },
 }
 

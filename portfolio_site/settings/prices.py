@@ -2,5 +2,29 @@
 
 from typing import Any
 
-#: What each provider is set up with: addresses, time-outs, keys.
-MARKET_DATA_PROVIDERS: dict[str, dict[str, Any]] = {}
+from . import environment
+
+#: What each provider is set up with. An empty address is the provider's own.
+MARKET_DATA_PROVIDERS: dict[str, dict[str, Any]] = {
+    "yahoo": {
+        "timeout": environment.MARKET_DATA_TIMEOUT,
+        "base_url": environment.YAHOO_BASE_URL,
+        "stream_url": environment.YAHOO_STREAM_URL,
+    },
+    "coingecko": {
+        "timeout": environment.MARKET_DATA_TIMEOUT,
+        "base_url": environment.COINGECKO_BASE_URL,
+        "api_key": environment.COINGECKO_API_KEY,
+        "plan": environment.COINGECKO_PLAN,
+    },
+    "alpha_vantage": {
+        "timeout": environment.MARKET_DATA_TIMEOUT,
+        "base_url": environment.ALPHA_VANTAGE_BASE_URL,
+        "api_key": environment.ALPHA_VANTAGE_API_KEY,
+    },
+    "ecb": {
+        # Its whole history is half a megabyte.
+        "timeout": 2 * environment.MARKET_DATA_TIMEOUT,
+        "base_url": environment.ECB_BASE_URL,
+    },
+}

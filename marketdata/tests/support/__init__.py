@@ -1,0 +1,1 @@
+"""What tests of market data share besides fixtures."""
