@@ -12,8 +12,10 @@ from django.test import Client
 
 from accounts.roles import Role
 from accounts.tests.support import make_user
-from holdings.models import Portfolio
-from holdings.tests.support import NOW, make_instrument, make_portfolio, make_prices, make_rates, post
+from holdings.entries import Entry
+from holdings.models import DraftTransaction, Portfolio
+from holdings.operations import post_transaction
+from holdings.tests.support import NOW, D, make_instrument, make_portfolio, make_prices, make_rates, post
 from marketdata.models import Instrument
 
 
@@ -101,3 +103,12 @@ def filled(owner: Any, acme: Instrument) -> Portfolio:
     post(portfolio, "dividend", "2026-04-01", instrument_id=acme.pk, amount="3.33")
     portfolio.refresh_from_db()
     return portfolio
+
+
+@pytest.fixture
+def draft(filled: Portfolio, owner: Any) -> DraftTransaction:
+    """An entry of next year that waits for its day."""
+    entry = Entry(type="deposit", occurred=NOW.date().replace(year=2027), amount=D(5), currency="EUR")
+    made = post_transaction(portfolio_id=filled.pk, entry=entry, actor=owner, now=NOW)
+    assert isinstance(made, DraftTransaction)
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,16 @@ from marketdata.models import FxRate, Instrument, PriceBar
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 D = Decimal
+GHOSTFOLIO = json.dumps(
+    {
+        "activities": [
+            {"type": "BUY", "symbol": "ACME", "dataSource": "YAHOO", "currency": "USD", "quantity": 2,
+             "unitPrice": 50.5, "fee": 1, "date": "2026-02-03T00:00:00.000Z"},
+            {"type": "SELL", "symbol": "ACME", "dataSource": "YAHOO", "currency": "USD", "quantity": 900,
+             "unitPrice": 60, "fee": 0, "date": "2026-02-04T00:00:00.000Z"},
+        ]
+    }
+).encode()  # fmt: skip
 
 
 def make_instrument(symbol: str = "ACME", *, currency: str = "USD", **fields: Any) -> Instrument:
@@ -72,3 +83,14 @@ def days_from(start: str, count: int) -> list[date]:
     """So many days in a row."""
     first = date.fromisoformat(start)
     return [first + timedelta(days=n) for n in range(count)]
+
+
+def form_of(client: Any, url: str) -> dict[str, str]:
+    """What a form page would post if nobody typed anything: its token, and every value shown."""
+    form = client.get(url).context["form"]
+    values = {}
+    for name in form.fields:
+        value = form[name].value()
+        if value not in (None, False):
+            values[form[name].html_name] = str(form.fields[name].prepare_value(value))
+    return values

@@ -6,8 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from holdings.models import Portfolio, Transaction
-from holdings.tests.support import assert_books_are_right
-from holdings.tests.test_pages import GHOSTFOLIO
+from holdings.tests.support import GHOSTFOLIO, assert_books_are_right
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 

@@ -15,7 +15,7 @@ from holdings.models import LedgerCheckpoint, Transaction
 from holdings.operations import rebuild_holdings, void_transaction
 from holdings.queries import checkpoints
 from holdings.queries.verification import verify_portfolio
-from holdings.tests import test_books
+from holdings.tests import test_any_journal
 from holdings.tests.support import NOW, assert_books_are_right, make_instrument, make_portfolio, post
 from marketdata.models import Instrument, PriceBar
 
@@ -60,7 +60,7 @@ class TestCheckpoints:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(
-        steps=st.lists(test_books.STEP, min_size=8, max_size=20),
+        steps=st.lists(test_any_journal.STEP, min_size=8, max_size=20),
         method=st.sampled_from(["fifo", "lifo", "hifo", "average", "section104"]),
         tax_country=st.sampled_from(["", "", "US"]),
     )
@@ -70,7 +70,7 @@ class TestCheckpoints:
         other = Instrument.objects.filter(symbol="OTHER").first() or make_instrument("OTHER", currency="CHF")
         portfolio = make_portfolio(owner, cost_basis_method=method, tax_country=tax_country)
         for step in steps:
-            test_books.TestAnyJournal()._take(portfolio, step, (acme, other))
+            test_any_journal.TestAnyJournal()._take(portfolio, step, (acme, other))
             assert verify_portfolio(portfolio.pk).problems == ()
 
     def test_lie_ever_closer_towards_the_end(self, long):

@@ -1,195 +1,20 @@
-"""The forms of the books. They check shape; what an entry means is checked once, by the operations."""
+"""Entries of the journal: one of any type, the short form for a holding, and what of the journal to show."""
 
 from __future__ import annotations
 
-import zoneinfo
-from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.conf import settings
-from django.urls import reverse_lazy
 
 from holdings.entries import RULES, Entry
-from holdings.models import Account, AccountKind, CostBasisMethod, Portfolio, Transaction, TransactionType
+from holdings.forms.fields import ExactDecimalField, InstrumentField, currency_choices
+from holdings.models import Account, AccountKind, Portfolio, Transaction, TransactionType
 from holdings.queries import unit_of
-from marketdata.models import Instrument
-from marketdata.queries import find_by_symbol
-from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.forms import ComboboxInput, FieldGroup, FieldsetsMixin, OneTimeFormMixin
-from portfolio_site.kernel.idempotency import KeyReused
-from portfolio_site.kernel.money import ISO_CURRENCIES, is_currency, round_money
-
-SEARCH_URL = reverse_lazy("marketdata:search")
-_COMMON = (
-    "EUR",
-    "USD",
-    "GBP",
-    "CHF",
-    "JPY",
-    "CAD",
-    "AUD",
-    "SEK",
-    "NOK",
-    "DKK",
-    "PLN",
-    "BRL",
-    "INR",
-    "SGD",
-    "HKD",
-)
-_COINS = ("BTC", "ETH", "USDC", "USDT")
-
-
-def currency_choices(*extra: str) -> list[tuple[str, str]]:
-    """The currencies to choose from, the usual ones first; `extra` are there whatever they are."""
-    rest = sorted(ISO_CURRENCIES - set(_COMMON))
-    codes = dict.fromkeys([*(code for code in extra if code), *_COMMON, *rest, *_COINS])
-    return [(code, code) for code in codes if is_currency(code) or code in extra]
-
-
-class ExactDecimalField(forms.Field):
-    """A plain decimal number, exactly as typed. A decimal comma is understood; NaN and `1e400` are not numbers here."""
-
-    default_error_messages = {
-        "invalid": "Give a number, like 12.5.",
-        "too_large": "This number is too large.",
-    }
-
-    def __init__(self, *, suffix: str = "", col: str = "6", **kwargs: Any) -> None:
-        attrs = {"inputmode": "decimal", "autocomplete": "off", "data-col": col}
-        if suffix:
-            attrs["data-suffix"] = suffix
-        kwargs.setdefault("widget", forms.TextInput(attrs=attrs))
-        super().__init__(**kwargs)
-
-    def to_python(self, value: Any) -> Decimal | None:
-        """The Decimal, None for nothing, or an error at the field."""
-        if value in self.empty_values:
-            return None
-        text = str(value).strip().replace("\u202f", "").replace("\xa0", "").replace(" ", "").replace("’", "")
-        if "," in text:
-            text = text.replace(",", "") if "." in text else text.replace(",", ".")
-        if len(text) > 60 or not text.lstrip("+-").replace(".", "", 1).isdigit() or not text.isascii():
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
-        try:
-            number = Decimal(text)
-        except InvalidOperation as error:
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
-        if abs(number) >= Decimal(10) ** 16:
-            raise forms.ValidationError(self.error_messages["too_large"], code="too_large")
-        return number
-
-    def prepare_value(self, value: Any) -> Any:
-        """Without the zeros that the column adds."""
-        if isinstance(value, Decimal):
-            text = format(value, "f")
-            return text.rstrip("0").rstrip(".") if "." in text else text
-        return value
-
-
-class InstrumentField(forms.CharField):
-    """Something that has a price: chosen from the list, or typed as its exact symbol."""
-
-    def __init__(self, *, user: Any, **kwargs: Any) -> None:
-        self.user = user
-        kwargs.setdefault("max_length", 100)
-        kwargs["widget"] = ComboboxInput(
-            src=SEARCH_URL, label_for=self._label, attrs={"placeholder": "Symbol, name or ISIN"}
-        )
-        super().__init__(**kwargs)
-
-    def clean(self, value: Any) -> Any:
-        """The instrument, or None."""
-        text = super().clean(value)
-        if not text:
-            return None
-        found = self._by_id(text) or find_by_symbol(user=self.user, symbol=text)
-        if found is None:
-            raise forms.ValidationError(
-                f"“{text[:40]}” is not known. Choose one from the list, or type its exact symbol.",
-                code="unknown_instrument",
-            )
-        return found
-
-    def _by_id(self, text: str) -> Instrument | None:
-        if not (text.isascii() and text.isdigit() and len(text) <= 18):
-            return None
-        found: Instrument | None = Instrument.objects.visible_to(self.user).filter(pk=int(text)).first()
-        return found
-
-    def _label(self, text: str) -> str:
-        found = self._by_id(text)
-        return found.symbol if found else text
-
-
-class PortfolioForm(FieldsetsMixin, forms.Form):
-    """Opening a portfolio, or changing its settings."""
-
-    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    base_currency = forms.ChoiceField(label="Currency", help_text="What its totals are shown in.")
-    cost_basis_method = forms.ChoiceField(
-        label="Cost basis",
-        choices=CostBasisMethod.choices,
-        initial=CostBasisMethod.FIFO,
-        help_text="Which purchase a sale closes. You can change it later and see the effect before it counts.",
-    )
-    allow_short = forms.BooleanField(
-        label="Short positions",
-        required=False,
-        help_text="Selling more than you hold opens a short position instead of being refused.",
-    )
-    tax_country = forms.ChoiceField(
-        label="Tax rules",
-        required=False,
-        choices=[
-            ("", "None in particular"),
-            ("US", "United States (wash sales are marked)"),
-            ("GB", "United Kingdom"),
-        ],
-    )
-    time_zone = forms.ChoiceField(label="Time zone", help_text="Decides which day an instant belongs to.")
-
-    fieldsets = [
-        ("", ["name", "base_currency"]),
-        ("How gains are worked out", ["cost_basis_method", "allow_short", "tax_country", "time_zone"]),
-    ]
-
-    def __init__(self, *args: Any, user: Any, portfolio: Portfolio | None = None, **kwargs: Any) -> None:
-        if portfolio is not None:
-            kwargs["initial"] = {name: getattr(portfolio, name) for name in self.base_fields}
-        super().__init__(*args, **kwargs)
-        current = portfolio.base_currency if portfolio else user.base_currency
-        self.fields["base_currency"].choices = currency_choices(current)  # type: ignore[attr-defined]
-        self.fields["time_zone"].choices = [  # type: ignore[attr-defined]
-            (name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())
-        ]
-        if portfolio is None:
-            self.fields["base_currency"].initial = user.base_currency
-            self.fields["time_zone"].initial = user.time_zone
-        else:
-            # A switch of the method shows its effect before it is applied: it has a page of its own.
-            del self.fields["cost_basis_method"]
-
-
-class NewPortfolioForm(OneTimeFormMixin, PortfolioForm):
-    """Opening one: a double click opens one, not two."""
-
-
-class AccountForm(OneTimeFormMixin):
-    """Opening another account in a portfolio."""
-
-    name = forms.CharField(max_length=120)
-    kind = forms.ChoiceField(choices=AccountKind.choices)
-    currency = forms.ChoiceField()
-
-    def __init__(self, *args: Any, portfolio: Portfolio, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["currency"].choices = currency_choices(portfolio.base_currency)  # type: ignore[attr-defined]
-        self.fields["currency"].initial = portfolio.base_currency
+from portfolio_site.kernel.forms import FieldGroup, OneTimeFormMixin
+from portfolio_site.kernel.money import round_money
 
 
 class HoldingForm(OneTimeFormMixin):
@@ -403,30 +228,6 @@ class TransactionForm(OneTimeFormMixin):
         )
 
 
-class ImportForm(OneTimeFormMixin):
-    """A file to bring in."""
-
-    file = forms.FileField(
-        label="File",
-        help_text="A Holdfast portfolio file or a Ghostfolio export (JSON).",
-        error_messages={"required": "Choose a file.", "empty": "The file is empty."},
-        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
-    )
-
-    def clean_file(self) -> Any:
-        """Refuse what is too large before anybody reads it."""
-        upload = self.cleaned_data["file"]
-        if upload.size > settings.UPLOAD_MAX_BYTES:
-            raise forms.ValidationError(too_large_message(upload.size), code="too_large")
-        return upload
-
-
-def too_large_message(size: int) -> str:
-    """Why a file is refused unread."""
-    most = settings.UPLOAD_MAX_BYTES // (1024 * 1024)
-    return f"The file has {size / (1024 * 1024):.0f} MB; at most {most} MB can be imported. Split it, or leave prices out."
-
-
 class EntryFilterForm(forms.Form):
     """What to show of the journal."""
 
@@ -444,18 +245,6 @@ class EntryFilterForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["account"].choices = [("", "All accounts"), *((str(a.pk), a.name) for a in accounts)]  # type: ignore[attr-defined]
         self.fields["tag"].choices = [("", "All tags"), *((tag, tag) for tag in tags)]  # type: ignore[attr-defined]
-
-
-def refuse(form: forms.Form, refusal: DomainError, *, names: Mapping[str, str] | None = None) -> None:
-    """Show a refusal of the books at the field it is about, or above the form."""
-    if isinstance(refusal, KeyReused) and isinstance(form, OneTimeFormMixin):
-        form.refuse_reuse()
-        return
-    field = refusal.field or ""
-    field = {"occurred": "date", **(names or {})}.get(field, field)
-    form.add_error(
-        field if field in form.fields else None, forms.ValidationError(refusal.message, code=refusal.code)
-    )
 
 
 def _account_field(

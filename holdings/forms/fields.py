@@ -1,0 +1,131 @@
+"""What the forms are made of: exact numbers, things with a price, currencies, and refusals at their field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django import forms
+from django.urls import reverse_lazy
+
+from marketdata.models import Instrument
+from marketdata.queries import find_by_symbol
+from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.forms import ComboboxInput, OneTimeFormMixin
+from portfolio_site.kernel.idempotency import KeyReused
+from portfolio_site.kernel.money import ISO_CURRENCIES, is_currency
+
+SEARCH_URL = reverse_lazy("marketdata:search")
+_COMMON = (
+    "EUR",
+    "USD",
+    "GBP",
+    "CHF",
+    "JPY",
+    "CAD",
+    "AUD",
+    "SEK",
+    "NOK",
+    "DKK",
+    "PLN",
+    "BRL",
+    "INR",
+    "SGD",
+    "HKD",
+)
+_COINS = ("BTC", "ETH", "USDC", "USDT")
+
+
+def currency_choices(*extra: str) -> list[tuple[str, str]]:
+    """The currencies to choose from, the usual ones first; `extra` are there whatever they are."""
+    rest = sorted(ISO_CURRENCIES - set(_COMMON))
+    codes = dict.fromkeys([*(code for code in extra if code), *_COMMON, *rest, *_COINS])
+    return [(code, code) for code in codes if is_currency(code) or code in extra]
+
+
+class ExactDecimalField(forms.Field):
+    """A plain decimal number, exactly as typed. A decimal comma is understood; NaN and `1e400` are not numbers here."""
+
+    default_error_messages = {
+        "invalid": "Give a number, like 12.5.",
+        "too_large": "This number is too large.",
+    }
+
+    def __init__(self, *, suffix: str = "", col: str = "6", **kwargs: Any) -> None:
+        attrs = {"inputmode": "decimal", "autocomplete": "off", "data-col": col}
+        if suffix:
+            attrs["data-suffix"] = suffix
+        kwargs.setdefault("widget", forms.TextInput(attrs=attrs))
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """The Decimal, None for nothing, or an error at the field."""
+        if value in self.empty_values:
+            return None
+        text = str(value).strip().replace("\u202f", "").replace("\xa0", "").replace(" ", "").replace("’", "")
+        if "," in text:
+            text = text.replace(",", "") if "." in text else text.replace(",", ".")
+        if len(text) > 60 or not text.lstrip("+-").replace(".", "", 1).isdigit() or not text.isascii():
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        try:
+            number = Decimal(text)
+        except InvalidOperation as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+        if abs(number) >= Decimal(10) ** 16:
+            raise forms.ValidationError(self.error_messages["too_large"], code="too_large")
+        return number
+
+    def prepare_value(self, value: Any) -> Any:
+        """Without the zeros that the column adds."""
+        if isinstance(value, Decimal):
+            text = format(value, "f")
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        return value
+
+
+class InstrumentField(forms.CharField):
+    """Something that has a price: chosen from the list, or typed as its exact symbol."""
+
+    def __init__(self, *, user: Any, **kwargs: Any) -> None:
+        self.user = user
+        kwargs.setdefault("max_length", 100)
+        kwargs["widget"] = ComboboxInput(
+            src=SEARCH_URL, label_for=self._label, attrs={"placeholder": "Symbol, name or ISIN"}
+        )
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> Any:
+        """The instrument, or None."""
+        text = super().clean(value)
+        if not text:
+            return None
+        found = self._by_id(text) or find_by_symbol(user=self.user, symbol=text)
+        if found is None:
+            raise forms.ValidationError(
+                f"“{text[:40]}” is not known. Choose one from the list, or type its exact symbol.",
+                code="unknown_instrument",
+            )
+        return found
+
+    def _by_id(self, text: str) -> Instrument | None:
+        if not (text.isascii() and text.isdigit() and len(text) <= 18):
+            return None
+        found: Instrument | None = Instrument.objects.visible_to(self.user).filter(pk=int(text)).first()
+        return found
+
+    def _label(self, text: str) -> str:
+        found = self._by_id(text)
+        return found.symbol if found else text
+
+
+def refuse(form: forms.Form, refusal: DomainError, *, names: Mapping[str, str] | None = None) -> None:
+    """Show a refusal of the books at the field it is about, or above the form."""
+    if isinstance(refusal, KeyReused) and isinstance(form, OneTimeFormMixin):
+        form.refuse_reuse()
+        return
+    field = refusal.field or ""
+    field = {"occurred": "date", **(names or {})}.get(field, field)
+    form.add_error(
+        field if field in form.fields else None, forms.ValidationError(refusal.message, code=refusal.code)
+    )
