@@ -17,6 +17,7 @@ class DocumentKind(models.TextChoices):
 
     REPORT = "report", "Report"
     EXPORT = "export", "Export"
+    BACKUP = "backup", "Backup"
 
 
 class DocumentQuerySet(models.QuerySet["Document"]):

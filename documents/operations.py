@@ -129,14 +129,27 @@ def open_by_link(*, token: str, actor: Any, now: datetime) -> tuple[Document, Fi
     if person is None:
         raise LinkInvalid("This link is not valid.")
     document = visible_document(person, ticket.document_id, now=now)
-    try:
-        file = private_storage().open(document.storage_key)
-    except FileNotFoundError:
-        log.exception("document_file_missing", document=str(document.pk), key=document.storage_key)
-        raise DocumentNotFound("The file of this document is missing. Delete it and make it again.") from None
+    file = _opened(document)
     add_audit_context(user=person.pk)
     _note_download(document, now)
     return document, file
+
+
+def open_document(*, document_id: UUID, actor: Any, now: datetime) -> tuple[DocumentView, File[bytes]]:
+    """One of the actor's documents and its bytes, for rooms above that read what they put away.
+
+    Raises `DocumentNotFound`.
+    """
+    document = visible_document(actor, document_id, now=now)
+    return view_of(document), _opened(document)
+
+
+def _opened(document: Document) -> File[bytes]:
+    try:
+        return private_storage().open(document.storage_key)
+    except FileNotFoundError:
+        log.exception("document_file_missing", document=str(document.pk), key=document.storage_key)
+        raise DocumentNotFound("The file of this document is missing. Delete it and make it again.") from None
 
 
 def remove_expired(*, now: datetime) -> int:

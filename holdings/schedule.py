@@ -9,4 +9,9 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"expires": 300},
     },
     "holdings-old-uploads": {"task": "holdings.tasks.forget_old_previews", "schedule": 3600.0},
+    "holdings-backups": {
+        "task": "holdings.tasks.make_due_backups",
+        "schedule": 900.0,
+        "options": {"expires": 900},
+    },
 }

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from holdings import operations
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.jobs import enqueue
 
 
 @shared_task(name="holdings.tasks.post_due_drafts")
@@ -18,3 +19,18 @@ def post_due_drafts() -> int:
 def forget_old_previews() -> int:
     """Delete uploads that were not decided on within a day."""
     return operations.forget_old_previews(now=clock.now())
+
+
+@shared_task(name="holdings.tasks.make_due_backups")
+def make_due_backups() -> int:
+    """Send each backup plan whose time has come on its way. Returns how many."""
+    due = operations.due_backup_plans(now=clock.now())
+    for plan_id in due:
+        enqueue(make_planned_backup, plan_id=plan_id)
+    return len(due)
+
+
+@shared_task(name="holdings.tasks.make_planned_backup", soft_time_limit=540, time_limit=600)
+def make_planned_backup(plan_id: int) -> bool:
+    """Make the backup of one plan; safe to be sent twice."""
+    return operations.carry_out_backup_plan(plan_id=plan_id, now=clock.now()) is not None

@@ -6,6 +6,7 @@ and can be rebuilt at any time. No other app reads these classes: it calls `hold
 
 from __future__ import annotations
 
+from holdings.models.backups import BackupInterval, BackupPlan
 from holdings.models.derived import (
     CashBalance,
     LedgerCheckpoint,
@@ -29,6 +30,8 @@ from holdings.models.targets import TargetDimension, TargetWeight
 __all__ = [
     "Account",
     "AccountKind",
+    "BackupInterval",
+    "BackupPlan",
     "CashBalance",
     "CostBasisMethod",
     "DraftTransaction",

@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from holdings.entries import Entry
 from holdings.operations.assets import add_asset, remove_asset, update_asset
+from holdings.operations.backing_up import (
+    NothingToBackUp,
+    backups_for,
+    carry_out_backup_plan,
+    due_backup_plans,
+    make_backup,
+    set_backup_plan,
+)
 from holdings.operations.correcting import (
     correct_transaction,
     remove_draft,
@@ -54,6 +62,7 @@ from holdings.operations.posting import (
     post_transactions,
 )
 from holdings.operations.rebuilding import rebuild_holdings
+from holdings.operations.restoring import RestoreOutcome, RestoreRefused, look_into_backup, restore_backup
 from holdings.operations.sample import create_sample_portfolio
 
 __all__ = [
@@ -66,22 +75,30 @@ __all__ = [
     "ImportRefused",
     "ImportUnknown",
     "LockedPortfolio",
+    "NothingToBackUp",
     "PaperJournalClosed",
     "PortfolioArchived",
     "PortfolioRefused",
     "PortfolioUnknown",
     "Posted",
+    "RestoreOutcome",
+    "RestoreRefused",
     "add_account",
     "add_asset",
     "archive_portfolio",
+    "backups_for",
+    "carry_out_backup_plan",
     "commit_import",
     "correct_transaction",
     "create_portfolio",
     "create_sample_portfolio",
     "discard_import",
+    "due_backup_plans",
     "forget_old_previews",
     "import_entries",
     "lock_portfolio",
+    "look_into_backup",
+    "make_backup",
     "post_due_drafts",
     "post_starting_cash",
     "post_trade",
@@ -91,7 +108,9 @@ __all__ = [
     "rebuild_holdings",
     "remove_asset",
     "remove_draft",
+    "restore_backup",
     "restore_portfolio",
+    "set_backup_plan",
     "set_holding",
     "undo_import",
     "update_asset",

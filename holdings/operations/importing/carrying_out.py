@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from django.db import transaction
 from holdings.entries import Entry
 from holdings.importers import ParsedFile
 from holdings.importers.base import ParsedRow
-from holdings.models import ImportBatch
+from holdings.models import ImportBatch, Transaction
 from holdings.operations.errors import EntryRefused
 from holdings.operations.importing.judging import mark_known_ids, mark_same_content, mark_unfit
 from holdings.operations.importing.outcome import (
@@ -36,9 +36,18 @@ _MOST_ROUNDS = 20
 
 
 def carry_out(
-    locked: LockedPortfolio, batch: ImportBatch, parsed: ParsedFile, *, actor: Any, now: datetime
+    locked: LockedPortfolio,
+    batch: ImportBatch,
+    parsed: ParsedFile,
+    *,
+    actor: Any,
+    now: datetime,
+    takes_back: Sequence[int] = (),
 ) -> ImportOutcome:
     """Post what of a file can be posted, and say what became of each row. In the caller's transaction, under the lock."""
+    leaving = list(
+        Transaction.objects.filter(portfolio_id=locked.id, pk__in=takes_back).counting().order_by("sequence")
+    )
     outcome = ImportOutcome(problems=list(parsed.problems))
     cash, held = cash_balances(locked.id), position_quantities(locked.id)
     things = ThingsOfFile.of(parsed, locked, actor=actor, now=now)
@@ -56,7 +65,7 @@ def carry_out(
     for index, row in enumerate(parsed.rows):
         if index not in verdicts and (problem := things.problem_of(row)):
             verdicts[index] = ("error", problem)
-    mark_known_ids(locked.id, source, parsed.rows, verdicts)
+    mark_known_ids(locked.id, source, parsed.rows, verdicts, leaving=leaving)
     rates = Rates(locked.base_currency, file_rates=parsed.fx)
     entries = {
         index: things.entry(row, source=source)
@@ -66,8 +75,8 @@ def carry_out(
     rates.preload(entries.values(), things.currencies())
     preparer = Preparer(locked, entries=entries.values(), owner=actor, now=now, rates=rates)
     mark_unfit(preparer, entries, verdicts)
-    mark_same_content(locked.id, source, preparer, entries, verdicts)
-    _post(locked, batch, entries, verdicts, parsed=parsed, actor=actor, now=now, rates=rates)
+    mark_same_content(locked.id, source, preparer, entries, verdicts, leaving=leaving)
+    _post(locked, batch, entries, verdicts, parsed=parsed, actor=actor, now=now, rates=rates, voids=leaving)
     outcome.rows = [
         _preview_row(row, things, *verdicts.get(index, ("new", ""))) for index, row in enumerate(parsed.rows)
     ]
@@ -91,18 +100,28 @@ def _post(
     actor: Any,
     now: datetime,
     rates: Rates,
+    voids: Sequence[Transaction],
 ) -> None:
     """Post what is left; rows that the books refuse (a sale of more than is held) are taken out and the rest tried again."""
     opens = {row.opens: index for index, row in enumerate(parsed.rows) if row.opens}
     for _ in range(_MOST_ROUNDS):
         wanted = [index for index in entries if verdicts.get(index, ("new",))[0] in ("new", "planned")]
-        if not wanted:
+        if not (wanted or voids):
             return
         places = {index: place for place, index in enumerate(wanted)}
         chosen = [_with_lots(entries[i], parsed.rows[i], opens, places) for i in wanted]
         try:
             with transaction.atomic():
-                post_locked(locked, entries=chosen, actor=actor, now=now, batch=batch, rates=rates)
+                post_locked(
+                    locked,
+                    entries=chosen,
+                    actor=actor,
+                    now=now,
+                    batch=batch,
+                    rates=rates,
+                    voids=voids,
+                    void_reason=f"Not in {batch.filename}" if voids else "",
+                )
         except EntryRefused as refusal:
             if not refusal.rows:
                 raise ImportRefused(refusal.message) from refusal

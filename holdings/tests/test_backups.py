@@ -1,0 +1,291 @@
+"""Backups: what is put away comes back as it was; what is damaged or foreign changes nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from documents.operations import open_document
+from documents.queries import DocumentView
+from holdings import operations, queries
+from holdings.entries import Entry
+from holdings.models import Portfolio, Transaction
+from holdings.operations import EntryRefused, PaperJournalClosed, PortfolioUnknown, RestoreRefused
+from holdings.tests.support import (
+    NOW,
+    assert_books_are_right,
+    make_instrument,
+    make_portfolio,
+    make_prices,
+    make_rates,
+    post,
+)
+
+pytestmark = pytest.mark.django_db
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def full(owner: Any) -> Portfolio:
+    """A portfolio with a bit of everything, in two currencies, at average cost."""
+    share, house = make_instrument("ACME"), make_instrument("HOUSE", owner=owner, asset_class="private")
+    make_prices(share, {"2026-01-05": "100", "2026-05-29": "150"})
+    make_prices(house, {"2026-01-05": "1000"})
+    make_rates(EURUSD="1.25")
+    portfolio = make_portfolio(owner, cost_basis_method="average")
+    post(portfolio, "deposit", "2026-01-02", amount="10000", currency="USD")
+    post(portfolio, "buy", "2026-01-05", instrument_id=share.pk, quantity="10", price="100", fees="1.5")
+    post(portfolio, "buy", "2026-01-06", instrument_id=share.pk, quantity="10", price="110")
+    post(
+        portfolio,
+        "buy",
+        "2026-01-06",
+        instrument_id=share.pk,
+        quantity="10",
+        price="110",
+        note="the same again",
+    )
+    post(portfolio, "dividend", "2026-02-02", instrument_id=share.pk, amount="7", taxes="1")
+    post(portfolio, "delivery_in", "2026-01-05", instrument_id=house.pk, quantity="1", cost="900")
+    post(portfolio, "split", "2026-03-02", instrument_id=share.pk, ratio="2:1")
+    post(portfolio, "sell", "2026-04-02", instrument_id=share.pk, quantity="15", price="60", tags=("profit",))
+    return portfolio
+
+
+def content_of(document: DocumentView) -> io.BytesIO:
+    owner = get_user_model().objects.get(pk=document.owner_id)
+    _, file = open_document(document_id=document.id, actor=owner, now=LATER)
+    with file:
+        return io.BytesIO(file.read())
+
+
+def back(owner: Any, content: io.BytesIO, **more: Any) -> operations.RestoreOutcome:
+    content.seek(0)
+    return operations.restore_backup(
+        owner=owner, content=content, file="portfolio-001.json", now=LATER, **more
+    )
+
+
+def figures(portfolio: Portfolio) -> Any:
+    now = queries.snapshot(Portfolio.objects.select_related("owner").get(pk=portfolio.pk), now=LATER)
+    return (
+        now.net_worth, now.cost_basis, now.realised_gain, now.dividends, now.fees, now.net_contributions,
+        [(row.symbol, row.quantity, row.cost_basis) for row in now.holdings],
+    )  # fmt: skip
+
+
+class TestMakeBackup:
+    def test_holds_every_portfolio_and_says_so(self, owner: Any, full: Portfolio) -> None:
+        make_portfolio(owner, name="Second", base_currency="USD")
+        made = operations.make_backup(owner=owner, now=NOW)
+        manifest = operations.look_into_backup(content=content_of(made))
+        assert [(m.name, m.entries, m.base_currency) for m in manifest.members] == [
+            ("Long run", 8, "EUR"),
+            ("Second", 0, "USD"),
+        ]
+        assert manifest.owner == owner.email
+        assert operations.backups_for(owner, now=NOW) == [made]
+        assert made.filename.startswith("holdfast-all-2026-06-01T")
+
+    def test_is_the_owners_alone(self, owner: Any, outsider: Any, auditor: Any, full: Portfolio) -> None:
+        operations.make_backup(owner=owner, now=NOW)
+        for person in (outsider, auditor):
+            assert operations.backups_for(person, now=NOW) == []
+            with pytest.raises(PortfolioUnknown):
+                operations.make_backup(owner=person, portfolio_id=full.pk, now=NOW)
+
+    def test_without_a_portfolio_there_is_nothing_to_do(self, owner: Any) -> None:
+        with pytest.raises(operations.NothingToBackUp):
+            operations.make_backup(owner=owner, now=NOW)
+
+
+class TestRestore:
+    def test_into_a_new_portfolio_gives_the_same_figures(self, owner: Any, full: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        outcome = back(owner, content)
+        assert outcome.portfolio_id is not None
+        made = Portfolio.objects.get(pk=outcome.portfolio_id)
+        assert (outcome.added, outcome.unchanged, outcome.is_new) == (8, 0, True)
+        assert (made.name, made.cost_basis_method) == ("Long run (restored 1)", "average")
+        assert figures(made) == figures(full)
+        assert_books_are_right(made)
+
+    def test_of_what_was_just_backed_up_changes_nothing(self, owner: Any, full: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        for exact in (False, True):
+            outcome = back(owner, content, portfolio_id=full.pk, is_exact=exact)
+            assert outcome.changes_nothing
+            assert outcome.unchanged == 8
+        full.refresh_from_db()
+        assert Transaction.objects.filter(portfolio=full).count() == 8
+        assert not full.imports.exists()
+
+    def test_of_a_restored_portfolio_changes_nothing_either(self, owner: Any, full: Portfolio) -> None:
+        restored = back(owner, content_of(operations.make_backup(owner=owner, now=NOW)))
+        again = content_of(operations.make_backup(owner=owner, portfolio_id=restored.portfolio_id, now=LATER))
+        assert back(owner, again, portfolio_id=restored.portfolio_id).changes_nothing
+
+    def test_brings_back_what_was_removed_and_corrected(self, owner: Any, full: Portfolio) -> None:
+        before = figures(full)
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        at = NOW + timedelta(minutes=5)
+        rows = list(Transaction.objects.filter(portfolio=full).order_by("sequence"))
+        operations.void_transaction(portfolio_id=full.pk, transaction_id=rows[4].pk, actor=owner, now=at)
+        share = rows[1].instrument_id
+        operations.correct_transaction(
+            portfolio_id=full.pk, transaction_id=rows[7].pk, actor=owner, now=at,
+            entry=Entry(type="sell", occurred=date(2026, 4, 2), instrument_id=share, quantity=Decimal(55),
+                        price=Decimal(60)),
+        )  # fmt: skip
+        post(full, "deposit", "2026-05-01", amount="5", currency="USD", now=at)
+        assert figures(full) != before
+
+        seen = back(owner, content, portfolio_id=full.pk, is_exact=True, is_preview=True)
+        assert (seen.added, seen.removed, seen.unchanged) == (2, 2, 6)
+        assert figures(full) != before
+        done = back(owner, content, portfolio_id=full.pk, is_exact=True)
+        assert (done.added, done.removed, done.cash, done.holdings) == (
+            seen.added, seen.removed, seen.cash, seen.holdings,
+        )  # fmt: skip
+        assert figures(full) == before
+        assert_books_are_right(full)
+
+    def test_keeps_what_came_later_unless_told_otherwise(self, owner: Any, full: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        post(full, "deposit", "2026-05-01", amount="5", currency="USD", now=NOW + timedelta(minutes=5))
+        assert back(owner, content, portfolio_id=full.pk).changes_nothing
+        assert Transaction.objects.filter(portfolio=full).counting().count() == 9
+
+    def test_a_preview_leaves_nothing_behind(self, owner: Any, full: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        assert back(owner, content, is_preview=True).added == 8
+        assert Portfolio.objects.count() == 1
+
+    def test_goes_into_ones_own_portfolios_only(
+        self, owner: Any, outsider: Any, auditor: Any, full: Portfolio
+    ) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        for person in (outsider, auditor):
+            with pytest.raises(PortfolioUnknown):
+                back(person, content, portfolio_id=full.pk)
+        paper = make_portfolio(owner, name="Paper", kind="paper")
+        with pytest.raises(PaperJournalClosed):
+            back(owner, content, portfolio_id=paper.pk)
+
+    def test_half_of_a_backup_is_not_restored(self, owner: Any, full: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        target = make_portfolio(owner, name="Other")
+        post(target, "deposit", "2026-01-02", amount="1", currency="USD")
+        rebuilt = rewritten(
+            content, lambda text: text.replace('"quantity": "15"', '"quantity": "1500"'), mend=True
+        )
+        with pytest.raises((RestoreRefused, EntryRefused)):
+            back(owner, rebuilt, portfolio_id=target.pk)
+        assert Transaction.objects.filter(portfolio=target).count() == 1
+
+
+def rewritten(content: io.BytesIO, change: Any, *, mend: bool = False) -> io.BytesIO:
+    """The archive with its portfolio changed; with `mend` the manifest is made to agree."""
+    import hashlib
+
+    target = io.BytesIO()
+    content.seek(0)
+    with zipfile.ZipFile(content) as old, zipfile.ZipFile(target, "w") as new:
+        text = change(old.read("portfolio-001.json").decode()).encode()
+        manifest = json.loads(old.read("manifest.json"))
+        if mend:
+            manifest["portfolios"][0] |= {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+        new.writestr("portfolio-001.json", text)
+        new.writestr("manifest.json", json.dumps(manifest))
+    return target
+
+
+class TestDamage:
+    @pytest.fixture
+    def whole(self, owner: Any, full: Portfolio) -> bytes:
+        return content_of(operations.make_backup(owner=owner, now=NOW)).getvalue()
+
+    def refused(self, owner: Any, content: bytes | io.BytesIO) -> str:
+        count = Transaction.objects.count()
+        with pytest.raises(RestoreRefused) as caught:
+            back(owner, content if isinstance(content, io.BytesIO) else io.BytesIO(content))
+        assert (Portfolio.objects.count(), Transaction.objects.count()) == (1, count)
+        return caught.value.message
+
+    @pytest.mark.parametrize("part", [0, 1, 10, 100, -1, -22, -200])
+    def test_truncated(self, owner: Any, whole: bytes, part: int) -> None:
+        assert "backup" in self.refused(owner, whole[:part])
+
+    def test_every_flipped_byte_is_noticed(self, owner: Any, whole: bytes) -> None:
+        manifest = operations.look_into_backup(content=io.BytesIO(whole))
+        unnoticed = 0
+        for place in range(0, len(whole), 97):
+            damaged = bytearray(whole)
+            damaged[place] ^= 0x55
+            try:
+                # A stamp in the archive's own directory may differ: what is read must then be the same.
+                unnoticed += operations.look_into_backup(content=io.BytesIO(damaged)) != manifest
+            except RestoreRefused:
+                continue
+        assert unnoticed == 0
+
+    def test_foreign_archives(self, owner: Any, whole: bytes) -> None:
+        other = io.BytesIO()
+        with zipfile.ZipFile(other, "w") as archive:
+            archive.writestr("readme.txt", "hello")
+        assert "no manifest" in self.refused(owner, other)
+        changed = rewritten(io.BytesIO(whole), lambda text: text.replace("ACME", "EVIL"))
+        assert "checksum" in self.refused(owner, changed)
+
+    @pytest.mark.parametrize(
+        "manifest",
+        [
+            "[]", "{}", "null", "{", '{"format": "holdfast-backup/2"}', '{"format": "holdfast-backup/1"}',
+            '{"format": "holdfast-backup/1", "created_at": "x", "owner": "", "portfolios": []}',
+            '{"format": "holdfast-backup/1", "created_at": "2026-01-01", "owner": "", "portfolios": []}',
+            '{"format": "holdfast-backup/1", "created_at": "2026-01-01T00:00:00+00:00", "portfolios": [{"file": "x"}]}',
+        ],
+    )  # fmt: skip
+    def test_strange_manifests(self, owner: Any, full: Portfolio, manifest: str) -> None:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("manifest.json", manifest)
+        self.refused(owner, file)
+
+    def test_a_bomb_is_not_unpacked(self, owner: Any, whole: bytes) -> None:
+        bomb = rewritten(io.BytesIO(whole), lambda text: text + " " * 50_000_000)
+        assert "checksum" in self.refused(owner, bomb)
+
+
+class TestPlan:
+    def test_runs_when_due_and_lets_go_of_its_oldest(self, owner: Any, full: Portfolio) -> None:
+        by_hand = operations.make_backup(owner=owner, now=NOW)
+        plan = operations.set_backup_plan(owner=owner, every="daily", keep=2, now=NOW)
+        for day in range(4):
+            at = NOW + timedelta(days=day)
+            assert operations.due_backup_plans(now=at) == [plan.pk]
+            assert operations.carry_out_backup_plan(plan_id=plan.pk, now=at) is not None
+            assert operations.due_backup_plans(now=at + timedelta(hours=23)) == []
+            assert operations.carry_out_backup_plan(plan_id=plan.pk, now=at) is None
+        kept = operations.backups_for(owner, now=NOW + timedelta(days=4))
+        assert [row.created_at for row in kept] == [NOW + timedelta(days=3), NOW + timedelta(days=2), NOW]
+        assert kept[-1] == by_hand
+
+    def test_a_worker_that_dies_makes_no_second(self, owner: Any, full: Portfolio, monkeypatch: Any) -> None:
+        plan = operations.set_backup_plan(owner=owner, every="weekly", keep=3, now=NOW)
+        first = operations.carry_out_backup_plan(plan_id=plan.pk, now=NOW)
+        type(plan).objects.update(last_run_at=None)
+        assert operations.carry_out_backup_plan(plan_id=plan.pk, now=LATER) == first
+
+    def test_never_means_never(self, owner: Any, full: Portfolio) -> None:
+        operations.set_backup_plan(owner=owner, every="daily", keep=2, now=NOW)
+        operations.set_backup_plan(owner=owner, every="never", keep=2, now=NOW)
+        assert operations.due_backup_plans(now=NOW + timedelta(days=400)) == []
