@@ -6,12 +6,13 @@ away), and the dance of cookie and crumb that the quote endpoint wants. What it 
 - asking again after a 429: yfinance would send five more requests to who has just asked for silence, and lose
   `Retry-After`; a 429 ends the question here, in the session;
 - cookies in a database in somebody's home folder: a process fetches its own when it first needs one;
-- time limits of its own: ours is for each request.
+- time limits of its own, one for each of up to six requests: ours is for the whole question.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ class YahooClient:
         self._timeout = timeout
         self._base_url = base_url.rstrip("/")
         self._lock = threading.Lock()
+        self._question = threading.local()
         self._made: tuple[Any, Any] | None = None
 
     def get(self, path: str, params: Mapping[str, str]) -> Answer:
@@ -47,6 +49,7 @@ class YahooClient:
     def _ask(self, ask: Any) -> Answer:
         from curl_cffi.requests.exceptions import RequestException, Timeout
 
+        self._question.ends_at = time.monotonic() + self._timeout
         try:
             response = ask()
         except ProviderError:
@@ -67,14 +70,15 @@ class YahooClient:
     def _tools(self) -> tuple[Any, Any]:
         with self._lock:
             if self._made is None:
-                self._made = _make(self._timeout, self._base_url)
+                self._made = _make(self._question, self._base_url)
             return self._made
 
 
-def _make(timeout: float, base_url: str) -> tuple[Any, Any]:
+def _make(question: threading.local, base_url: str) -> tuple[Any, Any]:
     # Imported when first needed: yfinance brings pandas, a second and 100 MB that most processes never use.
     from curl_cffi import CurlOpt
     from curl_cffi.requests import Session
+    from curl_cffi.requests.exceptions import Timeout
     from yfinance.data import YfData
 
     class PoliteSession(Session):  # type: ignore[type-arg]
@@ -82,7 +86,10 @@ def _make(timeout: float, base_url: str) -> tuple[Any, Any]:
             if base_url:
                 parts = urlsplit(url)
                 url = base_url + (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            kwargs["timeout"] = timeout
+            left = question.ends_at - time.monotonic()
+            if left <= 0:
+                raise Timeout("the time for the question is over")
+            kwargs["timeout"] = left
             response = super().request(method, url, *args, **kwargs)
             if response.status_code == 429:
                 headers = {name.lower(): value or "" for name, value in response.headers.items()}

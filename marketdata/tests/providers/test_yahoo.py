@@ -312,6 +312,13 @@ class TestLimits:
             provider.history(ref(), NOW.date(), NOW.date())
         assert time.monotonic() - began < 3
 
+    def test_the_limit_is_for_the_whole_question_cookie_and_crumb_included(self, vendor, provider):
+        vendor.on("/", FAULTS["hangs"])
+        began = time.monotonic()
+        with pytest.raises(base.ProviderUnavailable):
+            provider.quotes([ref()], NOW)
+        assert time.monotonic() - began < 0.3 * 2.5
+
     def test_nobody_there(self, vendor):
         vendor.close()
         with pytest.raises(base.ProviderUnavailable, match="cannot be reached"):
