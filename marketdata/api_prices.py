@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -13,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from marketdata import queries
-from marketdata.models import Instrument
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import DecimalString
 from portfolio_site.kernel.api.problems import ProblemSerializer
@@ -90,43 +87,10 @@ class PricesView(APIView):
         """Look them up."""
         given = PricesRequestSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        symbols = list(dict.fromkeys(given.validated_data["symbols"]))
-        now, wanted = clock.now(), given.validated_data.get("currency", "").upper()
-        found = queries.find_assets(user=request.user, symbols=symbols)
-        quotes = queries.cached_quotes({row.pk for row in found.values()}, now=now)
-        answers = [_answer(symbol, found.get(symbol), quotes, wanted=wanted, now=now) for symbol in symbols]
+        answers = queries.price_answers(
+            user=request.user,
+            symbols=given.validated_data["symbols"],
+            currency=given.validated_data.get("currency", "").upper(),
+            now=clock.now(),
+        )
         return Response(PricesAnswerSerializer({"prices": answers}).data)
-
-
-def _answer(
-    symbol: str,
-    instrument: Instrument | None,
-    quotes: dict[int, queries.QuoteView],
-    *,
-    wanted: str,
-    now: datetime,
-) -> dict[str, Any]:
-    body: dict[str, Any] = dict.fromkeys(PriceAnswerSerializer().fields)
-    body["symbol"] = symbol
-    if instrument is None:
-        return body | {"error": {"code": "unknown_symbol", "message": "No instrument has this symbol."}}
-    body |= {"name": instrument.name, "type": queries.kind_of(instrument.asset_class)}
-    quote = quotes.get(instrument.pk)
-    if quote is None:
-        return body | {"error": {"code": "no_price", "message": "There is no price of it yet."}}
-    currency, rate = wanted or quote.currency, Decimal(1)
-    if currency != quote.currency:
-        try:
-            rate = queries.fx_rate(base=quote.currency, quote=currency, on=now.date())
-        except queries.FxRateMissing:
-            message = f"There is no exchange rate from {quote.currency} to {currency}."
-            return body | {"error": {"code": "no_exchange_rate", "message": message}}
-    return body | {
-        "price": (quote.last * rate).quantize(Decimal("1e-12")),
-        "currency": currency,
-        "time": quote.quoted_at,
-        "age_seconds": max(0, int((now - quote.quoted_at).total_seconds())),
-        "source": quote.source,
-        "is_simulated": quote.is_simulated,
-        "is_stale": quote.is_stale,
-    }

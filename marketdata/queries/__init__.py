@@ -4,7 +4,7 @@ Prices come as they were traded, in the instrument's currency; `bars` adjusts fo
 here calls a provider: what is not in the database is not known.
 """
 
-from marketdata.queries.assets import CRYPTO, STOCK, find_assets, kind_of
+from marketdata.queries.assets import CRYPTO, STOCK, PriceAnswer, find_assets, kind_of, price_answers
 from marketdata.queries.bars import (
     BarView,
     DatedPrice,
@@ -76,6 +76,7 @@ __all__ = [
     "HeldView",
     "InstrumentNotFound",
     "IntradayBarView",
+    "PriceAnswer",
     "QuoteView",
     "SessionView",
     "TradeView",
@@ -110,6 +111,7 @@ __all__ = [
     "latest_quotes",
     "market_session",
     "next_exchange_session",
+    "price_answers",
     "register_books",
     "search_instruments",
     "simulated_prices_in_use",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
 
 from marketdata.models import AssetClass, Instrument
+from marketdata.queries.fx import FxRateMissing, fx_rate
+from marketdata.queries.quotes import QuoteView, cached_quotes
 
 #: What an asset is called by the doors that know two kinds only.
 CRYPTO, STOCK = "crypto", "stock"
@@ -60,3 +65,79 @@ def _keys(symbol: str) -> list[str]:
     if bare.endswith("USD") and "-" not in bare:
         keys.append(f"{bare[:-3]}-USD")
     return list(dict.fromkeys(keys))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceProblem:
+    """Why there is no price: `unknown_symbol`, `no_price` or `no_exchange_rate`, and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceAnswer:
+    """The price of one symbol as it was asked for, or the reason why there is none (`error`)."""
+
+    symbol: str
+    name: str | None = None
+    type: str | None = None
+    price: Decimal | None = None
+    currency: str | None = None
+    time: datetime | None = None
+    age_seconds: int | None = None
+    source: str | None = None
+    is_simulated: bool | None = None
+    is_stale: bool | None = None
+    error: PriceProblem | None = None
+
+
+def price_answers(
+    *, user: Any, symbols: Iterable[str], now: datetime, currency: str = ""
+) -> list[PriceAnswer]:
+    """Return the latest price of each symbol, in the order given and each once; with `currency` converted at the
+    day's rate. One statement and the quotes' cache, and a few for rates."""
+    wanted = list(dict.fromkeys(symbols))
+    found = find_assets(user=user, symbols=wanted)
+    quotes = cached_quotes({row.pk for row in found.values()}, now=now)
+    return [_answer(symbol, found.get(symbol), quotes, currency=currency, now=now) for symbol in wanted]
+
+
+def _answer(
+    symbol: str,
+    instrument: Instrument | None,
+    quotes: dict[int, QuoteView],
+    *,
+    currency: str,
+    now: datetime,
+) -> PriceAnswer:
+    if instrument is None:
+        problem = PriceProblem(code="unknown_symbol", message="No instrument has this symbol.")
+        return PriceAnswer(symbol=symbol, error=problem)
+    name, kind = instrument.name, kind_of(instrument.asset_class)
+    quote = quotes.get(instrument.pk)
+    if quote is None:
+        problem = PriceProblem(code="no_price", message="There is no price of it yet.")
+        return PriceAnswer(symbol=symbol, name=name, type=kind, error=problem)
+    wanted, price = currency or quote.currency, quote.last
+    if wanted != quote.currency:
+        try:
+            price = (price * fx_rate(base=quote.currency, quote=wanted, on=now.date())).quantize(
+                Decimal("1e-12")
+            )
+        except FxRateMissing:
+            message = f"There is no exchange rate from {quote.currency} to {wanted}."
+            problem = PriceProblem(code="no_exchange_rate", message=message)
+            return PriceAnswer(symbol=symbol, name=name, type=kind, error=problem)
+    return PriceAnswer(
+        symbol=symbol,
+        name=name,
+        type=kind,
+        price=price,
+        currency=wanted,
+        time=quote.quoted_at,
+        age_seconds=max(0, int((now - quote.quoted_at).total_seconds())),
+        source=quote.source,
+        is_simulated=quote.is_simulated,
+        is_stale=quote.is_stale,
+    )

@@ -37,7 +37,7 @@ class LiveSite:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        environ = {**os.environ, **self._extra, "DATABASE_URL": _test_database_url(), "PYTHONUNBUFFERED": "1"}
+        environ = {**os.environ, **self._extra, "DATABASE_URL": test_database_url(), "PYTHONUNBUFFERED": "1"}
         with self.log.open("wb") as log:
             self._process = spawn(
                 [
@@ -77,7 +77,7 @@ class LiveSite:
             return False
 
 
-def _test_database_url() -> str:
+def test_database_url() -> str:
     """Return DATABASE_URL with the name of the database that this worker's tests use."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     return urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
