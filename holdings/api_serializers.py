@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +32,7 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
     class Meta:
         model = Portfolio
         fields = ("id", "name", "kind", "base_currency", "cost_basis_method", "allow_short", "tax_country",
-                  "time_zone", "revision", "created_at", "archived_at", "accounts")  # fmt: skip
+                  "time_zone", "risk_free_rate", "revision", "created_at", "archived_at", "accounts")  # fmt: skip
         read_only_fields = fields
 
 
@@ -44,6 +45,7 @@ class PortfolioRequestSerializer(serializers.Serializer[Any]):
     allow_short = serializers.BooleanField(default=False)
     tax_country = serializers.CharField(max_length=2, default="", allow_blank=True)
     time_zone = serializers.CharField(max_length=64, default="", allow_blank=True)
+    risk_free_rate = DecimalString(default=Decimal(0), help_text="A fraction a year, such as 0.025.")
 
 
 class PortfolioChangeSerializer(serializers.Serializer[Any]):
@@ -55,6 +57,7 @@ class PortfolioChangeSerializer(serializers.Serializer[Any]):
     allow_short = serializers.BooleanField(required=False)
     tax_country = serializers.CharField(max_length=2, required=False, allow_blank=True)
     time_zone = serializers.CharField(max_length=64, required=False)
+    risk_free_rate = DecimalString(required=False, help_text="A fraction a year, such as 0.025.")
 
 
 @extend_schema_field(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zoneinfo
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 
-from holdings.forms.fields import currency_choices
+from holdings.forms.fields import ExactDecimalField, currency_choices
 from holdings.models import AccountKind, CostBasisMethod, Portfolio
 from portfolio_site.kernel.forms import FieldsetsMixin, OneTimeFormMixin
 
@@ -38,15 +39,25 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
         ],
     )
     time_zone = forms.ChoiceField(label="Time zone", help_text="Decides which day an instant belongs to.")
+    risk_free_rate = ExactDecimalField(
+        label="Risk-free rate",
+        suffix="% a year",
+        required=False,
+        help_text="What money earns without risk. Sharpe, Sortino and alpha are measured against it.",
+    )
 
     fieldsets = [
         ("", ["name", "base_currency"]),
         ("How gains are worked out", ["cost_basis_method", "allow_short", "tax_country", "time_zone"]),
+        ("How risk is measured", ["risk_free_rate"]),
     ]
 
     def __init__(self, *args: Any, user: Any, portfolio: Portfolio | None = None, **kwargs: Any) -> None:
         if portfolio is not None:
-            kwargs["initial"] = {name: getattr(portfolio, name) for name in self.base_fields}
+            kwargs["initial"] = {
+                **{name: getattr(portfolio, name) for name in self.base_fields},
+                "risk_free_rate": portfolio.risk_free_rate * 100,
+            }
         super().__init__(*args, **kwargs)
         current = portfolio.base_currency if portfolio else user.base_currency
         self.fields["base_currency"].choices = currency_choices(current)  # type: ignore[attr-defined]
@@ -59,6 +70,11 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
         else:
             # A switch of the method shows its effect before it is applied: it has a page of its own.
             del self.fields["cost_basis_method"]
+
+    def clean_risk_free_rate(self) -> Decimal:
+        """A fraction a year; nothing typed is no rate."""
+        typed: Decimal | None = self.cleaned_data["risk_free_rate"]
+        return (typed or Decimal(0)) / 100
 
 
 class NewPortfolioForm(OneTimeFormMixin, PortfolioForm):

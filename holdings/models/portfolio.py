@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 import pghistory
@@ -10,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.queries import is_auditor
+
+ZERO = Decimal(0)
 
 
 class PortfolioKind(models.TextChoices):
@@ -77,6 +80,13 @@ class Portfolio(models.Model):
     allow_short = models.BooleanField(default=False)
     tax_country = models.CharField(max_length=2, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
+    risk_free_rate = models.DecimalField(
+        max_digits=7,
+        decimal_places=6,
+        default=ZERO,
+        db_default=ZERO,
+        help_text="A rate a year as a fraction, which Sharpe, Sortino and alpha are measured against.",
+    )
     revision = models.PositiveBigIntegerField(default=0)
     last_sequence = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField()
@@ -97,6 +107,10 @@ class Portfolio(models.Model):
                 condition=Q(base_currency__regex=r"^[A-Z0-9]{3,8}$"), name="holdings_portfolio_currency_code"
             ),
             models.CheckConstraint(condition=~Q(name=""), name="holdings_portfolio_has_name"),
+            models.CheckConstraint(
+                condition=Q(risk_free_rate__gt=-1, risk_free_rate__lt=1),
+                name="holdings_portfolio_risk_free_is_a_rate",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from holdings.domain.numbers import decimals
 from holdings.domain.types import PortfolioError
 from holdings.events import PortfolioChanged, PortfolioCreated, stream_of
 from holdings.models import Account, AccountKind, CostBasisMethod, Portfolio, PortfolioKind, Transaction
@@ -21,6 +22,9 @@ from portfolio_site.kernel.money import is_currency
 
 SECURITIES_NAME = "Securities"
 CASH_NAME = "Cash"
+ZERO = Decimal(0)
+# Of a fraction: four of a percentage.
+RATE_DECIMALS = 6
 
 
 class PortfolioRefused(DomainError):
@@ -40,6 +44,7 @@ def create_portfolio(
     allow_short: bool = False,
     tax_country: str = "",
     time_zone: str = "",
+    risk_free_rate: Decimal = ZERO,
     starting_cash: Decimal | None = None,
     starting_cash_currency: str = "",
 ) -> Portfolio:
@@ -56,6 +61,7 @@ def create_portfolio(
         tax_country=tax_country,
         time_zone=time_zone or owner.time_zone,
     )
+    _check_rate(risk_free_rate)
     if starting_cash is not None and kind != PortfolioKind.PAPER:
         raise PortfolioRefused(
             "Starting cash is for paper portfolios; book a deposit.", field="starting_cash"
@@ -70,6 +76,7 @@ def create_portfolio(
             allow_short=allow_short,
             tax_country=tax_country,
             time_zone=time_zone or owner.time_zone,
+            risk_free_rate=risk_free_rate,
             created_at=now,
         )
         cash = Account.objects.create(
@@ -112,8 +119,11 @@ def update_portfolio(
     allow_short: bool | None = None,
     tax_country: str | None = None,
     time_zone: str | None = None,
+    risk_free_rate: Decimal | None = None,
 ) -> Portfolio:
     """Change the settings that are given. What the figures follow from is recomputed in the same transaction.
+
+    `risk_free_rate` is a fraction a year (0.025).
 
     The base currency and the time zone can change only while the journal is empty: entries carry the rate to the one
     and the day in the other. Raises `PortfolioRefused`, `PortfolioUnknown`, `PortfolioArchived`.
@@ -135,6 +145,9 @@ def update_portfolio(
         _check_settings(**{field: value for field, value in changed.items() if field != "allow_short"})
         if name is not None:
             changed["name"] = _clean_name(name)
+        if risk_free_rate is not None:
+            _check_rate(risk_free_rate)
+            changed["risk_free_rate"] = risk_free_rate
         if {"base_currency", "time_zone"} & changed.keys() and _has_entries(portfolio_id):
             field = "base_currency" if "base_currency" in changed else "time_zone"
             raise PortfolioRefused(
@@ -249,6 +262,15 @@ def _clean_name(name: str) -> str:
     if "\x00" in clean:
         raise PortfolioRefused("The name holds a character that cannot be stored.", field="name")
     return clean
+
+
+def _check_rate(rate: Decimal) -> None:
+    if not rate.is_finite() or abs(rate) >= 1:
+        raise PortfolioRefused(
+            "A risk-free rate lies between −100 % and 100 % a year.", field="risk_free_rate"
+        )
+    if decimals(rate.normalize()) > RATE_DECIMALS:
+        raise PortfolioRefused("A risk-free rate has at most four decimals.", field="risk_free_rate")
 
 
 def _check_settings(**settings: str) -> None:

@@ -109,7 +109,12 @@ def value_series(portfolio: Portfolio, snapshot: Snapshot, *, range_code: str, n
     )
     offset = min(start - history.first, len(history.values) - 1)
     valuation = Valuation(history.first + offset, history.values[offset:], history.scale)
-    performance = measure(valuation, history.flows, every_day=history.every_day)
+    performance = measure(
+        valuation,
+        history.flows,
+        every_day=history.every_day,
+        risk_free=float(portfolio.risk_free_rate),
+    )
     size = len(valuation.values)
     step = max(1, -(-size // _MOST_POINTS))
     shown = sorted({*range(size - 1, -1, -step), 0})

@@ -51,6 +51,7 @@ def assembled(
         cost_basis_method=domain.CostMethod(portfolio.cost_basis_method),
         allow_short=portfolio.allow_short,
         tax_country=portfolio.tax_country,
+        risk_free_rate=float(portfolio.risk_free_rate),
         accounts=journal.accounts,
         instruments=journal.instruments,
         transactions=journal.transactions,

@@ -28,6 +28,7 @@ KEYS = frozenset(
     "format name base_currency as_of timezone cost_basis_method allow_short tax_country risk_free_rate accounts instruments "
     "transactions prices fx benchmarks".split()
 )
+_MOST_RATE = 10
 ACCOUNT_KEYS = frozenset(["id", "name", "kind", "currency", "cash_account"])
 INSTRUMENT_KEYS = frozenset(
     "id symbol name asset_class currency isin exchange multiplier maturity coupon quote_unit sector country".split()
@@ -118,12 +119,15 @@ def _risk_free(reader: Reader, value: object) -> float:
         reader.wrong("risk_free_rate", f"must be a number, not {shown(value)}")
         return 0.0
     if isinstance(value, (int, float)):
-        if not -1 < value < 10:
+        if not -1 < value < _MOST_RATE:
             reader.wrong("risk_free_rate", f"must be a rate a year as a fraction, not {shown(value)}")
             return 0.0
         return float(value)
-    number = reader.decimal(value, "risk_free_rate", negative=True)
-    return float(number or Decimal(0))
+    number = reader.decimal(value, "risk_free_rate", negative=True) or Decimal(0)
+    if not -1 < number < _MOST_RATE:
+        reader.wrong("risk_free_rate", f"must be a rate a year as a fraction, not {shown(value)}")
+        return 0.0
+    return float(number)
 
 
 def _accounts(reader: Reader, value: object, base: str) -> dict[str, Account]:

@@ -114,7 +114,12 @@ def measured(lens: Lens, basis: Basis, period: Period, *, benchmark: Instrument 
         series = benchmark_series(lens, benchmark, period)
         other = (benchmark.symbol, series) if len(series) else None
     return measure(
-        basis.part(period), basis.entering, leaving=basis.leaving, every_day=basis.every_day, benchmark=other
+        basis.part(period),
+        basis.entering,
+        leaving=basis.leaving,
+        every_day=basis.every_day,
+        risk_free=float(lens.portfolio.risk_free_rate),
+        benchmark=other,
     )
 
 

@@ -75,6 +75,7 @@ DIMENSION_LABELS = {
 }
 RETURNS = ("twr", "twr_annualised", "irr", "simple_return", "best_day", "worst_day")
 RISK = ("volatility", "max_drawdown", "sharpe", "sortino")
+AGAINST_RISK_FREE = ("sharpe", "sortino", "alpha")
 COMPARED = ("beta", "alpha", "correlation", "tracking_error", "information_ratio")
 
 
@@ -210,6 +211,8 @@ def _note(done: Performance, name: str) -> str:
         return IRR_WORDS[done.irr.status]
     if name == "max_drawdown" and done.drawdown is not None and done.drawdown.trough is not None:
         return "recovered" if done.drawdown.recovered is not None else "not recovered yet"
+    if name in AGAINST_RISK_FREE and done.returns.risk_free:
+        return f"against {done.returns.risk_free:.2%} a year without risk"
     if name == "twr_annualised" and done.twr_annualised is None and done.twr is not None:
         return "from 365 days on"
     return ""

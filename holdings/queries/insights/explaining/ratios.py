@@ -173,6 +173,8 @@ def _pairs(performance: Performance) -> Table:
             Fact("Variance of the benchmark", "number", fraction(float(np.var(other, ddof=1)))),
             Fact("Mean log return", "number", fraction(float(np.mean(own)))),
             Fact("Mean log return of the benchmark", "number", fraction(float(np.mean(other)))),
+            Fact("Returns in a year", "number", Decimal(returns.periods)),
+            Fact("Risk-free rate", "percent", fraction(returns.risk_free)),
             Fact("Deviation of the difference", "number", fraction(float(np.std(own - other, ddof=1)))),
         )
     columns = (("Day", "day"), ("Log return", "number"), ("Benchmark", "number"), ("Difference", "number"))
