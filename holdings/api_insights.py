@@ -24,7 +24,7 @@ from holdings.queries.insights.income import income_of
 from holdings.queries.insights.lens import Lens, problem_of
 from holdings.queries.insights.performance import figures_of
 from holdings.queries.insights.realised import realised_year, tax_year_named
-from holdings.web.insights.common import asked_of, chosen_instrument, chosen_period, lens_for
+from holdings.web.insights.common import asked_of, chosen_benchmark, chosen_period, lens_for
 from portfolio_site.kernel.api import DecimalString
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from portfolio_site.kernel.errors import DomainError
@@ -37,6 +37,7 @@ _PERIOD = [
     OpenApiParameter("to", OpenApiTypes.DATE, description="Instead of a range: to the end of this day."),
     _CURRENCY,
     OpenApiParameter("benchmark", OpenApiTypes.INT, description="The id of an instrument to compare with."),
+    OpenApiParameter("dividends", OpenApiTypes.INT, enum=[0, 1], default=1, description="Whether its dividends count."),
 ]  # fmt: skip
 
 
@@ -226,7 +227,7 @@ class PerformanceView(APIView):
         period = chosen_period(asked, lens)
         if period is None:
             raise NotMeasurable(lens.basis.problem)
-        found = figures_of(lens, period, benchmark=chosen_instrument(asked, "benchmark"))
+        found = figures_of(lens, period, benchmark=chosen_benchmark(asked))
         done = found.performance
         if done is None:
             raise NotMeasurable(found.problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, BinaryIO
 
 from django.db import transaction
@@ -20,7 +21,7 @@ from holdings.operations.importing import (
     upload_import,
 )
 from holdings.operations.locking import lock_for_writing
-from holdings.operations.portfolios import create_portfolio
+from holdings.operations.portfolios import RATE_DECIMALS, create_portfolio
 from portfolio_site.kernel.errors import DomainError
 
 
@@ -171,8 +172,18 @@ def _opened(owner: Any, member: Member, text: bytes, *, now: datetime) -> Portfo
         owner=owner, name=name, base_currency=str(said.get("base_currency", member.base_currency)), now=now,
         cost_basis_method=str(said.get("cost_basis_method", "fifo")), allow_short=bool(said.get("allow_short")),
         tax_country=str(said.get("tax_country", "")), time_zone=str(said.get("timezone", "")),
+        risk_free_rate=_rate(said.get("risk_free_rate", 0)),
     )  # fmt: skip
     return made
+
+
+def _rate(said: Any) -> Decimal:
+    """The risk-free rate of a file, to the decimals that a portfolio keeps; none where it says nothing of use."""
+    try:
+        rate = Decimal(str(said)).quantize(Decimal(1).scaleb(-RATE_DECIMALS))
+    except InvalidOperation:
+        return Decimal(0)
+    return rate if abs(rate) < 1 else Decimal(0)
 
 
 def _settings(text: bytes) -> dict[str, Any]:

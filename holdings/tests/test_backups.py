@@ -40,7 +40,7 @@ def full(owner: Any) -> Portfolio:
     make_prices(share, {"2026-01-05": "100", "2026-05-29": "150"})
     make_prices(house, {"2026-01-05": "1000"})
     make_rates(EURUSD="1.25")
-    portfolio = make_portfolio(owner, cost_basis_method="average")
+    portfolio = make_portfolio(owner, cost_basis_method="average", risk_free_rate=D("0.0125"))
     post(portfolio, "deposit", "2026-01-02", amount="10000", currency="USD")
     post(portfolio, "buy", "2026-01-05", instrument_id=share.pk, quantity="10", price="100", fees="1.5")
     post(portfolio, "buy", "2026-01-06", instrument_id=share.pk, quantity="10", price="110")
@@ -115,6 +115,7 @@ class TestRestore:
         made = Portfolio.objects.get(pk=outcome.portfolio_id)
         assert (outcome.added, outcome.unchanged, outcome.is_new) == (8, 0, True)
         assert (made.name, made.cost_basis_method) == ("Long run (restored 1)", "average")
+        assert made.risk_free_rate == D("0.0125")
         assert figures(made) == figures(full)
         assert_books_are_right(made)
 

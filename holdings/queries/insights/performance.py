@@ -13,18 +13,14 @@ from holdings.domain.numbers import EXACT
 from holdings.domain.performance import Performance, measure
 from holdings.domain.ranges import NAMES, Period, calendar_years, named
 from holdings.domain.scopes import DIMENSIONS, attribute
-from holdings.domain.series import Series
 from holdings.domain.statement import Statement
 from holdings.domain.types import PortfolioError
 from holdings.models import Account
+from holdings.queries.insights.benchmarks import Benchmark, benchmark_prices
 from holdings.queries.insights.lens import Basis, Lens, problem_of
-from marketdata.models import Instrument
-from marketdata.queries import FxRateMissing, bars, fx_rates_between
 
 RANGES = NAMES
 DEFAULT_RANGE = "1Y"
-_CARRY = timedelta(days=14)
-_PLACES = Decimal(1).scaleb(-12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +89,7 @@ def years_of(basis: Basis) -> list[str]:
     return [period.name for period in calendar_years(basis.first_day, basis.last_day)][::-1]
 
 
-def figures_of(lens: Lens, period: Period, *, benchmark: Instrument | None = None) -> PeriodFigures:
+def figures_of(lens: Lens, period: Period, *, benchmark: Benchmark | None = None) -> PeriodFigures:
     """Every figure of a period. Cached, a few statements whatever the number of entries."""
     basis = lens.basis
     try:
@@ -107,11 +103,11 @@ def figures_of(lens: Lens, period: Period, *, benchmark: Instrument | None = Non
         return PeriodFigures(period=period, currency=lens.currency, problem=problem_of(error))
 
 
-def measured(lens: Lens, basis: Basis, period: Period, *, benchmark: Instrument | None = None) -> Performance:
+def measured(lens: Lens, basis: Basis, period: Period, *, benchmark: Benchmark | None = None) -> Performance:
     """Returns and risk of a period, by the domain's one function for them."""
     other = None
     if benchmark is not None:
-        series = benchmark_series(lens, benchmark, period)
+        series = benchmark_prices(benchmark, period, lens.currency).series
         other = (benchmark.symbol, series) if len(series) else None
     return measure(
         basis.part(period),
@@ -121,26 +117,6 @@ def measured(lens: Lens, basis: Basis, period: Period, *, benchmark: Instrument 
         risk_free=float(lens.portfolio.risk_free_rate),
         benchmark=other,
     )
-
-
-def benchmark_series(lens: Lens, instrument: Instrument, period: Period) -> Series:
-    """Daily closes of a benchmark in the lens's currency, adjusted for splits; empty where nobody knows them."""
-    found = bars(instrument.pk, period.start - _CARRY, period.end)
-    closes = {bar.date: bar.close for bar in found}
-    if instrument.currency == lens.currency or not closes:
-        return Series.from_pairs({day: value.quantize(_PLACES) for day, value in closes.items()})
-    pair = (instrument.currency, lens.currency)
-    try:
-        dated = fx_rates_between([pair], period.start - _CARRY, period.end)[pair]
-    except FxRateMissing:
-        return Series.from_pairs({})
-    prices, rates = Series.from_pairs(closes), Series.from_pairs(dated)
-    both: dict[date, Decimal] = {}
-    for day in sorted({*closes, *dated}):
-        price, rate = prices.at(day.toordinal()), rates.at(day.toordinal())
-        if price is not None and rate is not None:
-            both[day] = EXACT.multiply(price, rate).quantize(_PLACES)
-    return Series.from_pairs(both)
 
 
 def calendar_returns(basis: Basis) -> list[YearReturns]:

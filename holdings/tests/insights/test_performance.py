@@ -13,6 +13,7 @@ from holdings.domain.explain import REGISTRY
 from holdings.domain.ranges import Period
 from holdings.models import Portfolio
 from holdings.operations import archive_portfolio
+from holdings.queries.insights.benchmarks import Benchmark
 from holdings.queries.insights.explaining import Asked, definition_of, explained, value_of
 from holdings.queries.insights.explaining.ratios import RATIOS
 from holdings.queries.insights.lens import Lens
@@ -163,8 +164,10 @@ class TestExplain:
     def test_a_ratio_is_the_one_of_the_page(self, filled, acme, figure):
         lens = lens_of(filled)
         period = period_of(lens.basis, "MAX")
-        done = measured(lens, lens.basis, period, benchmark=acme)
-        assert explained(lens, figure, Asked(period=period, benchmark=acme)).value == value_of(done, figure)
+        done = measured(lens, lens.basis, period, benchmark=Benchmark(acme))
+        assert explained(lens, figure, Asked(period=period, benchmark=Benchmark(acme))).value == value_of(
+            done, figure
+        )
 
     def test_factors_multiply_to_the_time_weighted_return(self, paper_example):
         lens = lens_of(paper_example)

@@ -13,6 +13,7 @@ from django.urls import reverse_lazy
 from holdings.domain.ranges import Period
 from holdings.domain.types import CostMethod
 from holdings.models import Portfolio
+from holdings.queries.insights.benchmarks import Benchmark, BenchmarkPrices, benchmark_prices
 from holdings.queries.insights.explaining import Asked
 from holdings.queries.insights.lens import Lens
 from holdings.queries.insights.performance import DEFAULT_RANGE, RANGES, period_of, years_of
@@ -24,7 +25,7 @@ from portfolio_site.kernel.forms import ComboboxInput
 from portfolio_site.kernel.money import is_currency
 
 #: What the address may carry from page to page, and into explanations.
-CARRIED = ("range", "from", "to", "currency", "benchmark")
+CARRIED = ("range", "from", "to", "currency", "benchmark", "dividends")
 _METHODS = frozenset(method.value for method in CostMethod)
 _OFFERED = ("EUR", "USD", "GBP", "CHF", "JPY", "CAD", "AUD", "SEK", "NOK", "DKK")
 
@@ -64,7 +65,7 @@ def asked_of(request: HttpRequest, lens: Lens) -> Asked:
         period=chosen_period(request, lens),
         instrument=chosen_instrument(request, "instrument"),
         other=chosen_instrument(request, "other"),
-        benchmark=chosen_instrument(request, "benchmark"),
+        benchmark=chosen_benchmark(request),
         by=get.get("by", ""),
         part=get.get("part"),
         account=_number(get.get("account")),
@@ -81,6 +82,12 @@ def asked_of(request: HttpRequest, lens: Lens) -> Asked:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def chosen_benchmark(request: HttpRequest) -> Benchmark | None:
+    """What the address compares with; `dividends=0` means its price alone."""
+    found = chosen_instrument(request, "benchmark")
+    return None if found is None else Benchmark(found, request.GET.get("dividends") != "0")
 
 
 def page_context(
@@ -128,6 +135,27 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         return None
+
+
+def benchmark_context(request: HttpRequest, lens: Lens, period: Period | None) -> dict[str, Any]:
+    """The choice of a benchmark, and in words what its prices contain."""
+    benchmark = chosen_benchmark(request)
+    found = None
+    if benchmark is not None and period is not None:
+        found = benchmark_prices(benchmark, period, lens.currency)
+    return {
+        "benchmark": None if benchmark is None else benchmark.instrument,
+        "benchmark_field": benchmark_field(request),
+        "benchmark_prices": found,
+        "benchmark_words": "" if found is None else benchmark_words(found),
+    }
+
+
+def benchmark_words(prices: BenchmarkPrices) -> str:
+    """Whether dividends count."""
+    if prices.counts_dividends:
+        return "with dividends"
+    return "price alone" if prices.has_dividends else "price alone: no dividends are known"
 
 
 def benchmark_field(request: HttpRequest) -> str:

@@ -20,20 +20,21 @@ from holdings.domain.ranges import Period
 from holdings.domain.scopes import DIMENSIONS
 from holdings.domain.statement import Statement
 from holdings.models import Portfolio
+from holdings.queries.insights.benchmarks import benchmark_prices
 from holdings.queries.insights.explaining import fraction, value_of
 from holdings.queries.insights.explaining.ratios import IRR_WORDS, RATIOS
 from holdings.queries.insights.lens import Lens
 from holdings.queries.insights.performance import (
     PeriodFigures,
-    benchmark_series,
     calendar_returns,
     figures_of,
     months_of,
     parts_of,
 )
 from holdings.web.insights.common import (
-    benchmark_field,
-    chosen_instrument,
+    benchmark_context,
+    benchmark_words,
+    chosen_benchmark,
     chosen_period,
     lens_for,
     page_context,
@@ -85,7 +86,7 @@ def performance(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """The page of performance."""
     lens = lens_for(request, portfolio_id)
     period = chosen_period(request, lens)
-    benchmark = chosen_instrument(request, "benchmark")
+    benchmark = chosen_benchmark(request)
     by = request.GET.get("by", "instrument")
     by = by if by in DIMENSIONS else "instrument"
     view = "value" if request.GET.get("view") == "value" else "performance"
@@ -100,8 +101,7 @@ def performance(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         "view": view,
         "by": by,
         "dimensions": [(code, DIMENSION_LABELS[code]) for code in DIMENSION_LABELS],
-        "benchmark": benchmark,
-        "benchmark_field": benchmark_field(request),
+        **benchmark_context(request, lens, period),
         "chart_src": _chart_src(request, lens.portfolio),
     }
     if done is not None and figures is not None and period is not None:
@@ -158,16 +158,16 @@ def performance_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 "style": "area",
             }
         ]
-        benchmark = chosen_instrument(request, "benchmark")
+        benchmark = chosen_benchmark(request)
         if benchmark is not None:
-            prices = benchmark_series(lens, benchmark, period)
-            found = [prices.at(done.first + index) for index in shown]
+            prices = benchmark_prices(benchmark, period, lens.currency)
+            found = [prices.series.at(done.first + index) for index in shown]
             start = next((value for value in found if value), None)
             if start:
                 series.append(
                     {
                         "key": "benchmark",
-                        "label": benchmark.symbol,
+                        "label": f"{benchmark.symbol}, {benchmark_words(prices)}",
                         "values": [
                             None if value is None else plain(round(value / start - 1, 8)) for value in found
                         ],

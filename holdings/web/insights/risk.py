@@ -17,9 +17,9 @@ from holdings.queries.insights.explaining import definition_of, fraction, value_
 from holdings.queries.insights.performance import figures_of
 from holdings.queries.insights.risk import Correlations, correlations_of, underwater
 from holdings.web.insights.common import (
-    benchmark_field,
+    benchmark_context,
     carried,
-    chosen_instrument,
+    chosen_benchmark,
     chosen_period,
     lens_for,
     page_context,
@@ -37,7 +37,7 @@ def risk(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """The page of risk, each figure with its definition beside it."""
     lens = lens_for(request, portfolio_id)
     period = chosen_period(request, lens)
-    benchmark = chosen_instrument(request, "benchmark")
+    benchmark = chosen_benchmark(request)
     figures = None if period is None else figures_of(lens, period, benchmark=benchmark)
     done = figures.performance if figures is not None else None
     context: dict[str, Any] = {
@@ -45,8 +45,7 @@ def risk(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         **period_context(lens, period),
         "figures": figures,
         "problem": lens.basis.problem or (figures.problem if figures else ""),
-        "benchmark": benchmark,
-        "benchmark_field": benchmark_field(request),
+        **benchmark_context(request, lens, period),
     }
     if done is not None and period is not None:
         falls = underwater(done)

@@ -14,6 +14,7 @@ from holdings.domain.definitions import Definition
 from holdings.domain.numbers import exact
 from holdings.domain.ranges import Period
 from holdings.domain.types import ZERO, CostMethod
+from holdings.queries.insights.benchmarks import Benchmark
 from marketdata.models import Instrument
 
 MOST_ROWS = 400
@@ -37,7 +38,7 @@ class Asked:
     period: Period | None = None
     instrument: Instrument | None = None
     other: Instrument | None = None
-    benchmark: Instrument | None = None
+    benchmark: Benchmark | None = None
     by: str = ""
     part: str | None = None
     account: int | None = None
