@@ -20,6 +20,7 @@ from holdings.models import Portfolio, Transaction
 from holdings.operations import EntryRefused, PaperJournalClosed, PortfolioUnknown, RestoreRefused
 from holdings.tests.support import (
     NOW,
+    D,
     assert_books_are_right,
     make_instrument,
     make_portfolio,
