@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from marketdata.web import instruments, markets
+from marketdata.web import compare, instruments, markets, watchlists
 
 app_name = "marketdata"
 urlpatterns: list[URLPattern] = [
     path("markets/", markets.index, name="index"),
+    path("markets/compare/", compare.index, name="compare"),
+    path("markets/compare/chart/", compare.chart, name="compare_chart"),
+    path("markets/watchlists/", watchlists.index, name="watchlists"),
+    path("markets/watchlists/<uuid:watchlist_id>/", watchlists.detail, name="watchlist"),
+    path("markets/watchlists/<uuid:watchlist_id>/add/", watchlists.add, name="watchlist_add"),
+    path("markets/watchlists/<uuid:watchlist_id>/remove/", watchlists.remove, name="watchlist_remove"),
+    path("markets/watchlists/<uuid:watchlist_id>/order/", watchlists.order, name="watchlist_order"),
+    path("markets/watchlists/<uuid:watchlist_id>/rename/", watchlists.rename, name="watchlist_rename"),
+    path("markets/watchlists/<uuid:watchlist_id>/shift/", watchlists.shift, name="watchlist_shift"),
+    path("markets/watchlists/<uuid:watchlist_id>/delete/", watchlists.delete, name="watchlist_delete"),
     path("instruments/search/", instruments.search, name="search"),
     path("instruments/new/", instruments.new, name="new"),
     path("instruments/<int:instrument_id>/", instruments.detail, name="detail"),
     path("instruments/<int:instrument_id>/chart/", instruments.chart, name="chart"),
+    path("instruments/<int:instrument_id>/position/", instruments.position, name="position"),
+    path("instruments/<int:instrument_id>/watch/", watchlists.watch, name="watch"),
     path("instruments/<int:instrument_id>/price/", instruments.record_price, name="record_price"),
 ]

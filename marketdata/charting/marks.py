@@ -47,11 +47,13 @@ def _words(action: ActionView) -> str:
 def trade_marks(trades: Sequence[TradeView], days: Any, labels: Sequence[str]) -> list[Mark]:
     """Return a mark for each period and side that has trades. What they say of the person (`label`) gives way to
     `cover` in privacy mode."""
+    if not len(days):
+        return []
     grouped: dict[tuple[str, str], list[TradeView]] = {}
     for trade in trades:
-        when = trade.day
-        if len(days) and days[0] <= np.datetime64(when) <= days[-1]:
-            grouped.setdefault((labels[_place(days, when)], trade.side), []).append(trade)
+        place = _trade_place(days, trade)
+        if place is not None:
+            grouped.setdefault((labels[place], trade.side), []).append(trade)
     marks = []
     for (at, side), found in grouped.items():
         verb = "Bought" if side == "buy" else "Sold"
@@ -79,6 +81,18 @@ def cost_line(held: Sequence[HeldView]) -> list[dict[str, Any]]:
     if not units or cost / units <= 0:
         return []
     return [{"value": plain(cost / units), "label": "Average cost", "is_private": True}]
+
+
+def _trade_place(days: Any, trade: TradeView) -> int | None:
+    """The period of a trade: by its day; among minutes by its instant, if that is known."""
+    when: Any = np.datetime64(trade.day)
+    if days.dtype != np.dtype("datetime64[D]"):
+        if trade.at is None:
+            return None
+        # A step carries the instant at which it begins.
+        when = np.datetime64(int(trade.at.timestamp()), "s")
+        return int(np.searchsorted(days, when, side="right")) - 1 if days[0] <= when else None
+    return int(np.searchsorted(days, when)) if days[0] <= when <= days[-1] else None
 
 
 def _place(days: Any, day: date) -> int:

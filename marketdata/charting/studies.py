@@ -34,11 +34,13 @@ class Line:
     label: str
     values: Any
     style: str = "line"
+    legend: str = ""
 
     def at(self, places: Any, decimals: int) -> dict[str, Any]:
         """Write the line at these places of the series."""
         body = {"key": self.key, "label": self.label, "values": texts(self.values[places], decimals)}
-        return body if self.style == "line" else {**body, "style": self.style}
+        told = {"style": "" if self.style == "line" else self.style, "legend": self.legend}
+        return body | {name: text for name, text in told.items() if text}
 
 
 def overlays(closes: Any, shown: Iterable[str]) -> list[Line]:
@@ -53,7 +55,12 @@ def overlays(closes: Any, shown: Iterable[str]) -> list[Line]:
         bands = bollinger_bands(closes)
         found += [
             Line(key="bollinger-upper", label="Bollinger, upper", values=bands.upper, style="band"),
-            Line(key="bollinger-middle", label="Bollinger, middle", values=bands.middle),
+            Line(
+                key="bollinger-middle",
+                label="Bollinger, middle",
+                values=bands.middle,
+                legend="Bollinger bands",
+            ),
             Line(key="bollinger-lower", label="Bollinger, lower", values=bands.lower, style="band"),
         ]
     return found

@@ -33,9 +33,14 @@ def texts(values: Any, places: int) -> list[str | None]:
     return [None if math.isnan(value) else _cut(f"{value:.{places}f}") for value in _listed(values)]
 
 
-def day_texts(days: Any) -> list[str]:
-    """Write days (as arrays hold them) as ISO dates."""
-    return np.datetime_as_string(days, unit="D").tolist() if len(days) else []
+def labels_of(days: Any) -> list[str]:
+    """Write days (as arrays hold them) as ISO dates, and instants as ISO instants in UTC."""
+    if not len(days):
+        return []
+    if days.dtype == np.dtype("datetime64[D]"):
+        written: list[str] = np.datetime_as_string(days, unit="D").tolist()
+        return written
+    return [f"{text}Z" for text in np.datetime_as_string(days, unit="s").tolist()]
 
 
 def _cut(text: str) -> str:

@@ -49,6 +49,7 @@ from marketdata.queries.sessions import (
     next_exchange_session,
 )
 from marketdata.queries.simulation import simulated_prices_in_use
+from marketdata.queries.trends import TrendView, trends
 from marketdata.queries.watchlists import (
     WatchlistNotFound,
     WatchlistView,
@@ -80,6 +81,7 @@ __all__ = [
     "QuoteView",
     "SessionView",
     "TradeView",
+    "TrendView",
     "WatchlistNotFound",
     "WatchlistView",
     "YearRange",
@@ -117,6 +119,7 @@ __all__ = [
     "simulated_prices_in_use",
     "splits",
     "trades_of",
+    "trends",
     "visible_instrument",
     "visible_watchlist",
     "watched_by",

@@ -53,6 +53,7 @@ class ActionView:
     kind: str
     ex_date: date
     value: Decimal
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +119,9 @@ def daily_series(
         rows = cursor.fetchall()
     actions: dict[int, list[ActionView]] = {row[0]: [] for row in rows}
     facts = CorporateAction.objects.filter(instrument_id__in=list(actions)).order_by("ex_date", "kind")
-    for pk, kind, ex_date, value in facts.values_list("instrument_id", "kind", "ex_date", "value"):
-        actions[pk].append(ActionView(kind=kind, ex_date=ex_date, value=value))
+    for pk, *fact in facts.values_list("instrument_id", "kind", "ex_date", "value", "source"):
+        kind, ex_date, value, source = fact
+        actions[pk].append(ActionView(kind=kind, ex_date=ex_date, value=value, source=source))
     return {
         row[0]: DailySeries(
             instrument_id=row[0],

@@ -190,7 +190,7 @@ class TestChart:
 
     def test_candles(self, client_of, owner, share):
         body = client_of(owner).get(url("chart", share.pk) + "?range=1M&kind=candles").json()
-        assert body["kind"] == "candles"
+        assert (body["kind"], body["form"]) == ("price", "candles")
         assert set(body["bars"][0]) == {"at", "open", "high", "low", "close", "volume"}
 
     def test_has_no_cliff_at_a_split_and_a_flag_there(self, client_of, owner, make_instrument):

@@ -187,7 +187,7 @@ class TestResampling:
         body = draw(share, "range=MAX")
         assert len(body["labels"]) <= 600
         assert {days[0].isoformat(), days[2101].isoformat(), days[-1].isoformat()} <= set(body["labels"])
-        assert body["volume"]["label"] == "Volume, daily average"
+        assert body["volume"]["label"] == "Volume, average"
         assert set(body["volume"]["values"]) == {"10"}
 
     @pytest.mark.parametrize("kind", ["line", "candles"])

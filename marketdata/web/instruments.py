@@ -16,6 +16,7 @@ from marketdata import charting, operations, queries
 from marketdata.forms import OwnInstrumentForm, PriceForm
 from marketdata.models import Instrument
 from marketdata.web.common import json_answer, may_change
+from marketdata.web.watchlists import watching
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError, ForbiddenError
 from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
@@ -71,24 +72,66 @@ def _detail(request: HttpRequest, instrument: Instrument, form: PriceForm | None
     if form is None and is_own:
         form = PriceForm(currency=instrument.currency, today=now.date())
     where = [instrument.symbol, instrument.exchange, instrument.get_asset_class_display()]
+    yearly = drawn.yearly_dividend
     return {
         "instrument": instrument,
         "subtitle": " · ".join(part for part in where if part),
         "chart_title": f"Price of {instrument.symbol}",
-        "columns": ["Day", "Close"],
+        "columns": ["Time" if drawn.is_intraday else "Day", "Close"],
         "quote": quote,
         "session": queries.market_session(instrument, now),
         "year": drawn.year_range,
-        "range": choice.range,
+        "choice": choice,
         "ranges": list(charting.RANGES),
-        "kind": choice.kind,
+        "kinds": charting.KINDS,
+        "adjustments": charting.ADJUSTMENTS,
+        "scales": charting.SCALES,
+        "studies": charting.STUDIES,
+        "marks": charting.MARKS,
         "chart_url": f"{reverse('marketdata:chart', args=[instrument.pk])}?{choice.query()}",
         "rows": drawn.table(),
         "actions": list(reversed(drawn.actions))[:12],
+        "yearly_dividend": yearly,
+        "dividend_yield": yearly / quote.last if yearly and quote and quote.last else None,
+        "past_returns": drawn.past_returns(),
         "price_unit": "" if instrument.quote_unit == "percent" else instrument.currency,
         "is_own": is_own,
         "price_form": form,
+        **watching(request, instrument),
+        **_positions(request, instrument, quote),
     }
+
+
+def _positions(
+    request: HttpRequest, instrument: Instrument, quote: queries.QuoteView | None
+) -> dict[str, Any]:
+    """What the person has of it, beside what that is worth at the price of now."""
+    rows = []
+    for held in queries.held_of(request.user, instrument.pk):
+        value = held.value_at(quote.last) if quote is not None else None
+        gain = None if value is None else value - held.cost_basis
+        rows.append(
+            {
+                "held": held,
+                "units": held.quantity * held.unit,
+                "value": value,
+                "gain": gain,
+                "gain_fraction": gain / abs(held.cost_basis)
+                if gain is not None and held.cost_basis
+                else None,
+            }
+        )
+    return {"positions": rows}
+
+
+@login_required
+@require_GET
+def position(request: HttpRequest, instrument_id: int) -> HttpResponse:
+    """The part of the page that says what the person has of it: fetched again when that changed."""
+    instrument = queries.visible_instrument(request.user, instrument_id)
+    quote = queries.latest_quote(instrument.pk, now=clock.now())
+    context = {"instrument": instrument, **_positions(request, instrument, quote)}
+    return render(request, "marketdata/instrument/_position.html", context)
 
 
 @login_required

@@ -128,8 +128,8 @@
     function report() {
       const points = chart.data.datasets[0].data;
       const [a, b] = [indexAt(span.from), indexAt(span.to)].sort((x, y) => x - y);
-      const start = points[a]?.y;
-      const end = points[b]?.y;
+      const start = points[a]?.y ?? points[a]?.c;
+      const end = points[b]?.y ?? points[b]?.c;
       if (a === b || !Number.isFinite(start) || !Number.isFinite(end)) return;
       const dates = formatDate(data.labels[a]) + " to " + formatDate(data.labels[b]) + ": ";
       let words;
@@ -312,9 +312,10 @@
 
   function legend(state, data, colours) {
     state.figure.querySelector(".hf-legend")?.remove();
+    if (data.legend) return listed(state, data.legend);
     const round = data.kind === "doughnut";
     const names = round ? data.labels : (data.series || []).map((series) => series.label);
-    if (names.length < 2) return;
+    if (names.length < 2) return undefined;
     const list = document.createElement("ul");
     list.className = "hf-legend";
     names.slice(0, 12).forEach(function (name, index) {
@@ -345,34 +346,44 @@
       list.append(item);
     });
     state.box.after(list);
+    return undefined;
+  }
+
+  function listed(state, items) {
+    if (!items.length) return;
+    const list = document.createElement("ul");
+    list.className = "hf-legend";
+    list.replaceChildren(...items.map(function (entry) {
+      const item = document.createElement("li");
+      const holder = document.createElement("span");
+      const key = document.createElement("span");
+      key.className = "hf-key";
+      key.style.color = entry.colour;
+      holder.append(key, entry.label);
+      item.append(holder);
+      return item;
+    }));
+    state.box.after(list);
   }
 
   const BUILDERS = { line, area: line, bar, doughnut };
-  // candles and treemap come from chart-special.js, which needs their own libraries.
-  window.holdfast.chartKit = { BUILDERS, write, toNumber, toTime, showTip, crosshair, timeAxis, valueAxis, markers, markerSet };
+  // price and treemap come from files of their own, which need their own libraries.
+  window.holdfast.chartKit = { BUILDERS, MARKS, write, hidden, toNumber, toTime, showTip, crosshair, selectSpan, timeAxis, valueAxis, markerSet };
 
   /** Draw `state.data` on `state.canvas`; the Chart.js object. */
   window.holdfast.drawChart = function (state) {
     const data = state.data;
     data.kind = data.kind || state.figure.dataset.chart;
     const colours = palette();
+    state.afterDraw = null;
     const chart = new Chart(state.canvas, (BUILDERS[data.kind] || line)(state, data, colours));
     state.chart = chart;
     state.canvas.addEventListener("mouseleave", () => tip(state).removeAttribute("data-on"));
     legend(state, data, colours);
-    if (data.kind === "line" && "selectSpan" in state.figure.dataset && state.note) selectSpan(state, data);
+    if ("selectSpan" in state.figure.dataset && state.note) {
+      if (data.kind === "line") selectSpan(state, data);
+      state.afterDraw?.();
+    }
     return chart;
-  };
-
-  /** The same figures as rows; newest first where they follow time. */
-  window.holdfast.tableOf = function (data) {
-    const kind = data.kind;
-    const money = data.unit === "money";
-    const text = (value, extra) => format(value, data.unit, data.currency, extra);
-    if (data.bars) return { money: false, head: ["Day", "Open", "High", "Low", "Close", "Volume"], rows: data.bars.map((bar) => [formatDate(bar.at), text(bar.open), text(bar.high), text(bar.low), text(bar.close), format(bar.volume, "number")]).reverse() };
-    if (data.cells) return { money, head: ["Name", "Value", "Change"], rows: data.cells.map((cell) => [cell.label, text(cell.value), format(cell.change, "percent", "", { sign: "always" })]) };
-    const timed = kind === "line" || kind === "area";
-    const rows = (data.labels || []).map((label, index) => [timed ? formatDate(label) : label, ...(data.series || []).map((series) => text(series.values[index]))]);
-    return { money, head: [timed ? "Day" : "Name", ...(data.series || []).map((series) => series.label)], rows: timed ? rows.reverse() : rows };
   };
 })();

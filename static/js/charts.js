@@ -20,10 +20,7 @@
 
   async function libraries(kind) {
     for (const src of self.dataset.libs.split(" ")) await load(src);
-    if (kind === "candles" || kind === "treemap") {
-      await load(self.dataset[kind]);
-      await load(self.dataset.special);
-    }
+    for (const src of (self.dataset[kind] || "").split(" ").filter(Boolean)) await load(src);
   }
 
   // ---- One chart ----

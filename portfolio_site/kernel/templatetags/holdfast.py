@@ -74,7 +74,7 @@ def money(context: Context, value: Figure, currency: str, digits: int | None = N
 def chart_cell(context: Context, value: object, currency: str = "") -> SafeString | str:
     """A cell of a chart's table: a day in the person's way, money covered in privacy mode, words as they are."""
     if isinstance(value, dt.date):
-        return when(context, value, "date")
+        return when(context, value, "short" if isinstance(value, dt.datetime) else "date")
     if isinstance(value, Decimal) and currency:
         return money(context, value, currency)
     return NOTHING if value is None else conditional_escape(str(value))
