@@ -36,9 +36,6 @@ class WatchlistView:
     updated_at: datetime
     instrument_ids: tuple[int, ...]
 
-    def __len__(self) -> int:
-        return len(self.instrument_ids)
-
     def __contains__(self, instrument_id: object) -> bool:
         return instrument_id in self.instrument_ids
 

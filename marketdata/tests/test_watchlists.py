@@ -157,7 +157,7 @@ class TestLists:
     def test_all_of_a_person_come_in_one_statement(self, owner, watched, django_assert_num_queries):
         operations.create_watchlist(owner=owner, name="Empty", now=NOW)
         with django_assert_num_queries(1):
-            assert [len(view) for view in queries.watchlists_of(owner)] == [3, 0]
+            assert [len(view.instrument_ids) for view in queries.watchlists_of(owner)] == [3, 0]
 
 
 class TestWhoseTheyAre:
