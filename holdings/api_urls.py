@@ -22,6 +22,7 @@ from holdings.api_assets import (
     PortfolioSummaryView,
     StocksView,
 )
+from holdings.api_backups import BackupPlanView, BackupsView, BackupView, RestoreView
 from holdings.api_insights import AllocationView, ExplainView, IncomeView, PerformanceView, RealisedView
 
 
@@ -31,6 +32,10 @@ def register(router: BaseRouter) -> None:
 
 
 urlpatterns = [
+    path("backups/", BackupsView.as_view(), name="backups"),
+    path("backups/plan/", BackupPlanView.as_view(), name="backup-plan"),
+    path("backups/<uuid:backup_id>/", BackupView.as_view(), name="backup"),
+    path("backups/<uuid:backup_id>/restore/", RestoreView.as_view(), name="backup-restore"),
     path(
         "portfolios/<int:portfolio_id>/transactions/",
         TransactionsView.as_view(),

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from holdings.web import charts, entries, holding, imports, portfolios
+from holdings.web import backups, charts, entries, holding, imports, portfolios
 from holdings.web.insights.urls import urlpatterns as insights
 
 app_name = "holdings"
 urlpatterns: list[URLPattern] = [
     path("portfolios/", portfolios.index, name="index"),
+    path("backups/", backups.index, name="backups"),
+    path("backups/new/", backups.create, name="backup_create"),
+    path("backups/plan/", backups.plan, name="backup_plan"),
+    path("backups/upload/", backups.upload, name="backup_upload"),
+    path("backups/<uuid:backup_id>/restore/", backups.restore, name="backup_restore"),
     path("portfolios/new/", portfolios.create, name="create"),
     path("portfolios/sample/", portfolios.sample, name="sample"),
     path("portfolios/<int:portfolio_id>/", portfolios.detail, name="detail"),

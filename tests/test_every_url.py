@@ -21,7 +21,7 @@ from accounts.operations import create_token
 from accounts.tests.support import make_user
 from documents.operations import store_document
 from holdings.models import DraftTransaction
-from holdings.operations import Entry, create_portfolio, post_transaction, upload_import
+from holdings.operations import Entry, create_portfolio, make_backup, post_transaction, upload_import
 from holdings.tests.support import make_instrument, make_prices, make_rates
 from marketdata.models import Instrument, Watchlist, WatchlistItem
 from marketdata.operations import create_watchlist
@@ -142,6 +142,7 @@ def belongings(db: None) -> dict[str, Any]:
         "portfolio_id": portfolio.pk,
         "figure": "net_worth",
         "asset_id": shared.pk,
+        "backup_id": make_backup(owner=owner, now=now).id,
         "instrument_id": private.pk,
         "transaction_id": entry.pk,
         "draft_id": draft.pk,

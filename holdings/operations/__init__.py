@@ -9,7 +9,9 @@ from __future__ import annotations
 from holdings.entries import Entry
 from holdings.operations.assets import add_asset, remove_asset, update_asset
 from holdings.operations.backing_up import (
+    BACKUP_KIND,
     NothingToBackUp,
+    backup_source,
     backups_for,
     carry_out_backup_plan,
     due_backup_plans,
@@ -66,6 +68,7 @@ from holdings.operations.restoring import RestoreOutcome, RestoreRefused, look_i
 from holdings.operations.sample import create_sample_portfolio
 
 __all__ = [
+    "BACKUP_KIND",
     "AlreadyPosted",
     "Entry",
     "EntryRefused",
@@ -86,6 +89,7 @@ __all__ = [
     "add_account",
     "add_asset",
     "archive_portfolio",
+    "backup_source",
     "backups_for",
     "carry_out_backup_plan",
     "commit_import",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from portfolio_site.kernel.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
-KIND = "backup"
+BACKUP_KIND = "backup"
 _SCHEDULED = "backup-schedule:"
 _EVERY = {"daily": timedelta(days=1), "weekly": timedelta(days=7), "monthly": timedelta(days=30)}
 
@@ -54,7 +55,7 @@ def make_backup(
         file.seek(0)
         return store_document(
             owner_id=owner.pk,
-            kind=KIND,
+            kind=BACKUP_KIND,
             filename=_filename(portfolios, now),
             content=file,
             now=now,
@@ -62,9 +63,14 @@ def make_backup(
         )
 
 
+def backup_source(key: str) -> str:
+    """The `source` of a backup asked for under an idempotency key; empty without one."""
+    return f"key:{hashlib.sha256(key.encode()).hexdigest()}" if key else ""
+
+
 def backups_for(owner: Any, *, now: datetime) -> list[DocumentView]:
     """The person's backups, newest first."""
-    return [view_of(document) for document in documents_for(owner, now=now, kind=KIND)]
+    return [view_of(document) for document in documents_for(owner, now=now, kind=BACKUP_KIND)]
 
 
 def set_backup_plan(*, owner: Any, every: str, keep: int, now: datetime) -> BackupPlan:
@@ -110,7 +116,7 @@ def carry_out_backup_plan(*, plan_id: int, now: datetime) -> DocumentView | None
 
 
 def _scheduled(owner: Any, *, now: datetime) -> list[DocumentView]:
-    found = documents_for(owner, now=now, kind=KIND).filter(source__startswith=_SCHEDULED)
+    found = documents_for(owner, now=now, kind=BACKUP_KIND).filter(source__startswith=_SCHEDULED)
     return [view_of(document) for document in found]
 
 
