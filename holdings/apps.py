@@ -14,8 +14,10 @@ class HoldingsConfig(AppConfig):
     def ready(self) -> None:
         """Let the books listen to what other rooms announce, and answer what pages of the market ask them."""
         from holdings import subscribers
-        from holdings.queries.for_markets import BooksForMarkets
+        from holdings.queries.for_markets import BooksForMarkets, held_instruments
+        from marketdata.operations import register_interest
         from marketdata.queries import register_books
 
         subscribers.register()
         register_books(BooksForMarkets())
+        register_interest("holdings", held_instruments)

@@ -11,3 +11,11 @@ class MarketdataConfig(AppConfig):
     name = "marketdata"
     verbose_name = "Market data"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Have old prices refreshed when somebody looks at them."""
+        from marketdata import tasks
+        from marketdata.queries import attention
+        from portfolio_site.kernel.jobs import enqueue
+
+        attention.when_wanted(lambda: enqueue(tasks.refresh_wanted))

@@ -13,6 +13,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         # A refresh that could not run in time is of no use: the next one is there.
         "options": {"expires": QUOTE_REFRESH_SECONDS},
     },
+    "quotes-poll": {
+        "task": "marketdata.tasks.poll_quotes",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "history-extend": {
         "task": "marketdata.tasks.extend_history",
         "schedule": 3600.0,

@@ -14,14 +14,35 @@ from portfolio_site.kernel.jobs import enqueue
 
 @shared_task(name="marketdata.tasks.refresh_quotes")
 def refresh_quotes() -> int:
-    """Fetch the latest quotes; sent by beat every few seconds. Returns how many were stored."""
+    """Let the simulated market tick; sent by beat every few seconds. Returns how many quotes were stored."""
     now = clock.now()
-    stored = len(operations.refresh_quotes(now=now).stored)
+    stored = len(operations.refresh_quotes(now=now, providers=["simulated"]).stored)
     # The first refresh of a day (or of a site that was off for some) asks for the daily bars up to yesterday.
     if cache.add(f"marketdata:history:{now.date()}", 1, timeout=timedelta(days=1).total_seconds()):
         enqueue(prepare_partitions)
         enqueue(extend_history)
     return stored
+
+
+@shared_task(name="marketdata.tasks.poll_quotes")
+def poll_quotes() -> None:
+    """Have each provider of the real world asked for what is due from it, apart from the others: one that hangs holds
+    up nobody else."""
+    for name in operations.asked_providers():
+        if operations.is_in_use(name):
+            enqueue(poll_provider, provider=name)
+
+
+@shared_task(name="marketdata.tasks.poll_provider")
+def poll_provider(provider: str) -> int:
+    """Ask one provider for what is due from it. Returns how many quotes were stored."""
+    return len(operations.refresh_quotes(now=clock.now(), providers=[provider]).stored)
+
+
+@shared_task(name="marketdata.tasks.refresh_wanted")
+def refresh_wanted() -> int:
+    """Refresh the old prices that people are looking at. Returns how many were stored."""
+    return len(operations.refresh_wanted_quotes(now=clock.now()).stored)
 
 
 @shared_task(name="marketdata.tasks.extend_history")

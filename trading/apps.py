@@ -11,6 +11,9 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         """Begin to listen: fresh prices match resting orders."""
+        from marketdata.operations import register_interest
         from trading import subscribers
+        from trading.queries.orders import instruments_in_open_orders
 
         subscribers.register()
+        register_interest("open orders", instruments_in_open_orders)

@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from holdings.operations import archive_portfolio, void_transaction
+from holdings.queries.for_markets import held_instruments
 from holdings.tests.support import NOW, make_instrument, make_portfolio, post
+from marketdata.operations import instruments_that_matter
 from marketdata.queries import held_by, held_of, trades_of
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +85,18 @@ class TestTrades:
             portfolio_id=books[1].pk, transaction_id=extra.pk, actor=owner, reason="mistake", now=NOW
         )
         assert date(2026, 4, 1) not in {trade.day for trade in trades_of(owner, books[2].pk)}
+
+
+class TestInterest:
+    def test_what_anybody_holds_has_its_price_kept_fresh(self, books, owner, django_assert_num_queries):
+        long_run, other, acme, bond = books
+        with django_assert_num_queries(1):
+            assert set(held_instruments()) == {acme.pk, bond.pk}
+        post(other, "sell", "2026-03-02", instrument_id=bond.pk, quantity="5000", price="99")
+        assert set(held_instruments()) == {acme.pk}
+        for portfolio in (long_run, other):
+            archive_portfolio(portfolio_id=portfolio.pk, actor=owner, now=NOW)
+        assert set(held_instruments()) == set()
+
+    def test_is_registered(self, books):
+        assert books[2].pk in instruments_that_matter()

@@ -13,6 +13,23 @@ SIMULATED_LIMIT = timedelta(minutes=2)
 #: What is kept by hand is looked at now and then.
 MANUAL_LIMIT = timedelta(days=35)
 
+#: How long a cached quote is believed while nobody has replaced it: as long as it would mean little to be behind.
+CACHED_OPEN = timedelta(seconds=30)
+CACHED_CLOSED = timedelta(minutes=10)
+#: From this age on somebody who looks at a quote has it refreshed, while he is shown the old one.
+REVALIDATE_OPEN = timedelta(minutes=1)
+REVALIDATE_CLOSED = timedelta(hours=6)
+
+
+def cache_seconds(*, is_open: bool) -> float:
+    """Return how long a cached quote may be shown without a look at the database, by the hours of its market."""
+    return (CACHED_OPEN if is_open else CACHED_CLOSED).total_seconds()
+
+
+def wants_refresh(*, quoted_at: datetime, now: datetime, is_open: bool) -> bool:
+    """Say whether a quote that somebody looks at should be refreshed at once rather than in its turn."""
+    return now - quoted_at > (REVALIDATE_OPEN if is_open else REVALIDATE_CLOSED)
+
 
 def quote_is_stale(
     *,

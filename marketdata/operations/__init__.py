@@ -1,5 +1,6 @@
 """Market data: every change of state, one verb-first function per use case."""
 
+from marketdata.operations.gateway import reset_provider
 from marketdata.operations.history import backfill_history
 from marketdata.operations.instruments import (
     InstrumentRefused,
@@ -7,14 +8,21 @@ from marketdata.operations.instruments import (
     get_or_create_instrument,
     load_starter_instruments,
 )
+from marketdata.operations.interest import instruments_that_matter, register_interest
 from marketdata.operations.intraday import record_minutes
 from marketdata.operations.loading import LoadOptions, LoadSummary, load_prices
 from marketdata.operations.partitions import PartitionsPrepared, prepare_partitions
 from marketdata.operations.prices import PriceRefused, record_price
 from marketdata.operations.quotes import (
     AppliedQuotes,
+    Refreshed,
     apply_quotes,
+    asked_providers,
+    confirm_held_quote,
+    dismiss_held_quote,
+    is_in_use,
     refresh_quotes,
+    refresh_wanted_quotes,
     release_quote,
     set_quote,
 )
@@ -41,14 +49,20 @@ __all__ = [
     "LoadSummary",
     "PartitionsPrepared",
     "PriceRefused",
+    "Refreshed",
     "WatchlistRefused",
     "add_to_watchlist",
     "apply_quotes",
+    "asked_providers",
     "backfill_history",
+    "confirm_held_quote",
     "create_instrument",
     "create_watchlist",
     "delete_watchlist",
+    "dismiss_held_quote",
     "get_or_create_instrument",
+    "instruments_that_matter",
+    "is_in_use",
     "load_prices",
     "load_starter_instruments",
     "order_watchlists",
@@ -56,10 +70,13 @@ __all__ = [
     "record_minutes",
     "record_price",
     "refresh_quotes",
+    "refresh_wanted_quotes",
+    "register_interest",
     "release_quote",
     "remove_from_watchlist",
     "rename_watchlist",
     "reorder_watchlist",
     "replace_watchlist",
+    "reset_provider",
     "set_quote",
 ]

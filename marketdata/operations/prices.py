@@ -69,6 +69,7 @@ def record_price(*, instrument_id: int, day: date, price: Decimal, actor: Any, n
                     )
                 ],
                 now=now,
+                is_trusted=True,
             )
     return bar
 

@@ -62,6 +62,14 @@ def just_opened(exchange: str, now: datetime, within: timedelta = timedelta(minu
     return session is not None and session.is_open(now) and now - session.opens_at <= within
 
 
+def last_close(instrument: Instrument, now: datetime) -> datetime | None:
+    """Return when the last session of a closed market ended; None where that is not known."""
+    if instrument.asset_class in (AssetClass.CRYPTO, AssetClass.CURRENCY):
+        return None
+    session = session_at(instrument.exchange, now)
+    return session.closes_at if session is not None and session.closes_at <= now else None
+
+
 def _session(*, asset_class: str, exchange: str, simulated: bool, now: datetime) -> SessionView:
     if asset_class == AssetClass.CRYPTO:
         return _ALWAYS

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import structlog
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
-from redis.exceptions import RedisError
 
-from marketdata.domain.staleness import quote_is_stale
+from marketdata.domain.staleness import cache_seconds, quote_is_stale
+from marketdata.queries import attention, quote_cache
 from marketdata.queries.hours import is_open
 from marketdata.queries.on_demand import brought_up_to_date
 from portfolio_site.kernel import clock
-
-log = structlog.get_logger(__name__)
 
 _LATEST = """
 SELECT q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
@@ -28,7 +25,6 @@ SELECT q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_c
 FROM marketdata_quote q JOIN marketdata_instrument i ON i.id = q.instrument_id
 WHERE q.instrument_id = ANY(%s::bigint[])
 """
-_CACHE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,42 +89,30 @@ def cached_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[in
     """Like `latest_quotes`, from the cache where it has them: for pages and sockets, not for orders.
 
     Refreshes write the cache after their commit, so it is behind by moments at most. No statement when all
-    are cached.
+    are cached. What is looked at here matters: it is refreshed often for a while, and soon where it is old (the old
+    one is returned meanwhile).
     """
-    wanted = list(ids)
-    result = _as_of(_from_cache(wanted), now)
+    wanted = list(dict.fromkeys(ids))
+    instant = now or clock.now()
+    believed = [
+        view
+        for view, age in quote_cache.read(wanted)
+        if age <= cache_seconds(is_open=_is_open(view, instant))
+    ]
+    result = _as_of(believed, instant)
     missing = [pk for pk in wanted if pk not in result]
     if missing:
-        fresh = latest_quotes(missing, now=now)
-        remember(fresh.values(), replace_known=False)
+        since = time.time()
+        fresh = latest_quotes(missing, now=instant)
+        quote_cache.write_read(fresh.values(), since=since)
         result.update(fresh)
+    attention.looked_at(result.values(), now=instant)
     return result
 
 
-def _key(instrument_id: int) -> str:
-    return f"marketdata:quote:2:{instrument_id}"
-
-
-def _from_cache(ids: list[int]) -> list[QuoteView]:
-    try:
-        found: dict[str, QuoteView] = cache.get_many([_key(pk) for pk in ids])
-    except RedisError as error:
-        log.warning("quote_cache_down", error=str(error))
-        return []
-    return list(found.values())
-
-
-def remember(views: Iterable[QuoteView], *, replace_known: bool = True) -> None:
-    """Put quotes into the cache: after the commit that stored them, or (`replace_known=False`) after merely
-    reading them, when a refresh that came in between knows better. A cache that is down is done without."""
-    try:
-        if replace_known:
-            cache.set_many({_key(view.instrument_id): view for view in views}, timeout=_CACHE_SECONDS)
-        else:
-            for view in views:
-                cache.add(_key(view.instrument_id), view, timeout=_CACHE_SECONDS)
-    except RedisError as error:
-        log.warning("quote_cache_down", error=str(error))
+def remember(views: Iterable[QuoteView]) -> None:
+    """Put quotes into the cache after the commit that changed them. A cache that is down is done without."""
+    quote_cache.write_read(views, since=time.time() + 1)
 
 
 def _view(row: tuple[Any, ...]) -> QuoteView:
@@ -165,10 +149,12 @@ def _is_stale(view: QuoteView, now: datetime) -> bool:
     return quote_is_stale(
         quoted_at=view.quoted_at,
         now=now,
-        is_open=is_open(
-            asset_class=view.asset_class, exchange=view.exchange, simulated=view.is_simulated, now=now
-        ),
+        is_open=_is_open(view, now),
         is_simulated=view.is_simulated,
         is_still=still,
         by_hand=view.provider == "manual" and view.source == "manual",
     )
+
+
+def _is_open(view: QuoteView, now: datetime) -> bool:
+    return is_open(asset_class=view.asset_class, exchange=view.exchange, simulated=view.is_simulated, now=now)

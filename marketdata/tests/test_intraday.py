@@ -74,11 +74,11 @@ def minute(
 
 class TestFromQuotes:
     def test_a_minute_has_first_highest_lowest_and_last_quote(self, acme: Instrument) -> None:
-        for second, price in ((1, "10"), (20, "12"), (40, "9"), (59, "11")):
+        for second, price in ((1, "10"), (20, "12"), (40, "9.8"), (59, "11")):
             tick(acme, START + timedelta(seconds=second), price)
         tick(acme, START + timedelta(seconds=61), "11.5")
         assert minutes(acme) == [
-            ("15:00", "10", "12", "9", "11", None),
+            ("15:00", "10", "12", "9.8", "11", None),
             ("15:01", "11.5", "11.5", "11.5", "11.5", None),
         ]
 

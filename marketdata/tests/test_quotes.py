@@ -35,8 +35,8 @@ def quote(instrument, last="100", **fields):
 class TestApplyQuotes:
     def test_stores_and_announces_in_one_statement_each(self, make_instrument, django_assert_max_num_queries):
         some = [make_instrument(f"S{n}") for n in range(5)]
-        # savepoint, upsert, outbox row, savepoint released
-        with django_assert_max_num_queries(4):
+        # what is known, savepoint, upsert, outbox row, savepoint released
+        with django_assert_max_num_queries(5):
             applied = operations.apply_quotes(quotes=[quote(i, bid=D(99), ask=D(101)) for i in some], now=NOW)
         assert applied.stored == [i.pk for i in some]
         event = OutboxEvent.objects.get(name="marketdata.prices_refreshed")
@@ -145,7 +145,7 @@ class TestRefresh:
 
     def test_few_statements(self, simulated, django_assert_max_num_queries):
         with django_assert_max_num_queries(6):
-            operations.refresh_quotes(now=NOW)
+            operations.refresh_quotes(now=NOW, providers=["simulated"])
 
     def test_ticks_off_keeps_the_market_still_and_it_is_not_stale(self, simulated):
         with override_settings(SIMULATED_TICKS=False):

@@ -250,7 +250,7 @@ def requote(instrument_ids: Sequence[int], *, now: datetime, source: str) -> Non
         if provider_named(name).is_simulated:
             answers += provider_named(name).quotes([ref_of(instrument) for instrument in served], now).quotes
     by_hand = [pk for pk, instrument in instruments.items() if instrument.provider not in providing]
-    apply_quotes(quotes=[*answers, *_closing_quotes(by_hand, now, source)], now=now)
+    apply_quotes(quotes=[*answers, *_closing_quotes(by_hand, now, source)], now=now, is_trusted=True)
 
 
 def _closing_quotes(ids: list[int], now: datetime, source: str) -> list[QuoteData]:

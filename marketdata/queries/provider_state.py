@@ -1,0 +1,83 @@
+"""Market data queries: what all processes know together of each provider: its bucket, its breaker, its day in numbers.
+
+Kept in Valkey by `operations.gateway`; what has to outlive it is in `models.ProviderHealth`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from portfolio_site.kernel import valkey
+
+_STATE: Final = "hf:gateway:state:"
+_DAY: Final = "hf:gateway:day:"
+
+#: Upper ends, in milliseconds, of the classes that calls are counted in by how long they took.
+LATENCY_CLASSES: Final = (100, 250, 500, 1000, 2500, 5000, 10_000, 30_000)
+
+
+def state_key(provider: str) -> str:
+    """The hash with a provider's bucket and breaker."""
+    return _STATE + provider
+
+
+def day_key(provider: str, day: date) -> str:
+    """The hash with a provider's numbers of a UTC day."""
+    return f"{_DAY}{provider}:{day.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayNumbers:
+    """A provider's UTC day. `by_kind`: failures and refusals by what they were."""
+
+    calls: int = 0
+    failures: int = 0
+    refused: int = 0
+    milliseconds: int = 0
+    by_kind: dict[str, int] = field(default_factory=dict)
+    by_latency: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def mean_ms(self) -> int | None:
+        """How long a call took on average."""
+        return self.milliseconds // self.calls if self.calls else None
+
+    def percentile_ms(self, share: float) -> int | None:
+        """A time that `share` of the calls did not exceed, to the class."""
+        wanted, seen = share * sum(self.by_latency.values()), 0
+        for upper in sorted(self.by_latency):
+            seen += self.by_latency[upper]
+            if seen >= wanted > 0:
+                return upper
+        return None
+
+
+def day_numbers(providers: Iterable[str], day: date) -> dict[str, DayNumbers]:
+    """Return the numbers of a day by provider; empty ones for who was not asked, nothing while Valkey is away."""
+    names = list(providers)
+    if not names:
+        return {}
+    try:
+        with valkey.client().pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hgetall(day_key(name, day))
+            answers = pipe.execute()
+    except valkey.UNREACHABLE:
+        return {}
+    return {name: numbers_of(found) for name, found in zip(names, answers, strict=True)}
+
+
+def numbers_of(found: dict[bytes, bytes]) -> DayNumbers:
+    """Read the hash of a day."""
+    plain = {key.decode(): int(value) for key, value in found.items()}
+    return DayNumbers(
+        calls=plain.get("calls", 0),
+        failures=plain.get("failures", 0),
+        refused=plain.get("refused", 0),
+        milliseconds=plain.get("ms", 0),
+        by_kind={key[5:]: value for key, value in plain.items() if key.startswith("kind:")},
+        by_latency={int(key[3:]): value for key, value in plain.items() if key.startswith("le:")},
+    )

@@ -1,0 +1,19 @@
+"""What open orders wait for has its price kept fresh."""
+
+from __future__ import annotations
+
+from marketdata.operations import instruments_that_matter
+from trading.operations import cancel_order
+from trading.queries.orders import instruments_in_open_orders
+from trading.tests.support import later
+
+
+def test_instruments_of_open_orders_matter_until_the_order_ends(
+    place, trader, share, django_assert_num_queries
+):
+    placed = place(quantity=1, limit_price="90")
+    with django_assert_num_queries(1):
+        assert list(instruments_in_open_orders()) == [share.pk]
+    assert share.pk in instruments_that_matter()
+    cancel_order(order_id=placed.id, actor=trader, now=later())
+    assert list(instruments_in_open_orders()) == []
