@@ -42,6 +42,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind(code="order.canceled", label="Order canceled", group="Orders"),
     Kind(code="order.rejected", label="Order rejected", group="Orders"),
     Kind(code="order.expired", label="Order expired", group="Orders"),
+    Kind(code="order.replaced", label="Order replaced", group="Orders"),
+    Kind(code="account.margin_call", label="Margin calls", group="Orders", may_be_off=False),
     Kind(code="import.finished", label="Import finished or undone", group="Portfolios"),
     Kind(code="report.ready", label="Report ready", group="Reports"),
     Kind(code="report.failed", label="Report failed", group="Reports"),

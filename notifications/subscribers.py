@@ -16,12 +16,16 @@ from notifications.sources import orders, others
 from portfolio_site.kernel.events import Envelope, Event, subscribe
 from reports.events import ReportFailed, ReportProgressed, ReportReady
 from trading.events import (
+    AccountChanged,
+    MarginCalled,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
     OrderPartiallyFilled,
     OrderRejected,
+    OrderReplaced,
+    OrderRouted,
 )
 
 _MESSAGES: list[tuple[type[Event], Callable[[Any], Message]]] = [
@@ -31,6 +35,8 @@ _MESSAGES: list[tuple[type[Event], Callable[[Any], Message]]] = [
     (OrderCanceled, orders.canceled),
     (OrderRejected, orders.rejected),
     (OrderExpired, orders.expired),
+    (OrderReplaced, orders.replaced),
+    (MarginCalled, orders.margin_called),
     (ImportFinished, others.import_finished),
     (ReportReady, others.report_ready),
     (ReportFailed, others.report_failed),
@@ -44,6 +50,8 @@ def register() -> None:
         subscribe("notifications.inbox", kind, _teller(make))
     subscribe("notifications.live", ReportProgressed, _report_progressed)
     subscribe("notifications.live", TransactionsPosted, _books_changed)
+    subscribe("notifications.live", OrderRouted, _order_routed)
+    subscribe("notifications.live", AccountChanged, _books_changed)
     subscribe("notifications.live", WatchlistChanged, _watchlist_changed)
     subscribe("notifications.live", AccessEnded, _access_ended)
     subscribe("notifications.prices", PricesRefreshed, _prices_refreshed)
@@ -61,7 +69,11 @@ def _report_progressed(event: ReportProgressed, _envelope: Envelope) -> None:
     operations.refresh(user_id=event.user_id, regions=["reports"])
 
 
-def _books_changed(event: TransactionsPosted, _envelope: Envelope) -> None:
+def _order_routed(event: OrderRouted, _envelope: Envelope) -> None:
+    operations.refresh(user_id=event.user_id, regions=["blotter"])
+
+
+def _books_changed(event: TransactionsPosted | AccountChanged, _envelope: Envelope) -> None:
     operations.refresh(user_id=event.user_id, regions=[f"positions:{event.portfolio_id}"])
 
 

@@ -7,7 +7,15 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from trading.models import Fill, Order
+from accounts.queries import is_administrator
+from portfolio_site.kernel import clock
+from trading.models import Fill, InstrumentTerms, Order, SiteControl, TradingAccount
+from trading.operations import set_kill_switch
+
+
+def person(request: HttpRequest) -> Any:
+    """Who is signed in."""
+    return request.user
 
 
 class _ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -59,3 +67,93 @@ class FillAdmin(_ReadOnlyAdmin):
     search_fields = ("=id", "=order__id")
     ordering = ("-executed_at",)
     show_full_result_count = False
+
+
+@admin.register(TradingAccount)
+class TradingAccountAdmin(_ReadOnlyAdmin):
+    """Find an account and see how it trades; its kill switch is an action."""
+
+    list_display = (
+        "account_number",
+        "portfolio_id",
+        "multiplier",
+        "trading_blocked",
+        "margin_call_at",
+        "created_at",
+    )
+    list_filter = ("trading_blocked", "multiplier", "shorting_enabled")
+    search_fields = ("=account_number", "=id", "=portfolio__owner__email")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+    actions = ("block", "unblock")
+
+    @admin.action(description="Stop new orders of the chosen accounts", permissions=["halt"])
+    def block(self, request: HttpRequest, queryset: Any) -> None:
+        """Throw the kill switch of each."""
+        self._switch(request, queryset, on=True)
+
+    @admin.action(description="Take orders of the chosen accounts again", permissions=["halt"])
+    def unblock(self, request: HttpRequest, queryset: Any) -> None:
+        """Release the kill switch of each."""
+        self._switch(request, queryset, on=False)
+
+    def has_halt_permission(self, request: HttpRequest) -> bool:
+        """Administrators, not auditors."""
+        return is_administrator(person(request))
+
+    def _switch(self, request: HttpRequest, queryset: Any, *, on: bool) -> None:
+        for portfolio_id in queryset.order_by("portfolio_id").values_list("portfolio_id", flat=True):
+            set_kill_switch(
+                on=on,
+                actor=request.user,
+                portfolio_id=portfolio_id,
+                reason="Stopped by an administrator." if on else "",
+                now=clock.now(),
+            )
+
+
+class _AdministratorsAdmin(admin.ModelAdmin[Any]):
+    """What administrators, and they alone, may change of the counter."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Administrators."""
+        return is_administrator(person(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        return is_administrator(person(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Administrators."""
+        return is_administrator(person(request))
+
+
+@admin.register(SiteControl)
+class SiteControlAdmin(_AdministratorsAdmin):
+    """The site's kill switch: one row."""
+
+    list_display = ("__str__", "reason", "changed_at", "changed_by")
+    fields = ("is_halted", "reason")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There is one."""
+        return super().has_add_permission(request) and not SiteControl.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """It is thrown, not taken away."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Through the counter, which keeps who did it and when."""
+        set_kill_switch(on=obj.is_halted, actor=request.user, reason=obj.reason, now=clock.now())
+
+
+@admin.register(InstrumentTerms)
+class InstrumentTermsAdmin(_AdministratorsAdmin):
+    """Halted and restricted instruments, and terms that differ from their class."""
+
+    list_display = ("instrument", "status", "reason", "is_shortable", "is_marginable", "changed_at")
+    list_filter = ("status",)
+    list_select_related = ("instrument",)
+    autocomplete_fields = ("instrument",)
+    search_fields = ("=instrument__symbol",)

@@ -169,7 +169,15 @@ class OrderViewSet(GenericViewSet[Order]):
             type=data["type"],
             time_in_force=data["time_in_force"],
             quantity=data["quantity"],
+            notional=data["notional"],
             limit_price=data["limit_price"],
+            stop_price=data["stop_price"],
+            trail_price=data["trail_price"],
+            trail_percent=data["trail_percent"],
+            extended_hours=data["extended_hours"],
+            order_class=data["order_class"],
+            take_profit=None if data["take_profit"] is None else operations.TakeProfit(**data["take_profit"]),
+            stop_loss=None if data["stop_loss"] is None else operations.StopLoss(**data["stop_loss"]),
             now=now,
         )
         return Response(OrderSerializer(order).data, status=201 if order.submitted_at == now else 200)

@@ -7,7 +7,27 @@ from typing import Any
 from rest_framework import serializers
 
 from portfolio_site.kernel.api import DecimalString
-from trading.models import SIDE_CHOICES, STATUS_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
+from trading.models import (
+    CLASS_CHOICES,
+    INTENT_CHOICES,
+    SIDE_CHOICES,
+    STATUS_CHOICES,
+    TIME_IN_FORCE_CHOICES,
+    TYPE_CHOICES,
+)
+
+
+class TakeProfitSerializer(serializers.Serializer[Any]):
+    """The exit with a gain."""
+
+    limit_price = DecimalString(positive=True)
+
+
+class StopLossSerializer(serializers.Serializer[Any]):
+    """The exit with a loss: a stop, with a limit where one is given."""
+
+    stop_price = DecimalString(positive=True)
+    limit_price = DecimalString(positive=True, required=False, allow_null=True, default=None)
 
 
 class NewOrderSerializer(serializers.Serializer[Any]):
@@ -19,10 +39,48 @@ class NewOrderSerializer(serializers.Serializer[Any]):
     side = serializers.ChoiceField(choices=SIDE_CHOICES)
     type = serializers.ChoiceField(choices=TYPE_CHOICES)
     time_in_force = serializers.ChoiceField(choices=TIME_IN_FORCE_CHOICES, default="day")
-    quantity = DecimalString(positive=True, help_text="Units; a multiple of the instrument's step.")
-    limit_price = DecimalString(
-        positive=True, required=False, allow_null=True, default=None, help_text="Exactly for limit orders."
+    quantity = DecimalString(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Units; a multiple of the instrument's step. Exactly one of quantity and notional.",
     )
+    notional = DecimalString(
+        positive=True, required=False, allow_null=True, default=None, help_text="An amount of money instead."
+    )
+    limit_price = DecimalString(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Exactly for limit and stop-limit orders.",
+    )
+    stop_price = DecimalString(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="For stop and stop-limit orders.",
+    )
+    trail_price = DecimalString(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Trailing stop: its distance in money. Exactly one of trail_price and trail_percent.",
+    )
+    trail_percent = DecimalString(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Trailing stop: its distance in percent.",
+    )
+    extended_hours = serializers.BooleanField(default=False)
+    order_class = serializers.ChoiceField(choices=CLASS_CHOICES, default="simple")
+    take_profit = TakeProfitSerializer(required=False, allow_null=True, default=None)
+    stop_loss = StopLossSerializer(required=False, allow_null=True, default=None)
     client_order_id = serializers.CharField(
         max_length=128,
         required=False,
@@ -63,6 +121,8 @@ class FillSerializer(serializers.Serializer[Any]):
     price = DecimalString()
     amount = DecimalString()
     fees = DecimalString()
+    fee_quantity = DecimalString(help_text="Coins taken as a fee of what was bought.")
+    liquidity = serializers.CharField(help_text="maker or taker")
     currency = serializers.CharField()
     position_quantity = DecimalString(help_text="The position right after the fill.")
     executed_at = serializers.DateTimeField()
@@ -80,8 +140,22 @@ class OrderSerializer(serializers.Serializer[Any]):
     side = serializers.ChoiceField(choices=SIDE_CHOICES)
     type = serializers.ChoiceField(choices=TYPE_CHOICES)
     time_in_force = serializers.ChoiceField(choices=TIME_IN_FORCE_CHOICES)
-    quantity = DecimalString()
+    order_class = serializers.ChoiceField(choices=CLASS_CHOICES)
+    role = serializers.CharField(
+        help_text="entry, take_profit or stop_loss of a group; empty for a simple order."
+    )
+    position_intent = serializers.ChoiceField(choices=INTENT_CHOICES)
+    quantity = DecimalString(help_text="Units; an estimate while an order by amount is open.")
+    notional = DecimalString(allow_null=True)
     limit_price = DecimalString(allow_null=True)
+    stop_price = DecimalString(allow_null=True, help_text="Of a trailing stop: where it stands now.")
+    trail_price = DecimalString(allow_null=True)
+    trail_percent = DecimalString(allow_null=True)
+    hwm = DecimalString(allow_null=True, help_text="The best price a trailing stop has seen.")
+    extended_hours = serializers.BooleanField()
+    parent_id = serializers.UUIDField(allow_null=True, help_text="The order that heads its group.")
+    replaces_id = serializers.UUIDField(allow_null=True)
+    replaced_by_id = serializers.UUIDField(allow_null=True)
     currency = serializers.CharField()
     status = serializers.ChoiceField(choices=STATUS_CHOICES)
     filled_quantity = DecimalString()
@@ -97,6 +171,7 @@ class OrderSerializer(serializers.Serializer[Any]):
     canceled_at = serializers.DateTimeField(allow_null=True)
     expired_at = serializers.DateTimeField(allow_null=True)
     rejected_at = serializers.DateTimeField(allow_null=True)
+    replaced_at = serializers.DateTimeField(allow_null=True)
 
 
 class OrderDetailSerializer(OrderSerializer):

@@ -41,6 +41,38 @@ class OrderAccepted(Event):
     at: datetime
 
 
+@event("trading.order_routed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRouted(Event):
+    """An order that waited (for its session, its entry or its way to the exchange) works in the market now."""
+
+    order_id: UUID
+    portfolio_id: int
+    user_id: int
+    instrument_id: int
+    symbol: str
+    status: str
+    at: datetime
+
+
+@event("trading.order_replaced")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReplaced(Event):
+    """Another order, ``replaced_by``, took the place of this one; what it had filled stays with it."""
+
+    order_id: UUID
+    replaced_by: UUID
+    portfolio_id: int
+    user_id: int
+    instrument_id: int
+    symbol: str
+    side: str
+    quantity: Decimal
+    filled_quantity: Decimal
+    status: str
+    at: datetime
+
+
 @event("trading.order_partially_filled")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPartiallyFilled(Event):
@@ -128,3 +160,31 @@ class OrderRejected(OrderEnded):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderExpired(OrderEnded):
     """The order came to the end of its time with some or all of it unfilled."""
+
+
+@event("trading.margin_call")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginCalled(Event):
+    """The equity of an account has fallen below its maintenance margin: ``amount`` is missing, until ``due_at``."""
+
+    portfolio_id: int
+    user_id: int
+    account_number: str
+    amount: Decimal
+    equity: Decimal
+    maintenance_margin: Decimal
+    currency: str
+    due_at: datetime
+    at: datetime
+
+
+@event("trading.account_changed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChanged(Event):
+    """Something about an account is different: its configuration, its kill switch, a reset, a margin call that is met.
+    ``what`` names it."""
+
+    portfolio_id: int
+    user_id: int
+    what: str
+    at: datetime

@@ -13,11 +13,14 @@ from django.utils.text import format_lazy
 from marketdata.models import Instrument
 from marketdata.queries import find_by_symbol
 from portfolio_site.kernel.forms import ComboboxInput, OneTimeFormMixin
+from trading.engine.terms import Terms
 from trading.engine.types import OrderType, Side, TimeInForce
 from trading.models import SIDE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
-from trading.operations.placing import MAX_CLIENT_ORDER_ID
-from trading.queries.assessment import Terms
+from trading.operations.reading import MAX_CLIENT_ORDER_ID
 
+#: What the ticket offers; programs have them all.
+TICKET_TYPES = [choice for choice in TYPE_CHOICES if choice[0] in (OrderType.MARKET, OrderType.LIMIT)]
+TICKET_TIMES = [choice for choice in TIME_IN_FORCE_CHOICES if choice[0] in (TimeInForce.DAY, TimeInForce.GTC)]
 #: Only what can be ordered is suggested.
 SEARCH_URL = format_lazy("{}?tradable=1", reverse_lazy("marketdata:search"))
 
@@ -41,7 +44,7 @@ class OrderForm(forms.Form):
     )
     type = forms.ChoiceField(
         label="Order type",
-        choices=TYPE_CHOICES,
+        choices=TICKET_TYPES,
         initial=OrderType.MARKET,
         help_text="Market: at the best price there is now. Limit: at your price or better, or not at all.",
         widget=forms.RadioSelect(attrs={"class": "hf-choices-inline"}),
@@ -54,7 +57,7 @@ class OrderForm(forms.Form):
     )
     time_in_force = forms.ChoiceField(
         label="Time in force",
-        choices=TIME_IN_FORCE_CHOICES,
+        choices=TICKET_TIMES,
         initial=TimeInForce.DAY,
         widget=forms.Select(attrs={"data-col": "6"}),
     )

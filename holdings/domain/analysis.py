@@ -95,6 +95,7 @@ def analyse(
         accounts=portfolio.accounts,
         method=used,
         allow_short=portfolio.allow_short,
+        contribute=not portfolio.allow_negative_cash,
         wash_sales=portfolio.tax_country.upper() == UNITED_STATES,
         timezone=portfolio.timezone,
     )

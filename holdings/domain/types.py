@@ -216,7 +216,8 @@ class Portfolio:
 
     ``transactions`` stand in file order (the ledger sorts). ``prices``, ``fx`` and ``benchmarks`` are step functions of the day:
     unadjusted closes per instrument id, rates per (one unit of, in units of), closes per benchmark id.
-    ``as_of`` is the valuation day; ``as_of_at`` the instant, where the file names one.
+    ``as_of`` is the valuation day; ``as_of_at`` the instant, where the file names one. With ``allow_negative_cash`` (a margin
+    account) a buy without the cash for it borrows instead of being a contribution.
     """
 
     name: str
@@ -226,6 +227,7 @@ class Portfolio:
     timezone: str = "UTC"
     cost_basis_method: CostMethod = CostMethod.FIFO
     allow_short: bool = False
+    allow_negative_cash: bool = False
     tax_country: str = ""
     risk_free_rate: float = 0.0
     accounts: Mapping[str, Account] = field(default_factory=dict)

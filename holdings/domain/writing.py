@@ -29,6 +29,8 @@ def document(portfolio: Portfolio) -> Json:
         "cost_basis_method": str(portfolio.cost_basis_method),
         "allow_short": portfolio.allow_short,
     }
+    if portfolio.allow_negative_cash:
+        body["allow_negative_cash"] = True
     if portfolio.tax_country:
         body["tax_country"] = portfolio.tax_country
     if portfolio.risk_free_rate:

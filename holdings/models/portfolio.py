@@ -78,6 +78,9 @@ class Portfolio(models.Model):
         max_length=12, choices=CostBasisMethod.choices, default=CostBasisMethod.FIFO
     )
     allow_short = models.BooleanField(default=False)
+    allow_negative_cash = models.BooleanField(
+        default=False, help_text="A margin account: a purchase may borrow, instead of being a contribution."
+    )
     tax_country = models.CharField(max_length=2, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     risk_free_rate = models.DecimalField(

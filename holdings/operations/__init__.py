@@ -62,6 +62,7 @@ from holdings.operations.posting import (
     post_trade,
     post_transaction,
     post_transactions,
+    restart_paper_journal,
 )
 from holdings.operations.rebuilding import rebuild_holdings
 from holdings.operations.restoring import RestoreOutcome, RestoreRefused, look_into_backup, restore_backup
@@ -112,6 +113,7 @@ __all__ = [
     "rebuild_holdings",
     "remove_asset",
     "remove_draft",
+    "restart_paper_journal",
     "restore_backup",
     "restore_portfolio",
     "set_backup_plan",

@@ -19,6 +19,7 @@ class LockedPortfolio:
     kind: str
     base_currency: str
     allow_short: bool
+    allow_negative_cash: bool
     cost_basis_method: str
     tax_country: str
     time_zone: str
@@ -50,6 +51,7 @@ def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
             "kind",
             "base_currency",
             "allow_short",
+            "allow_negative_cash",
             "cost_basis_method",
             "tax_country",
             "time_zone",
@@ -67,12 +69,13 @@ def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
         kind=row[2],
         base_currency=row[3],
         allow_short=row[4],
-        cost_basis_method=row[5],
-        tax_country=row[6],
-        time_zone=row[7],
-        revision=row[8],
-        last_sequence=row[9],
-        is_archived=row[10] is not None,
+        allow_negative_cash=row[5],
+        cost_basis_method=row[6],
+        tax_country=row[7],
+        time_zone=row[8],
+        revision=row[9],
+        last_sequence=row[10],
+        is_archived=row[11] is not None,
     )
 
 

@@ -42,6 +42,7 @@ def create_portfolio(
     kind: str = PortfolioKind.TRACKED,
     cost_basis_method: str = CostBasisMethod.FIFO,
     allow_short: bool = False,
+    allow_negative_cash: bool = False,
     tax_country: str = "",
     time_zone: str = "",
     risk_free_rate: Decimal = ZERO,
@@ -74,6 +75,7 @@ def create_portfolio(
             base_currency=base_currency,
             cost_basis_method=cost_basis_method,
             allow_short=allow_short,
+            allow_negative_cash=allow_negative_cash,
             tax_country=tax_country,
             time_zone=time_zone or owner.time_zone,
             risk_free_rate=risk_free_rate,
@@ -142,6 +144,10 @@ def update_portfolio(
             for field, value in wanted.items()
             if value is not None and value != getattr(locked, field)
         }
+        if locked.is_paper and "allow_short" in changed:
+            raise PortfolioRefused(
+                "Whether a paper account sells short is settled when it is opened.", field="allow_short"
+            )
         _check_settings(**{field: value for field, value in changed.items() if field != "allow_short"})
         if name is not None:
             changed["name"] = _clean_name(name)

@@ -119,6 +119,40 @@ def post_starting_cash(
         return post_locked(locked, entries=[entry], actor=actor, now=now).transactions[0]
 
 
+def restart_paper_journal(
+    *, portfolio_id: int, amount: Decimal | None, currency: str, actor: Any, now: datetime
+) -> Decimal:
+    """Take back everything a paper portfolio has booked and give it starting cash anew; returns how much.
+
+    Without `amount` it is what the first entry gave. The old entries stay to be read, they only no longer count.
+    """
+    with transaction.atomic():
+        locked = lock_for_writing(portfolio_id)
+        if not locked.is_paper:
+            raise EntryRefused("Only a paper portfolio begins anew.", field="amount")
+        rows = list(Transaction.objects.filter(portfolio_id=portfolio_id).counting().in_order())
+        if amount is None:
+            first = next((row for row in rows if row.type == "deposit"), None)
+            amount = first.amount if first is not None and first.amount is not None else Decimal(0)
+        entry = Entry(
+            type="deposit",
+            occurred=now,
+            amount=amount,
+            currency=currency,
+            note="Starting cash",
+            source=TRADING_SOURCE,
+        )
+        post_locked(
+            locked,
+            entries=[entry] if amount else [],
+            actor=actor,
+            now=now,
+            voids=rows,
+            void_reason="The account began anew",
+        )
+        return amount
+
+
 def post_locked(
     locked: LockedPortfolio,
     *,

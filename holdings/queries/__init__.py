@@ -39,6 +39,13 @@ from holdings.queries.history import (
     value_series,
 )
 from holdings.queries.lots import LotRow, RealisedRow, open_lots, realised_trades
+from holdings.queries.paper import (
+    PaperEntry,
+    entries_beside_trades,
+    journal_begins_at,
+    position_costs,
+    splits_of,
+)
 from holdings.queries.portfolios import (
     PortfolioCard,
     cards,
@@ -76,6 +83,7 @@ __all__ = [
     "EntryVersion",
     "HoldingRow",
     "LotRow",
+    "PaperEntry",
     "PortfolioCard",
     "PriceNow",
     "RealisedRow",
@@ -94,15 +102,18 @@ __all__ = [
     "desk_of",
     "desk_totals",
     "drafts_of",
+    "entries_beside_trades",
     "entry_history",
     "filtered_transactions",
     "ghostfolio_export",
+    "journal_begins_at",
     "last_entry_at",
     "main_portfolio",
     "open_lots",
     "portfolio_export",
     "portfolio_value",
     "portfolios_for",
+    "position_costs",
     "position_quantities",
     "position_quantity",
     "range_start",
@@ -111,6 +122,7 @@ __all__ = [
     "sampled_rows",
     "snapshot",
     "snapshots",
+    "splits_of",
     "tags_of",
     "total_of",
     "transactions_for",

@@ -24,6 +24,8 @@ class BookSettings(Protocol):
     @property
     def allow_short(self) -> bool: ...  # noqa: D102
     @property
+    def allow_negative_cash(self) -> bool: ...  # noqa: D102
+    @property
     def tax_country(self) -> str: ...  # noqa: D102
     @property
     def time_zone(self) -> str: ...  # noqa: D102

@@ -80,6 +80,7 @@ def setup_for(
         accounts=accounts,
         method=CostMethod(settings.cost_basis_method),
         allow_short=settings.allow_short,
+        contribute=not settings.allow_negative_cash,
         wash_sales=settings.tax_country == "US",
         timezone=settings.time_zone,
     )

@@ -50,6 +50,7 @@ def assembled(
         timezone=portfolio.time_zone,
         cost_basis_method=domain.CostMethod(portfolio.cost_basis_method),
         allow_short=portfolio.allow_short,
+        allow_negative_cash=portfolio.allow_negative_cash,
         tax_country=portfolio.tax_country,
         risk_free_rate=float(portfolio.risk_free_rate),
         accounts=journal.accounts,

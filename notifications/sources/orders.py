@@ -10,12 +10,14 @@ from accounts.queries import people
 from notifications.messages import Message
 from portfolio_site.kernel.formatting import DEFAULT_LOCALE, format_number, format_price
 from trading.events import (
+    MarginCalled,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
     OrderPartiallyFilled,
     OrderRejected,
+    OrderReplaced,
 )
 
 _SIDES = {"buy": "Buy", "sell": "Sell"}
@@ -65,6 +67,37 @@ def filled(event: OrderFilled) -> Message:
 def canceled(event: OrderCanceled) -> Message:
     """The open part was taken back."""
     return _ended(event, kind="order.canceled", level="info", word="canceled")
+
+
+def replaced(event: OrderReplaced) -> Message:
+    """Another order took its place."""
+    locale = _locale(event.user_id)
+    return Message(
+        user_id=event.user_id,
+        kind="order.replaced",
+        level="info",
+        title=f"Order replaced: {event.symbol}",
+        body=f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}: changed.",
+        url=reverse("trading:detail", args=[event.replaced_by]),
+        refresh=("blotter", f"positions:{event.portfolio_id}"),
+    )
+
+
+def margin_called(event: MarginCalled) -> Message:
+    """The equity of an account no longer carries what it holds."""
+    locale = _locale(event.user_id)
+    return Message(
+        user_id=event.user_id,
+        kind="account.margin_call",
+        level="danger",
+        title=f"Margin call: {event.account_number}",
+        body=(
+            f"{_price(event.amount, event.currency, locale)} are missing to the maintenance margin. Close positions, or they are "
+            "closed for you when the next session ends."
+        ),
+        url=reverse("holdings:detail", args=[event.portfolio_id]),
+        refresh=("blotter", f"positions:{event.portfolio_id}"),
+    )
 
 
 def rejected(event: OrderRejected) -> Message:

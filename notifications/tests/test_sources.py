@@ -14,12 +14,14 @@ from notifications.models import Notification, UserEvent
 from portfolio_site.kernel.events import dispatch_pending, publish
 from reports.events import ReportFailed, ReportReady
 from trading.events import (
+    MarginCalled,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
     OrderPartiallyFilled,
     OrderRejected,
+    OrderReplaced,
 )
 
 AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -52,6 +54,20 @@ def _ended(kind, person, **more):
         "reason_code": "", "reason": "", "position_quantity": None, "at": AT,
     }  # fmt: skip
     return kind(**{**values, **more})
+
+
+def _replaced(person):
+    return OrderReplaced(
+        order_id=ORDER, replaced_by=UUID(int=2), portfolio_id=12, user_id=person.pk, instrument_id=1, symbol="AAPL",
+        side="buy", quantity=Decimal(3), filled_quantity=Decimal(0), status="replaced", at=AT,
+    )  # fmt: skip
+
+
+def _margin_call(person):
+    return MarginCalled(
+        portfolio_id=12, user_id=person.pk, account_number="PA1", amount=Decimal("120.50"), equity=Decimal(100),
+        maintenance_margin=Decimal("220.50"), currency="USD", due_at=AT, at=AT,
+    )  # fmt: skip
 
 
 def _told(event):
@@ -92,6 +108,15 @@ class TestOrders:
         rejected = _told(_ended(OrderRejected, person, reason="The price is missing."))
         assert (rejected.body, rejected.level) == ("Sell 3 AAPL. The price is missing.", "danger")
         assert _told(_ended(OrderExpired, person)).title == "Order expired: AAPL"
+
+    def test_replaced_leads_to_the_new_order(self, person):
+        entry = _told(_replaced(person))
+        assert (entry.title, resolve(entry.url).kwargs) == ("Order replaced: AAPL", {"order_id": UUID(int=2)})
+
+    def test_margin_call_says_what_is_missing(self, person):
+        entry = _told(_margin_call(person))
+        assert (entry.title, entry.level) == ("Margin call: PA1", "danger")
+        assert entry.body.startswith("$120.50 are missing to the maintenance margin.")
 
     def test_each_event_tells_once_however_often_it_is_delivered(self, person):
         _told(_fill(OrderFilled, person))

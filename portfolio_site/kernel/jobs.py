@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -18,14 +19,23 @@ def enqueue(task: Any, **kwargs: Any) -> None:
     does not hold up every page that has something to send.
     """
 
-    def send() -> None:
-        if _outage.is_on():
-            return
-        try:
-            task.apply_async(kwargs=kwargs, retry=False)
-        except (OperationalError, OSError) as error:
-            _outage.note(error)
-        else:
-            _outage.over()
+    transaction.on_commit(lambda: _send(task, kwargs, {}))
 
-    transaction.on_commit(send)
+
+def enqueue_later(name: str, *, seconds: float, **kwargs: Any) -> None:
+    """Like `enqueue`, for the task registered as `name`, to be run no earlier than `seconds` from now.
+
+    By name, so that what decides on a job need not import what runs it.
+    """
+    transaction.on_commit(lambda: _send(current_app.tasks[name], kwargs, {"countdown": seconds}))
+
+
+def _send(task: Any, kwargs: dict[str, Any], options: dict[str, Any]) -> None:
+    if _outage.is_on():
+        return
+    try:
+        task.apply_async(kwargs=kwargs, retry=False, **options)
+    except (OperationalError, OSError) as error:
+        _outage.note(error)
+    else:
+        _outage.over()

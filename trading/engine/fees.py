@@ -1,79 +1,188 @@
-"""What a fill costs. A tariff is one class with one method and one line in ``_MODELS``.
+"""What a fill costs. A tariff is one class with one method and one line in ``_MODELS``; several are joined with ``+``.
 
-Fees are returned unrounded, in the currency of the price, never negative; posting rounds them.
+Charges are in the currency of the price, never negative. Commissions come unrounded (posting rounds them); regulatory fees
+are rounded up to the cent, as they are charged. Crypto fees are taken from what is received: coins of a purchase, money of
+a sale.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import Protocol
 
-from trading.engine.types import Side
+from trading.engine.fee_rates import crypto_tier, sec_rate, taf_rate
+from trading.engine.types import Liquidity, Side
 
 ZERO = Decimal(0)
+CENT = Decimal("0.01")
+_WIDE = Context(prec=60)
+#: Coins taken as a fee are counted to this many decimals.
+_COIN_STEP = Decimal("0.000000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """What a fee is asked for. ``notional`` is quantity x price x value factor, in the price's currency."""
+    """What a fee is asked for. ``notional`` is quantity x price x value factor, in the price's currency.
+
+    ``kind`` is stock, crypto or other; ``volume`` the account's traded amount of the last 30 days.
+    """
 
     side: Side
     quantity: Decimal
     notional: Decimal
+    kind: str = "stock"
+    currency: str = "USD"
+    liquidity: Liquidity = Liquidity.TAKER
+    volume: Decimal = ZERO
+    on: date = date(2026, 1, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """One fee: its kind, its amount of money (what coins are worth, where ``units`` of them are taken), its base."""
+
+    kind: str
+    amount: Decimal
+    units: Decimal = ZERO
+    note: str = ""
 
 
 class FeeModel(Protocol):
     """The port."""
 
+    def charges(self, trade: Trade, /) -> tuple[Charge, ...]:
+        """The fees of one fill, each >= 0. Their sum must not fall when quantity or notional rises."""
+        ...
+
     def fee(self, trade: Trade, /) -> Decimal:
-        """The fee of one fill, >= 0. Must not fall when quantity or notional rises."""
+        """Their sum in money."""
         ...
 
 
+class _Summed:
+    """What every tariff has from its charges."""
+
+    def charges(self, trade: Trade, /) -> tuple[Charge, ...]:
+        raise NotImplementedError
+
+    def fee(self, trade: Trade, /) -> Decimal:
+        """The sum of all charges in money."""
+        return sum((charge.amount for charge in self.charges(trade)), ZERO)
+
+
 @dataclass(frozen=True, slots=True)
-class NoFees:
-    """Trading is free (the default of paper accounts)."""
+class NoFees(_Summed):
+    """Trading is free."""
 
-    def fee(self, _trade: Trade, /) -> Decimal:
-        """Always zero."""
-        return ZERO
+    def charges(self, _trade: Trade, /) -> tuple[Charge, ...]:
+        """None."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
-class PerShareFees:
+class PerShareFees(_Summed):
     """An amount per unit with a minimum per fill."""
 
     per_share: Decimal
     minimum: Decimal = ZERO
 
-    def fee(self, trade: Trade, /) -> Decimal:
+    def charges(self, trade: Trade, /) -> tuple[Charge, ...]:
         """``max(minimum, quantity x per_share)``."""
-        return max(self.minimum, trade.quantity * self.per_share)
+        return _commission(max(self.minimum, trade.quantity * self.per_share))
 
 
 @dataclass(frozen=True, slots=True)
-class PercentFees:
+class PercentFees(_Summed):
     """A fraction of the traded amount with a minimum per fill (0.001 is 0.1 %)."""
 
     fraction: Decimal
     minimum: Decimal = ZERO
 
-    def fee(self, trade: Trade, /) -> Decimal:
+    def charges(self, trade: Trade, /) -> tuple[Charge, ...]:
         """``max(minimum, notional x fraction)``."""
-        return max(self.minimum, trade.notional * self.fraction)
+        return _commission(max(self.minimum, trade.notional * self.fraction))
+
+
+@dataclass(frozen=True, slots=True)
+class RegulatoryFees(_Summed):
+    """SEC and TAF on sales of US stocks, at the published rates of the day, rounded up to the cent."""
+
+    def charges(self, trade: Trade, /) -> tuple[Charge, ...]:
+        """Nothing for purchases, for other kinds, and where the price is not in US dollars."""
+        if trade.side is not Side.SELL or trade.kind != "stock" or trade.currency != "USD":
+            return ()
+        sec, taf = sec_rate(trade.on), taf_rate(trade.on)
+        sec_fee = _up(_WIDE.multiply(trade.notional, sec.fraction))
+        taf_fee = min(_up(_WIDE.multiply(trade.quantity, taf.per_share)), taf.most)
+        found = (
+            Charge(kind="sec", amount=sec_fee, note=f"{sec.source}, from {sec.since.isoformat()}"),
+            Charge(kind="taf", amount=taf_fee, note=f"{taf.source}, from {taf.since.isoformat()}"),
+        )
+        return tuple(charge for charge in found if charge.amount > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CryptoFees(_Summed):
+    """Maker and taker fee of crypto by 30-day volume, taken from what is received."""
+
+    def charges(self, trade: Trade, /) -> tuple[Charge, ...]:
+        """Coins of a purchase, money of a sale; nothing for other kinds."""
+        if trade.kind != "crypto":
+            return ()
+        tier = crypto_tier(trade.volume)
+        rate = tier.maker if trade.liquidity is Liquidity.MAKER else tier.taker
+        if rate == 0:
+            return ()
+        amount = _WIDE.multiply(trade.notional, rate)
+        note = f"{trade.liquidity.value} {_WIDE.multiply(rate, Decimal(100)).normalize():f} %"
+        if trade.side is Side.SELL:
+            return (Charge(kind="crypto", amount=amount, note=note),)
+        units = _WIDE.multiply(trade.quantity, rate).quantize(_COIN_STEP, context=_WIDE)
+        return (Charge(kind="crypto", amount=amount, units=units, note=note),) if units else ()
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedFees(_Summed):
+    """Several tariffs at once."""
+
+    parts: tuple[FeeModel, ...] = field(default=())
+
+    def charges(self, trade: Trade, /) -> tuple[Charge, ...]:
+        """All charges of all parts."""
+        return tuple(charge for part in self.parts for charge in part.charges(trade))
 
 
 _MODELS: dict[str, Callable[..., FeeModel]] = {"per_share": PerShareFees, "percent": PercentFees}
+_FIXED: dict[str, Callable[[], FeeModel]] = {
+    "none": NoFees,
+    "us_regulatory": RegulatoryFees,
+    "crypto_tiers": CryptoFees,
+}
+
+
+def _commission(amount: Decimal) -> tuple[Charge, ...]:
+    return (Charge(kind="commission", amount=amount),) if amount else ()
+
+
+def _up(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, rounding=ROUND_CEILING, context=_WIDE)
 
 
 def parse_fee_model(text: str) -> FeeModel:
-    """A model from its setting: ``none``, ``per_share:0.005:1.00``, ``percent:0.001`` (rate, then minimum).
+    """A tariff from its text: ``none``, ``per_share:0.005:1.00``, ``percent:0.001`` (rate, then minimum),
+    ``us_regulatory``, ``crypto_tiers``, or several joined with ``+``.
 
     Raises ``ValueError`` with a sentence when the text is not such a setting.
     """
-    name, *numbers = text.strip().split(":")
-    if name == "none" and not numbers:
-        return NoFees()
+    parts = [_parse_one(part, text) for part in text.strip().split("+")]
+    return parts[0] if len(parts) == 1 else JoinedFees(tuple(parts))
+
+
+def _parse_one(part: str, text: str) -> FeeModel:
+    name, *numbers = part.strip().split(":")
+    if name in _FIXED and not numbers:
+        return _FIXED[name]()
     try:
         values = [Decimal(number) for number in numbers]
     except InvalidOperation:
@@ -81,5 +190,6 @@ def parse_fee_model(text: str) -> FeeModel:
     if name in _MODELS and 1 <= len(values) <= 2 and all(v.is_finite() and v >= 0 for v in values):
         return _MODELS[name](*values)
     raise ValueError(
-        f"{text!r} is not a fee model: write none, per_share:RATE[:MINIMUM] or percent:FRACTION[:MINIMUM]."
+        f"{text!r} is not a fee model: write none, per_share:RATE[:MINIMUM], percent:FRACTION[:MINIMUM], "
+        "us_regulatory, crypto_tiers, or several of these joined with +."
     )

@@ -67,54 +67,87 @@ def check_quantity(quantity: Decimal, *, step: Decimal, symbol: str) -> Refusal 
 
 
 def check_limit_price(
-    limit_price: Decimal | None, *, order_type: OrderType, asset_class: str
+    limit_price: Decimal | None,
+    *,
+    order_type: OrderType,
+    asset_class: str,
+    price_increment: Decimal | None = None,
 ) -> Refusal | None:
-    """Present exactly for limit orders, positive, sane, and on the price grid."""
-    if order_type is OrderType.MARKET:
+    """Present exactly for limit and stop-limit orders, positive, sane, and on the price grid."""
+    if order_type not in (OrderType.LIMIT, OrderType.STOP_LIMIT):
         if limit_price is not None:
+            kind = order_type.value.replace("_", " ")
             return Refusal(
                 code="limit_price_not_allowed",
-                message="A market order has no limit price. Choose a limit order, or leave the price empty.",
+                message=f"A {kind} order has no limit price. Choose a limit order, or leave the price empty.",
                 field="limit_price",
             )
         return None
     if limit_price is None:
+        kind = order_type.value.replace("_", " ")
         return Refusal(
-            code="limit_price_required", message="A limit order needs a limit price.", field="limit_price"
+            code="limit_price_required", message=f"A {kind} order needs a limit price.", field="limit_price"
         )
-    if not limit_price.is_finite() or limit_price <= 0:
-        return Refusal(
-            code="limit_price_invalid",
-            message="The limit price must be a number greater than zero.",
-            field="limit_price",
-        )
-    if limit_price > MAX_PRICE:
-        return Refusal(
-            code="limit_price_too_large",
-            message=f"The limit price cannot be more than {plain(MAX_PRICE)}.",
-            field="limit_price",
-        )
-    return _check_grid(limit_price, asset_class=asset_class)
+    return check_price(
+        limit_price, name="limit_price", asset_class=asset_class, price_increment=price_increment
+    )
 
 
-def _check_grid(price: Decimal, *, asset_class: str) -> Refusal | None:
-    """Stocks: two decimals from 1.00 up, four below (SEC rule 612). All else: what the column holds."""
+def check_price(
+    price: Decimal, *, name: str, asset_class: str, price_increment: Decimal | None = None
+) -> Refusal | None:
+    """A price that somebody names: a number, positive, sane, and on the price grid. ``name`` is its field."""
+    words = name.replace(".", " ").replace("_", " ")
+    if not price.is_finite() or price <= 0:
+        return Refusal(
+            code=f"{name.rpartition('.')[2]}_invalid",
+            message=f"The {words} must be a number greater than zero.",
+            field=name,
+        )
+    if price > MAX_PRICE:
+        return Refusal(
+            code=f"{name.rpartition('.')[2]}_too_large",
+            message=f"The {words} cannot be more than {plain(MAX_PRICE)}.",
+            field=name,
+        )
+    return _check_grid(price, name=name, asset_class=asset_class, price_increment=price_increment)
+
+
+def _check_grid(
+    price: Decimal, *, name: str, asset_class: str, price_increment: Decimal | None
+) -> Refusal | None:
+    """Stocks: two decimals from 1.00 up, four below (SEC rule 612). All else: what the column holds, or the
+    instrument's own grid."""
+    words = name.replace(".", " ").replace("_", " ")
     if asset_class in ASSET_CLASSES_ON_PENNY_GRID:
         allowed = 2 if price >= 1 else 4
         if decimals_of(price) > allowed:
             below = "from 1.00 up" if allowed == 2 else "below 1.00"
             return Refusal(
                 code="sub_penny",
-                message=f"The limit price can have at most {allowed} decimals {below}.",
-                field="limit_price",
+                message=f"The {words} can have at most {allowed} decimals {below}.",
+                field=name,
             )
     elif decimals_of(price) > MAX_DECIMALS:
         return Refusal(
-            code="limit_price_invalid",
-            message=f"The limit price can have at most {MAX_DECIMALS} decimals.",
-            field="limit_price",
+            code=f"{name.rpartition('.')[2]}_invalid",
+            message=f"The {words} can have at most {MAX_DECIMALS} decimals.",
+            field=name,
+        )
+    elif price_increment is not None and _WIDE.remainder(price, price_increment) != 0:
+        return Refusal(
+            code="price_increment",
+            message=f"The {words} must be a multiple of {plain(price_increment)}.",
+            field=name,
         )
     return None
+
+
+def price_grid(price: Decimal, *, asset_class: str, price_increment: Decimal | None = None) -> Decimal:
+    """The smallest step of a price of this size."""
+    if asset_class in ASSET_CLASSES_ON_PENNY_GRID:
+        return Decimal("0.01") if price >= 1 else Decimal("0.0001")
+    return price_increment or Decimal(1).scaleb(-MAX_DECIMALS)
 
 
 def check_notional(

@@ -1,7 +1,8 @@
 """The life of an order as one table: (status, trigger) -> status. Everything else is impossible and raises.
 
-The statuses are those of the Alpaca wire (``docs/trading.md`` has the picture). ``pending_review`` and
-``accepted_for_bidding`` exist on that wire for other broker types and can never be reached here.
+The statuses are those of the Alpaca wire (``docs/trading.md`` has the picture). Some are never reached on the simulated
+exchange (``pending_review``, ``accepted_for_bidding``, ``stopped``, ``suspended``, ``calculated``, ``done_for_day``): they
+are here for brokers that report them.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ class OrderStatus(StrEnum):
 
     PENDING_NEW = "pending_new"
     ACCEPTED = "accepted"
+    PENDING_REVIEW = "pending_review"
+    ACCEPTED_FOR_BIDDING = "accepted_for_bidding"
     HELD = "held"
     NEW = "new"
     PARTIALLY_FILLED = "partially_filled"
@@ -43,6 +46,7 @@ class Trigger(StrEnum):
     REQUEST_REPLACE = "request_replace"
     CONFIRM_REPLACE = "confirm_replace"
     REFUSE_REPLACE = "refuse_replace"
+    REFUSE_REPLACE_OF_PART = "refuse_replace_of_part"  # the same for one that is filled in part
     EXPIRE = "expire"
     REJECT = "reject"
     FINISH_DAY = "finish_day"
@@ -50,6 +54,8 @@ class Trigger(StrEnum):
     STOP = "stop"
     SUSPEND = "suspend"
     CALCULATE = "calculate"
+    REVIEW = "review"  # a broker looks at it first
+    BID = "bid"  # brokers bid for it
 
 
 class ImpossibleTransitionError(Exception):
@@ -69,13 +75,22 @@ TRANSITIONS: Final[Mapping[tuple[OrderStatus, Trigger], OrderStatus]] = MappingP
         (_S.PENDING_NEW, _T.ROUTE): _S.NEW,
         (_S.PENDING_NEW, _T.REQUEST_CANCEL): _S.PENDING_CANCEL,
         (_S.PENDING_NEW, _T.REJECT): _S.REJECTED,
+        (_S.PENDING_NEW, _T.REVIEW): _S.PENDING_REVIEW,
+        (_S.PENDING_REVIEW, _T.ROUTE): _S.NEW,
+        (_S.PENDING_REVIEW, _T.REQUEST_CANCEL): _S.PENDING_CANCEL,
+        (_S.PENDING_REVIEW, _T.REJECT): _S.REJECTED,
         # Accepted, waiting for the next session.
         (_S.ACCEPTED, _T.ROUTE): _S.NEW,
         (_S.ACCEPTED, _T.REQUEST_CANCEL): _S.PENDING_CANCEL,
         (_S.ACCEPTED, _T.REJECT): _S.REJECTED,
+        (_S.ACCEPTED, _T.BID): _S.ACCEPTED_FOR_BIDDING,
+        (_S.ACCEPTED_FOR_BIDDING, _T.ROUTE): _S.NEW,
+        (_S.ACCEPTED_FOR_BIDDING, _T.REQUEST_CANCEL): _S.PENDING_CANCEL,
+        (_S.ACCEPTED_FOR_BIDDING, _T.REJECT): _S.REJECTED,
         # An exit leg waiting for its entry or its sibling.
         (_S.HELD, _T.ARM): _S.NEW,
         (_S.HELD, _T.REQUEST_CANCEL): _S.PENDING_CANCEL,
+        (_S.HELD, _T.REQUEST_REPLACE): _S.PENDING_REPLACE,
         # Working.
         (_S.NEW, _T.PARTIAL_FILL): _S.PARTIALLY_FILLED,
         (_S.NEW, _T.FILL): _S.FILLED,
@@ -98,6 +113,7 @@ TRANSITIONS: Final[Mapping[tuple[OrderStatus, Trigger], OrderStatus]] = MappingP
         (_S.PENDING_CANCEL, _T.FILL): _S.FILLED,
         (_S.PENDING_REPLACE, _T.CONFIRM_REPLACE): _S.REPLACED,
         (_S.PENDING_REPLACE, _T.REFUSE_REPLACE): _S.NEW,
+        (_S.PENDING_REPLACE, _T.REFUSE_REPLACE_OF_PART): _S.PARTIALLY_FILLED,
         (_S.PENDING_REPLACE, _T.PARTIAL_FILL): _S.PENDING_REPLACE,
         (_S.PENDING_REPLACE, _T.FILL): _S.FILLED,
         # Rare pauses.
@@ -116,6 +132,10 @@ OPEN: Final[frozenset[OrderStatus]] = frozenset(OrderStatus) - TERMINAL
 #: Statuses the simulated exchange may fill from (``accepted`` and ``pending_new`` are routed first).
 MATCHABLE: Final[frozenset[OrderStatus]] = frozenset(
     {_S.PENDING_NEW, _S.ACCEPTED, _S.NEW, _S.PARTIALLY_FILLED}
+)
+#: What a replacement can be asked for. An exit leg that waits is replaced where it waits.
+REPLACEABLE: Final[frozenset[OrderStatus]] = frozenset(
+    status for status, trigger in TRANSITIONS if trigger is Trigger.REQUEST_REPLACE
 )
 CANCELABLE: Final[frozenset[OrderStatus]] = frozenset(
     status for status, trigger in TRANSITIONS if trigger is Trigger.REQUEST_CANCEL

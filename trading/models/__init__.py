@@ -1,9 +1,14 @@
-"""The counter's tables."""
+"""The counter's tables: orders and fills, trading accounts, what halts trading, key pairs and the numbered log."""
 
+from trading.models.accounts import TradingAccount
+from trading.models.controls import InstrumentTerms, SiteControl, TradingStatus
 from trading.models.keys import ApiKey, ApiKeyQuerySet
 from trading.models.log import TradeEvent, TradeEventQuerySet
 from trading.models.orders import (
+    CLASS_CHOICES,
+    INTENT_CHOICES,
     OPEN_STATUSES,
+    ROLE_CHOICES,
     SIDE_CHOICES,
     STATUS_CHOICES,
     TERMINAL_STATUSES,
@@ -16,7 +21,10 @@ from trading.models.orders import (
 )
 
 __all__ = [
+    "CLASS_CHOICES",
+    "INTENT_CHOICES",
     "OPEN_STATUSES",
+    "ROLE_CHOICES",
     "SIDE_CHOICES",
     "STATUS_CHOICES",
     "TERMINAL_STATUSES",
@@ -26,8 +34,12 @@ __all__ = [
     "ApiKeyQuerySet",
     "Fill",
     "FillQuerySet",
+    "InstrumentTerms",
     "Order",
     "OrderQuerySet",
+    "SiteControl",
     "TradeEvent",
     "TradeEventQuerySet",
+    "TradingAccount",
+    "TradingStatus",
 ]

@@ -1,16 +1,41 @@
-"""Every change of an order. Views, API, tasks and commands call these and change no row themselves.
+"""Every change at the counter. Views, API, wire, tasks and commands call these and change no row themselves.
 
-Locks: the portfolio's row first, then order rows by primary key. Nothing slow happens inside.
+All are keyword-only and take ``now``; ``actor`` is the person who does it (the owner of the account: 404 for others, 403 for
+auditors). Errors are ``DomainError``s with a stable ``code``, a sentence, the ``field`` and ``details``:
+
+- ``OrderRefusedError`` a check failed, nothing is stored (codes in docs/trading.md); its subclass ``TradingHaltedError``
+  (403) is a kill switch or a suspension
+- ``ClientOrderIdTakenError``, ``OrderNotCancelableError``, ``OrderNotReplaceableError``, ``OrderUnknownError``,
+  ``PositionUnknownError``, ``PortfolioUnknownError``, ``ReadOnlyError``, ``AccountRefusedError``,
+  ``PaperAccountRefusedError``
+
+Orders: ``place_order`` (every type, class and time in force; returns an ``OrderView`` with its legs), ``replace_order``,
+``cancel_order``, ``cancel_all_orders``. Positions: ``close_position``, ``close_all_positions``. Accounts:
+``open_paper_account``, ``update_configuration``, ``update_account``, ``reset_account``, ``set_kill_switch``.
+By the clock: ``match_resting_orders``, ``expire_orders``, ``reconcile_orders``.
+
+Locks: the portfolio's row first, then order rows. Nothing slow happens inside.
 """
 
-from trading.operations.canceling import cancel_order, cancel_orders_of_archived
+from trading.engine.terms import StopLoss, TakeProfit
+from trading.operations.canceling import (
+    CancelResult,
+    cancel_all_orders,
+    cancel_order,
+    cancel_orders_of_archived,
+)
+from trading.operations.closing import ClosedPosition, close_all_positions, close_position
 from trading.operations.errors import (
+    AccountRefusedError,
     ClientOrderIdTakenError,
     OrderNotCancelableError,
+    OrderNotReplaceableError,
     OrderRefusedError,
     OrderUnknownError,
     PortfolioUnknownError,
+    PositionUnknownError,
     ReadOnlyError,
+    TradingHaltedError,
 )
 from trading.operations.expiring import expire_orders
 from trading.operations.keys import (
@@ -21,27 +46,53 @@ from trading.operations.keys import (
     note_key_use,
     revoke_api_key,
 )
+from trading.operations.kill_switches import (
+    AdministratorsOnlyError,
+    set_instrument_status,
+    set_kill_switch,
+)
 from trading.operations.matching import MatchReport, match_resting_orders
-from trading.operations.paper_accounts import PaperAccountRefusedError, open_paper_account
+from trading.operations.paper_accounts import (
+    AccountModels,
+    PaperAccountRefusedError,
+    open_paper_account,
+    reset_account,
+    update_account,
+    update_configuration,
+)
 from trading.operations.placing import place_order
 from trading.operations.reconciling import Reconciliation, check_reservations, reconcile_orders
+from trading.operations.replacing import replace_order
 
 __all__ = [
+    "AccountModels",
+    "AccountRefusedError",
+    "AdministratorsOnlyError",
     "ApiKeyRefused",
+    "CancelResult",
     "ClientOrderIdTakenError",
+    "ClosedPosition",
     "IssuedKey",
     "MatchReport",
     "OrderNotCancelableError",
+    "OrderNotReplaceableError",
     "OrderRefusedError",
     "OrderUnknownError",
     "PaperAccountRefusedError",
     "PortfolioUnknownError",
+    "PositionUnknownError",
     "ReadOnlyError",
     "Reconciliation",
+    "StopLoss",
+    "TakeProfit",
     "TooManyKeys",
+    "TradingHaltedError",
+    "cancel_all_orders",
     "cancel_order",
     "cancel_orders_of_archived",
     "check_reservations",
+    "close_all_positions",
+    "close_position",
     "create_api_key",
     "expire_orders",
     "match_resting_orders",
@@ -49,5 +100,11 @@ __all__ = [
     "open_paper_account",
     "place_order",
     "reconcile_orders",
+    "replace_order",
+    "reset_account",
     "revoke_api_key",
+    "set_instrument_status",
+    "set_kill_switch",
+    "update_account",
+    "update_configuration",
 ]

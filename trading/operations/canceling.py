@@ -1,19 +1,22 @@
-"""Canceling an order: what is open of it is taken back, what it holds is free again."""
+"""Canceling orders: what is open of them is taken back, what they hold is free again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
-from accounts.queries import is_auditor
-from holdings.operations import lock_portfolio
 from trading.engine.states import CANCELABLE, OrderStatus
-from trading.models import Order
-from trading.operations import booking
-from trading.operations.errors import OrderNotCancelableError, OrderUnknownError, ReadOnlyError
+from trading.models import OPEN_STATUSES, Order
+from trading.operations import ending
+from trading.operations.access import own_desk, own_order
+from trading.operations.desk import Desk, open_desk
+from trading.operations.errors import OrderNotCancelableError
 from trading.queries.values import OrderView, order_view
 
 _WHY_NOT = {
@@ -24,60 +27,76 @@ _WHY_NOT = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelResult:
+    """What became of one order when all were canceled: it is canceled, or the ``refusal`` says why not."""
+
+    order_id: UUID
+    refusal: str = ""
+
+
 def cancel_order(*, order_id: UUID, actor: Any, now: datetime) -> OrderView:
-    """Cancel an order of ``actor`` and return it. Canceling a canceled order changes nothing and returns it.
+    """Cancel an order of ``actor``, with the rest of its group, and return it. Canceling a canceled order changes nothing
+    and returns it.
 
     Raises ``OrderUnknownError`` for an order that is not the actor's, ``ReadOnlyError`` for an auditor,
-    ``OrderNotCancelableError`` when it has come to its end by itself.
+    ``OrderNotCancelableError`` (details ``order_id``, ``order_status``) when it has come to its end by itself.
     """
-    portfolio_id = (
-        Order.objects.visible_to(actor).filter(pk=order_id).values_list("portfolio_id", flat=True).first()
-    )
-    if portfolio_id is None:
-        raise OrderUnknownError
     with transaction.atomic():
-        portfolio = lock_portfolio(portfolio_id)
-        if portfolio.owner_id != actor.pk:
-            raise ReadOnlyError if is_auditor(actor) else OrderUnknownError
-        order = (
-            Order.objects.select_related("instrument")
-            .select_for_update(of=("self",), no_key=True)
-            .get(pk=order_id)
-        )
+        desk, order = own_order(order_id, actor, now=now)
         status = OrderStatus(order.status)
-        if status is OrderStatus.CANCELED:
-            return order_view(order, owner_id=portfolio.owner_id)
-        if status not in CANCELABLE:
-            raise OrderNotCancelableError(
-                _WHY_NOT.get(status, "This order cannot be cancelled at the moment."),
-                details={"order_id": str(order.id), "order_status": status.value},
+        if status is not OrderStatus.CANCELED:
+            if status not in CANCELABLE:
+                raise OrderNotCancelableError(
+                    _WHY_NOT.get(status, "This order cannot be cancelled at the moment."),
+                    details={"order_id": str(order.pk), "order_status": status.value},
+                )
+            ending.cancel(desk, order, text="Cancelled by you.")
+            desk.save()
+        return order_view(order, owner_id=desk.portfolio.owner_id, legs=_legs(desk, order))
+
+
+def _legs(desk: Desk, order: Order) -> list[Order]:
+    return [] if order.parent_id else desk.family(order)
+
+
+def cancel_all_orders(*, portfolio_id: int, actor: Any, now: datetime) -> list[CancelResult]:
+    """Cancel every open order of the actor's account; one result for each order that was open, the newest first.
+
+    Raises ``PortfolioUnknownError`` and ``ReadOnlyError``.
+    """
+    with transaction.atomic():
+        desk = own_desk(portfolio_id, actor, now=now, for_new_orders=False)
+        return cancel_open(desk, text="Cancelled by you, with all open orders.")
+
+
+def cancel_open(
+    desk: Desk, *, text: str, code: str = "", instrument_ids: Iterable[int] | None = None
+) -> list[CancelResult]:
+    """Cancel the open orders of a desk's portfolio (of some instruments where they are named), and save."""
+    wanted = Q(status__in=OPEN_STATUSES)
+    if instrument_ids is not None:
+        wanted &= Q(instrument_id__in=list(instrument_ids))
+    found = [order for order in desk.load(wanted) if order.is_open]
+    results = []
+    for order in sorted(found, key=lambda each: (each.submitted_at, str(each.pk)), reverse=True):
+        if order.is_open and OrderStatus(order.status) in CANCELABLE:
+            ending.cancel(desk, order, text=text, code=code, reason=text if code else "")
+        refused = order.is_open
+        results.append(
+            CancelResult(
+                order_id=order.pk, refusal="This order cannot be cancelled at the moment." if refused else ""
             )
-        desk = booking.Desk(
-            order=order, instrument=order.instrument, owner_id=portfolio.owner_id, actor=actor, now=now
         )
-        booking.cancel(desk, text="Cancelled by you.")
-        booking.save(desk)
-        return order_view(order, owner_id=portfolio.owner_id)
+    desk.save()
+    return results
 
 
 def cancel_orders_of_archived(*, portfolio_id: int, now: datetime) -> int:
     """Take back every open order of a portfolio that was archived; returns how many. Nothing for one in use."""
     with transaction.atomic():
-        portfolio = lock_portfolio(portfolio_id)
-        if not portfolio.is_archived:
+        desk = open_desk(portfolio_id=portfolio_id, actor=None, now=now)
+        if not desk.portfolio.is_archived:
             return 0
-        orders = list(
-            Order.objects.open()
-            .filter(portfolio_id=portfolio_id, status__in=sorted(status.value for status in CANCELABLE))
-            .select_related("instrument")
-            .select_for_update(of=("self",), no_key=True)
-            .order_by("pk")
-        )
-        for order in orders:
-            desk = booking.Desk(
-                order=order, instrument=order.instrument, owner_id=portfolio.owner_id, actor=None, now=now
-            )
-            text = "Cancelled: the account was archived."
-            booking.cancel(desk, text=text, code="portfolio_archived", reason=text)
-            booking.save(desk)
-    return len(orders)
+        text = "Cancelled: the account was archived."
+        return len(cancel_open(desk, text=text, code="portfolio_archived"))

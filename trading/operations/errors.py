@@ -63,3 +63,31 @@ class ReadOnlyError(ForbiddenError):
 
     def __init__(self) -> None:
         super().__init__("You may look at this portfolio, but not trade in it.")
+
+
+class TradingHaltedError(OrderRefusedError):
+    """No new orders at the moment: a kill switch is on, or the owner suspended trading."""
+
+    code = "trading_halted"
+    status = 403
+
+
+class OrderNotReplaceableError(DomainError):
+    """The order has come to its end, is on its way there, or is of a kind that cannot be replaced."""
+
+    code = "order_not_replaceable"
+
+
+class PositionUnknownError(NotFoundError):
+    """Nothing is held of that instrument."""
+
+    code = "position_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such position.")
+
+
+class AccountRefusedError(DomainError):
+    """A change of an account that cannot be; ``field`` says why."""
+
+    code = "account_refused"

@@ -1,4 +1,5 @@
-"""Ending orders whose time is over: day orders at the end of their session, others after 90 days."""
+"""Ending orders whose time is over: day orders at the end of their session, others after 90 days, auction orders that
+missed their auction."""
 
 from __future__ import annotations
 
@@ -8,17 +9,22 @@ from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, transaction
+from django.db.models import Q
 
-from holdings.operations import lock_portfolio
 from portfolio_site.kernel.errors import DomainError
-from trading.engine.states import CANCELABLE
+from trading.engine.states import CANCELABLE, OrderStatus
 from trading.engine.types import TimeInForce
 from trading.models import Order
-from trading.operations import booking
+from trading.operations import ending
+from trading.operations.desk import open_desk
 
 log = structlog.get_logger(__name__)
 
 _ENDABLE = sorted(status.value for status in CANCELABLE)
+_TEXTS = {
+    TimeInForce.OPG: "Expired: there was no opening auction it could trade in.",
+    TimeInForce.CLS: "Expired: there was no closing auction it could trade in.",
+}
 
 
 def expire_orders(*, now: datetime) -> int:
@@ -38,21 +44,25 @@ def expire_orders(*, now: datetime) -> int:
 
 def _end(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
     with transaction.atomic():
-        portfolio = lock_portfolio(portfolio_id)
-        orders = list(
-            Order.objects.filter(pk__in=order_ids, status__in=_ENDABLE)
-            .select_related("instrument")
-            .select_for_update(of=("self",), no_key=True)
-            .order_by("pk")
+        desk = open_desk(portfolio_id=portfolio_id, actor=None, now=now)
+        desk.load(Q(pk__in=order_ids))
+        # The head of a group first: what hangs on it is canceled with it.
+        due = sorted(
+            (desk.orders[pk] for pk in order_ids if pk in desk.orders),
+            key=lambda order: (order.status == OrderStatus.HELD, order.parent_id is not None, str(order.pk)),
         )
-        for order in orders:
-            desk = booking.Desk(
-                order=order, instrument=order.instrument, owner_id=portfolio.owner_id, actor=None, now=now
-            )
-            if order.time_in_force == TimeInForce.DAY:
-                booking.expire(desk, text="Expired: a day order ends with its session.")
-            else:
+        ended = 0
+        for order in due:
+            ended += order.is_open
+            if not order.is_open or OrderStatus(order.status) not in CANCELABLE:
+                continue
+            if order.time_in_force == TimeInForce.GTC:
                 text = "Cancelled: an order stays open for 90 days at most."
-                booking.cancel(desk, text=text, code="time_in_force_ended", reason=text)
-            booking.save(desk)
-    return len(orders)
+                ending.cancel(desk, order, text=text, code="time_in_force_ended", reason=text)
+            else:
+                text = _TEXTS.get(
+                    TimeInForce(order.time_in_force), "Expired: a day order ends with its session."
+                )
+                ending.expire(desk, order, text=text)
+        desk.save()
+    return ended

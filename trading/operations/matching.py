@@ -7,44 +7,31 @@ settled in a transaction of its own, so that one that waits or fails holds up no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
+from django.db.models import Q
 
-from holdings.operations import lock_portfolio
 from marketdata.models import Instrument
-from marketdata.queries import QuoteView, is_market_open, latest_quotes
+from marketdata.queries import latest_quotes
 from portfolio_site.kernel.errors import DomainError
-from trading.engine.matching import match
-from trading.engine.states import MATCHABLE
-from trading.engine.types import BookOrder
-from trading.models import OPEN_STATUSES, Order
-from trading.operations import booking
-from trading.operations.placing import as_book_order
-from trading.queries.assessment import tick_of
+from trading.engine.types import Phase
+from trading.models import Order
+from trading.operations.desk import open_desk
+from trading.operations.triggered import (
+    Found,
+    move_trailing_stops,
+    trailing_instruments,
+    triggered_orders,
+)
+from trading.operations.working import work
+from trading.queries.market import markets_of
 
 log = structlog.get_logger(__name__)
-
-_MATCHABLE = sorted(status.value for status in MATCHABLE)
-
-# The partial index of open orders by (instrument, side, limit) finds them; its condition is repeated word
-# for word.
-_TRIGGERED = """
-SELECT o.portfolio_id, o.id, o.instrument_id
-FROM trading_order o
-JOIN marketdata_quote q ON q.instrument_id = o.instrument_id
-WHERE o.status = ANY(%(open)s) AND o.status = ANY(%(matchable)s)
-  AND (o.expires_at IS NULL OR o.expires_at > %(now)s)
-  AND (%(ids)s::bigint[] IS NULL OR o.instrument_id = ANY(%(ids)s::bigint[]))
-  AND (o.limit_price IS NULL
-       OR (o.side = 'buy' AND coalesce(q.ask, q.last) <= o.limit_price)
-       OR (o.side = 'sell' AND coalesce(q.bid, q.last) >= o.limit_price))
-ORDER BY o.portfolio_id, o.id
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,67 +51,76 @@ def match_resting_orders(*, instrument_ids: Iterable[int] | None, now: datetime)
     A portfolio whose settlement fails is logged, left as it was and tried again by the next pass.
     """
     ids = None if instrument_ids is None else sorted(set(instrument_ids))
-    with connection.cursor() as cursor:
-        cursor.execute(_TRIGGERED, {"ids": ids, "open": OPEN_STATUSES, "matchable": _MATCHABLE, "now": now})
-        rows = cursor.fetchall()
-    trading_now = _trading_now({row[2] for row in rows}, now)
+    behind = _move_trailing(ids, now)
+    rows = triggered_orders(instrument_ids=ids, now=now)
+    rows += [row for row in behind if row.order_id not in {found.order_id for found in rows}]
+    worth_a_lock = _worth_a_lock(rows, now)
     by_portfolio: dict[int, list[UUID]] = defaultdict(list)
-    for portfolio_id, order_id, instrument_id in rows:
-        if instrument_id in trading_now:
-            by_portfolio[portfolio_id].append(order_id)
+    for row in rows:
+        if row.order_id in worth_a_lock:
+            by_portfolio[row.portfolio_id].append(row.order_id)
     executions = 0
-    failed: list[int] = []
+    failed = []
     for portfolio_id, order_ids in by_portfolio.items():
         try:
-            executions += _settle(portfolio_id, order_ids, now)
+            executions += settle(portfolio_id, order_ids, now)
         except (DatabaseError, DomainError):
             log.exception("matching_failed", portfolio_id=portfolio_id)
             failed.append(portfolio_id)
     return MatchReport(triggered=len(rows), executions=executions, failed_portfolios=tuple(failed))
 
 
-def _trading_now(instrument_ids: set[int], now: datetime) -> set[int]:
-    """Those with an open market and a fresh quote: for the others no portfolio need be locked."""
-    fresh = [pk for pk, quote in latest_quotes(instrument_ids, now=now).items() if not quote.is_stale]
-    return {pk for pk, thing in Instrument.objects.in_bulk(fresh).items() if is_market_open(thing, now)}
+def _move_trailing(ids: list[int] | None, now: datetime) -> list[Found]:
+    """Trailing stops follow the market first, where it runs; returns those that could not be moved at once."""
+    trailing = trailing_instruments(instrument_ids=ids)
+    if not trailing:
+        return []
+    phases = _phases(trailing, now)
+    return move_trailing_stops(
+        instrument_ids=[pk for pk, phase in phases.items() if phase is Phase.REGULAR], now=now
+    )
 
 
-def _settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
-    """Match the orders of one portfolio under its locks; returns the number of executions."""
-    executions = 0
+def _phases(ids: Iterable[int], now: datetime) -> dict[int, Phase]:
+    """What the markets with a fresh quote are doing; halted instruments are left out."""
+    fresh = {pk: quote for pk, quote in latest_quotes(ids, now=now).items() if not quote.is_stale}
+    markets = markets_of(Instrument.objects.in_bulk(fresh), fresh, now=now)
+    return {pk: market.phase for pk, market in markets.items() if market.thing.status != "halted"}
+
+
+def _worth_a_lock(rows: list[Found], now: datetime) -> set[UUID]:
+    """Those whose market runs (or whose auction is due) and has a fresh quote: for the others no portfolio need be
+    locked."""
+    phases = _phases({row.instrument_id for row in rows}, now)
+    return {
+        row.order_id
+        for row in rows
+        if row.instrument_id in phases and (row.is_auction or _runs_for(row, phases[row.instrument_id]))
+    }
+
+
+def _runs_for(row: Found, phase: Phase) -> bool:
+    return phase is Phase.REGULAR or (phase is Phase.EXTENDED and row.extended_hours)
+
+
+def settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
+    """Let the orders of one portfolio meet the market under its locks; returns the number of executions."""
     with transaction.atomic():
-        portfolio = lock_portfolio(portfolio_id)
-        orders = list(
-            Order.objects.filter(pk__in=order_ids, status__in=_MATCHABLE)
-            .exclude(expires_at__lte=now)
-            .select_related("instrument", "placed_by")
-            .select_for_update(of=("self",), no_key=True)
-            .order_by("pk")
-        )
-        desks = {
-            order.id: booking.Desk(
-                order=order,
-                instrument=order.instrument,
-                owner_id=portfolio.owner_id,
-                actor=order.placed_by,
-                now=now,
-            )
-            for order in orders
-            if is_market_open(order.instrument, now)
-        }
-        books: dict[int, list[BookOrder]] = defaultdict(list)
-        for desk in desks.values():
-            books[desk.order.instrument_id].append(as_book_order(desk.order))
-        # Read under the lock: an order is never filled at a price older than the one that others saw before
-        # it.
-        quotes: Mapping[int, QuoteView] = latest_quotes(books, now=now)
-        for instrument_id, book in sorted(books.items()):
-            quote = quotes.get(instrument_id)
-            if quote is None:
-                continue
-            for execution in match(book, tick_of(quote), now).executions:
-                desk = desks[execution.order_id]
-                executions += booking.fill(desk, execution)
-                # At once: the next one's free cash is worked out from what the stored orders hold.
-                booking.save(desk)
+        desk = open_desk(portfolio_id=portfolio_id, actor=None, now=now)
+        desk.load(Q(pk__in=order_ids))
+        wanted = set(order_ids)
+        due: dict[int, list[Order]] = defaultdict(list)
+        for order in desk.orders.values():
+            over = order.expires_at is not None and order.expires_at <= now
+            # A whole group meets the market together: its members share one quantity.
+            named = order.pk in wanted or any(other.pk in wanted for other in desk.family(order))
+            if named and order.watch and not over:
+                due[order.instrument_id].append(order)
+        desk.load_markets({orders[0].instrument_id: orders[0].instrument for orders in due.values()})
+        executions = 0
+        for instrument_id, orders in sorted(due.items()):
+            work(desk, instrument_id, orders)
+            executions += len(desk.trades)
+            # At once: the next one's free money is worked out from what the stored orders hold.
+            desk.save()
     return executions

@@ -27,7 +27,22 @@ _outage = Outage("trade log")
 WAKE_CHANNEL = "hf:trade-log"
 
 #: What of an order's row no program is told: wording and reservations of our own.
-_UNTOLD = frozenset({"trail", "reserved_cash", "reserved_quantity", "placed_by_id", "portfolio_id"})
+_UNTOLD = frozenset(
+    {
+        "trail",
+        "reserved_cash",
+        "reserved_quantity",
+        "reserves_margin",
+        "placed_by_id",
+        "portfolio_id",
+        "watch",
+        "watch_price",
+        "cap_price",
+        "filled_amount",
+        "eligible_at",
+        "origin",
+    }
+)
 
 # Numbers continue the account's own. The lock on the portfolio's row keeps everybody else from taking the same.
 _APPEND = """

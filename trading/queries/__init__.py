@@ -1,5 +1,30 @@
-"""Every read of orders that is more than a ``get``. Answers are frozen values; what people see is theirs."""
+"""Every read of the counter that is more than a ``get``. Answers are frozen values; what people see is theirs.
 
+For pages and the REST API (by person): ``orders_for``, ``orders_queryset``, ``visible_order``, ``fills_for``,
+``open_orders_with_market``, ``open_order_with_market``, ``order_preview``, ``buying_power``, ``accounts_for``.
+
+For programs that trade in one account (by portfolio; the caller has made sure whose it is):
+
+- ``account_of``, ``account_by_id`` -> ``AccountView`` (configuration, models, limits, switches)
+- ``account_figures`` -> ``AccountFigures`` (cash, market values, equity, margins, buying powers, reservations)
+- ``order_of_account``, ``order_by_client_id``, ``orders_of_account`` -> ``OrderView`` with ``legs``
+- ``positions_of``, ``position_of`` -> ``PositionView``
+- ``activities_of`` -> ``Activity`` rows (executions, fees, dividends, interest, payments), ``activity_id``
+- ``tradable_of``, ``things_of`` -> ``Tradable``: the terms an instrument trades under (an asset's flags)
+- ``market_of`` -> ``Market`` (quote, phase, session)
+"""
+
+from trading.engine.margin import AccountFigures
+from trading.engine.terms import Tradable
+from trading.queries.accounts import (
+    AccountView,
+    Configuration,
+    account_by_id,
+    account_figures,
+    account_of,
+    accounts_for,
+)
+from trading.queries.activities import Activity, activities_of, activity_id
 from trading.queries.buying_power import BuyingPower, buying_power
 from trading.queries.keys import (
     ApiKeyNotFound,
@@ -9,6 +34,8 @@ from trading.queries.keys import (
     holder_of,
     visible_api_key,
 )
+from trading.queries.listing import order_by_client_id, order_of_account, orders_of_account
+from trading.queries.market import Market, market_of, things_of, tradable_of
 from trading.queries.orders import (
     OpenOrder,
     fills_for,
@@ -18,29 +45,51 @@ from trading.queries.orders import (
     orders_queryset,
     visible_order,
 )
+from trading.queries.positions import PositionView, position_of, positions_of
 from trading.queries.preview import OrderPreview, order_preview
 from trading.queries.values import FillView, OrderView, TrailEntry, order_view
 
 __all__ = [
+    "AccountFigures",
+    "AccountView",
+    "Activity",
     "ApiKeyNotFound",
     "ApiKeyView",
     "BuyingPower",
+    "Configuration",
     "FillView",
     "KeyHolder",
+    "Market",
     "OpenOrder",
     "OrderPreview",
     "OrderView",
+    "PositionView",
+    "Tradable",
     "TrailEntry",
+    "account_by_id",
+    "account_figures",
+    "account_of",
+    "accounts_for",
+    "activities_of",
+    "activity_id",
     "api_keys_of",
     "buying_power",
     "fills_for",
     "holder_of",
+    "market_of",
     "open_order_with_market",
     "open_orders_with_market",
+    "order_by_client_id",
+    "order_of_account",
     "order_preview",
     "order_view",
     "orders_for",
+    "orders_of_account",
     "orders_queryset",
+    "position_of",
+    "positions_of",
+    "things_of",
+    "tradable_of",
     "visible_api_key",
     "visible_order",
 ]

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marketdata.queries import QuoteView, cached_quotes, is_market_open
+from marketdata.queries import QuoteView, cached_quotes
 from trading.engine.matching import match
-from trading.engine.types import BookOrder, OrderType, Side
+from trading.engine.states import OrderStatus
 from trading.models import Fill, Order, OrderQuerySet
-from trading.queries.assessment import tick_of
+from trading.queries.book import book_order
+from trading.queries.market import market_with, tradable_of
 from trading.queries.values import FillView, OrderView, fill_views, order_view
 
 #: Lists on pages are never longer than this; the API pages through all.
@@ -124,16 +125,12 @@ def waiting_sentence(order: Order, quote: QuoteView | None, *, now: datetime) ->
     ended."""
     if not order.is_open:
         return ""
-    if not is_market_open(order.instrument, now):
-        return "The market is closed; the order waits for its next session."
-    if quote is None:
+    if order.status == OrderStatus.HELD and not order.watch:
+        return "It waits until its entry is filled completely."
+    thing = tradable_of(order.instrument)
+    market = market_with(order.instrument, thing, quote, now=now)
+    tick = market.tick()
+    if tick is None:
         return "There is no price for this instrument at the moment."
-    wish = BookOrder(
-        order_id=order.id,
-        side=Side(order.side),
-        type=OrderType(order.type),
-        remaining=order.remaining,
-        limit_price=order.limit_price,
-        submitted_at=order.submitted_at,
-    )
-    return match([wish], tick_of(quote), now).waiting.get(order.id, "It is about to be filled.")
+    found = match([book_order(order, thing=thing)], tick, now, phase=market.phase)
+    return found.waiting.get(order.id) or found.ended.get(order.id, "It is about to be filled.")

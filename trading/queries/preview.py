@@ -9,15 +9,12 @@ from decimal import Decimal
 from holdings import queries as books
 from marketdata.models import Instrument
 from marketdata.queries import FxRateMissing, QuoteView, fx_rate
+from trading.engine.terms import Terms
 from trading.engine.types import Refusal
-from trading.queries.assessment import (
-    Assessment,
-    Terms,
-    assess,
-    market_of,
-    open_reservations,
-    value_factor,
-)
+from trading.models import TradingAccount
+from trading.queries.assessment import Assessment, assess
+from trading.queries.holds import open_holds
+from trading.queries.market import market_of
 
 ZERO = Decimal(0)
 
@@ -56,7 +53,7 @@ class OrderPreview:
         return (
             self.refusal is None
             and self.market_is_open
-            and self.price_source != "limit price"
+            and self.price_source not in ("limit price", "stop price")
             and self.quote is not None
             and not self.quote.is_stale
         )
@@ -70,10 +67,11 @@ def order_preview(
     The caller has made sure that the person may see the portfolio; ``base_currency`` is the portfolio's.
     """
     market = market_of(instrument, now=now)
-    reservations = open_reservations(
-        portfolio_id=portfolio_id, currency=instrument.currency, instrument_id=instrument.pk
+    holds = open_holds(portfolio_id=portfolio_id, currency=instrument.currency, instrument_id=instrument.pk)
+    account = TradingAccount.objects.filter(portfolio_id=portfolio_id).first() or TradingAccount(
+        portfolio_id=portfolio_id, currency=base_currency
     )
-    figures = assess(portfolio_id=portfolio_id, market=market, terms=terms, reservations=reservations)
+    figures = assess(account=account, market=market, terms=terms, holds=holds, now=now)
     known = figures.price is not None
     is_buy = terms.side == "buy"
     total = figures.amount + figures.fees if is_buy else figures.amount - figures.fees
@@ -83,14 +81,14 @@ def order_preview(
         quote=market.quote,
         market_is_open=market.is_open,
         opens_at=market.opens_at,
-        expires_at=market.expires_at(terms.time_in_force, now),
+        expires_at=market.expires_at(terms.time_in_force, now, extended=terms.extended_hours),
         refusal=figures.refusal,
         price=figures.price,
         price_source=figures.price_source,
         amount=figures.amount if known else None,
         fees=figures.fees if known else None,
         total=total if known else None,
-        hold_cash=figures.hold_cash if known and is_buy else None,
+        hold_cash=figures.hold_cash if known and figures.intent.opens else None,
         buying_power=figures.buying_power if known else None,
         cash_after=figures.cash_after if known else None,
         position=figures.position if known else None,
@@ -111,7 +109,7 @@ def _weight_after(
     if total is None or total <= 0:
         return None
     instrument = figures.market.instrument
-    value = figures.position_after * figures.price * value_factor(instrument)
+    value = figures.position_after * figures.price * figures.market.thing.value_factor
     if instrument.currency != base_currency:
         try:
             rate = fx_rate(base=instrument.currency, quote=base_currency, on=now.date())

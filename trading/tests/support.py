@@ -88,7 +88,7 @@ def order(account: int, actor: Any, instrument: Instrument, **terms: Any) -> Ord
         "now": NOW,
     }
     fields.update(terms)
-    for name in ("quantity", "limit_price"):
+    for name in ("quantity", "limit_price", "stop_price", "notional", "trail_price", "trail_percent"):
         if isinstance(fields.get(name), str | int):
             fields[name] = Decimal(fields[name])
     return place_order(portfolio_id=account, actor=actor, instrument_id=instrument.pk, **fields)

@@ -8,6 +8,7 @@ from trading.engine.states import (
     CANCELABLE,
     MATCHABLE,
     OPEN,
+    REPLACEABLE,
     TERMINAL,
     TRANSITIONS,
     ImpossibleTransitionError,
@@ -17,19 +18,22 @@ from trading.engine.states import (
 )
 
 PICTURE = """
-accepted,pending_new route new
+accepted,pending_new,pending_review,accepted_for_bidding route new
+pending_new review pending_review
+accepted bid accepted_for_bidding
 held arm new
 new,partially_filled partial_fill partially_filled
 new,partially_filled,pending_cancel,pending_replace fill filled
 pending_cancel partial_fill pending_cancel
 pending_replace partial_fill pending_replace
-new,partially_filled,accepted,pending_new,held request_cancel pending_cancel
+new,partially_filled,accepted,pending_new,held,pending_review,accepted_for_bidding request_cancel pending_cancel
 pending_cancel confirm_cancel canceled
 new,partially_filled,done_for_day expire expired
-new,partially_filled request_replace pending_replace
+new,partially_filled,held request_replace pending_replace
 pending_replace confirm_replace replaced
 pending_replace refuse_replace new
-pending_new,accepted reject rejected
+pending_replace refuse_replace_of_part partially_filled
+pending_new,accepted,pending_review,accepted_for_bidding reject rejected
 new finish_day done_for_day
 new stop stopped
 new suspend suspended
@@ -76,3 +80,4 @@ class TestTransitionTable:
         assert CANCELABLE < OPEN
         assert MATCHABLE < OPEN
         assert OrderStatus.PENDING_REPLACE not in CANCELABLE
+        assert REPLACEABLE < CANCELABLE

@@ -133,7 +133,12 @@ class TestBuyingPower:
             "This order needs 10252.05 USD; you can spend 10000.00 USD. "
             "A market order holds 2.5 % more than its estimate, in case the price moves."
         )
-        assert refusal.details == {"buying_power": "10000", "required": "10252.05", "currency": "USD"}
+        assert refusal.details == {
+            "buying_power": "10000",
+            "required": "10252.05",
+            "cost_basis": "10252.05",
+            "currency": "USD",
+        }
 
     def test_open_orders_count(self, place):
         place(quantity=60, limit_price="90")
@@ -142,8 +147,8 @@ class TestBuyingPower:
         place(quantity=51, limit_price="90")
 
     def test_to_the_last_cent(self, place):
-        refusal_of(place, quantity=1, limit_price="10000.01")
-        place(quantity=1, limit_price="10000.00", now=NOW)
+        refusal_of(place, quantity=100, limit_price="100.01")
+        place(quantity=100, limit_price="100.00", now=NOW)
 
     def test_selling_needs_none(self, place, account, share):
         place(quantity=97)
@@ -166,7 +171,7 @@ class TestOversell:
 
     def test_shares_in_open_sells_cannot_be_sold_again(self, place):
         place(quantity=10)
-        place(quantity=7, side="sell", limit_price="120")
+        resting = place(quantity=7, side="sell", limit_price="120")
         with pytest.raises(OrderRefusedError) as caught:
             place(quantity=4, side="sell")
         assert caught.value.details == {
@@ -174,6 +179,8 @@ class TestOversell:
             "available": "3",
             "existing_quantity": "10",
             "held_for_orders": "7",
+            "symbol": "ACME",
+            "related_orders": str(resting.id),
         }
         assert place(quantity=3, side="sell").status == "filled"
 
@@ -310,9 +317,10 @@ BAD = [
     ({"limit_price": "0.99999"}, "sub_penny", "limit_price"),
     ({"type": "limit"}, "limit_price_required", "limit_price"),
     ({"type": "market", "limit_price": "5"}, "limit_price_not_allowed", "limit_price"),
-    ({"type": "stop"}, "type_unknown", "type"),
+    ({"type": "stop"}, "stop_price_required", "stop_price"),
+    ({"type": "iceberg"}, "type_unknown", "type"),
     ({"side": "hold"}, "side_unknown", "side"),
-    ({"time_in_force": "ioc"}, "time_in_force_unknown", "time_in_force"),
+    ({"time_in_force": "gtd"}, "time_in_force_unknown", "time_in_force"),
     ({"client_order_id": ""}, "client_order_id_invalid", "client_order_id"),
     ({"client_order_id": "x" * 129}, "client_order_id_invalid", "client_order_id"),
     ({"client_order_id": "a\x00b"}, "client_order_id_invalid", "client_order_id"),

@@ -25,8 +25,8 @@ from holdings.domain.types import (
 
 FORMAT = "portfolio/1"
 KEYS = frozenset(
-    "format name base_currency as_of timezone cost_basis_method allow_short tax_country risk_free_rate accounts instruments "
-    "transactions prices fx benchmarks".split()
+    "format name base_currency as_of timezone cost_basis_method allow_short allow_negative_cash tax_country "
+    "risk_free_rate accounts instruments transactions prices fx benchmarks".split()
 )
 _MOST_RATE = 10
 ACCOUNT_KEYS = frozenset(["id", "name", "kind", "currency", "cash_account"])
@@ -69,6 +69,7 @@ def parse_document(document: object) -> Portfolio:
     name = reader.text(body.get("name"), "name")
     tax_country = reader.text(body.get("tax_country"), "tax_country")
     allow_short = reader.flag(body.get("allow_short"), "allow_short")
+    may_borrow = reader.flag(body.get("allow_negative_cash"), "allow_negative_cash")
     if reader.problems or as_of is None:
         raise PortfolioError(reader.problems)
     return Portfolio(
@@ -79,6 +80,7 @@ def parse_document(document: object) -> Portfolio:
         timezone=zone.key,
         cost_basis_method=method,
         allow_short=allow_short,
+        allow_negative_cash=may_borrow,
         tax_country=tax_country,
         risk_free_rate=risk_free,
         accounts=accounts,

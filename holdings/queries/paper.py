@@ -1,0 +1,117 @@
+"""What trading asks of a paper portfolio's journal: when it began, its splits, and what was booked beside the trades."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from holdings.domain.numbers import quotient
+from holdings.models import Position, Transaction
+from holdings.queries.journal import ratio_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperEntry:
+    """An entry that is no trade. `amount` is not negative: the type says which way it goes."""
+
+    id: int
+    type: str
+    occurred_at: datetime
+    occurred_date: date
+    instrument_id: int | None
+    symbol: str
+    quantity: Decimal | None
+    price: Decimal | None
+    amount: Decimal
+    currency: str
+    ratio: str
+    note: str
+    external_id: str
+
+
+def journal_begins_at(portfolio_id: int) -> datetime | None:
+    """The instant of the first entry that counts; None while there is none. One statement."""
+    return (
+        Transaction.objects.filter(portfolio_id=portfolio_id)
+        .counting()
+        .order_by("occurred_at", "sequence")
+        .values_list("occurred_at", flat=True)
+        .first()
+    )
+
+
+def splits_of(portfolio_id: int, instrument_ids: Iterable[int]) -> list[tuple[int, datetime, Decimal]]:
+    """(instrument, instant, new units per old one) of the splits that count. One statement."""
+    rows = (
+        Transaction.objects.filter(
+            portfolio_id=portfolio_id, type="split", instrument_id__in=list(instrument_ids)
+        )
+        .counting()
+        .order_by("occurred_at", "sequence")
+        .values_list("instrument_id", "occurred_at", "ratio")
+    )
+    found = []
+    for pk, at, text in rows:
+        ratio = ratio_of(text)
+        if ratio is not None:
+            found.append((pk, at, quotient(Decimal(ratio.numerator), Decimal(ratio.denominator))))
+    return found
+
+
+def position_costs(portfolio_id: int) -> dict[int, tuple[Decimal, Decimal]]:
+    """(units, cost in the instrument's currency) by instrument, over all accounts; closed ones are left out. One
+    statement."""
+    rows = (
+        Position.objects.filter(portfolio_id=portfolio_id)
+        .values_list("instrument_id")
+        .annotate(Sum("quantity"), Sum("cost_basis"))
+    )
+    return {pk: (quantity, cost) for pk, quantity, cost in rows if quantity}
+
+
+def entries_beside_trades(
+    portfolio_id: int,
+    *,
+    types: Collection[str] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    ascending: bool = False,
+    limit: int = 100,
+) -> list[PaperEntry]:
+    """Entries that count and are no trades, newest first (or oldest first); `since` and `until` are exclusive. One
+    statement."""
+    rows = (
+        Transaction.objects.filter(portfolio_id=portfolio_id)
+        .counting()
+        .exclude(type__in=["buy", "sell"])
+        .select_related("instrument")
+    )
+    if types is not None:
+        rows = rows.filter(type__in=list(types))
+    if since is not None:
+        rows = rows.filter(occurred_at__gt=since)
+    if until is not None:
+        rows = rows.filter(occurred_at__lt=until)
+    order = ("occurred_at", "pk") if ascending else ("-occurred_at", "-pk")
+    return [
+        PaperEntry(
+            id=row.pk,
+            type=row.type,
+            occurred_at=row.occurred_at,
+            occurred_date=row.occurred_date,
+            instrument_id=row.instrument_id,
+            symbol=row.instrument.symbol if row.instrument is not None else "",
+            quantity=row.quantity,
+            price=row.price,
+            amount=row.amount or Decimal(0),
+            currency=row.currency,
+            ratio=row.ratio,
+            note=row.note,
+            external_id=row.external_id,
+        )
+        for row in rows.order_by(*order)[:limit]
+    ]

@@ -1,0 +1,237 @@
+"""The activities of an account: every execution, every fee, dividend, interest and payment, newest first.
+
+An id is the local time in New York to the millisecond and a UUID, so that ids sort as the activities happened. Fees are told
+one by one, at the moment of the fill they belong to; the net amounts of all rows add up to the cash.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Q
+
+from holdings import queries as books
+from holdings.queries import PaperEntry
+from trading.models import Fill
+from trading.queries.market import NEW_YORK
+
+ZERO = Decimal(0)
+_NAMESPACE = uuid.UUID("5a3c9d0e-7b1f-4c62-9f5e-0d8a6b2e4c11")
+#: Journal type -> (activity type, sign of its net amount).
+_TYPES: dict[str, tuple[str, int]] = {
+    "deposit": ("CSD", 1),
+    "withdrawal": ("CSW", -1),
+    "dividend": ("DIV", 1),
+    "distribution": ("DIV", 1),
+    "interest": ("INT", 1),
+    "interest_charge": ("INT", -1),
+    "fee": ("FEE", -1),
+    "fee_refund": ("FEE", 1),
+    "split": ("SPLIT", 0),
+    "spin_off": ("SPIN", 0),
+    "merger": ("MA", 0),
+    "symbol_change": ("NC", 0),
+    "return_of_capital": ("DIVROC", 1),
+}
+TRADE_TYPES = frozenset({"FILL"})
+FEE_TYPES = frozenset({"FEE", "CFEE"})
+ALL_TYPES = frozenset({"FILL", "CFEE"} | {kind for kind, _ in _TYPES.values()})
+MAX_PAGE = 100
+#: Rows of one millisecond sort by their random ids: a few more make sure that the page's edge is whole.
+_MARGIN = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """One row. ``type`` is the activity type of the wire; what does not apply to it is None or empty.
+
+    For a FILL: ``quantity``, ``price``, ``cum_quantity``, ``leaves_quantity``, ``side``, ``order_id``, ``order_status``
+    and ``is_final`` (the completing one). Otherwise ``net_amount`` is what came in (negative: went out); a crypto fee of a
+    purchase has a negative ``quantity`` of coins and a net amount of zero.
+    """
+
+    id: str
+    type: str
+    at: datetime
+    date: date
+    symbol: str = ""
+    instrument_id: int | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    cum_quantity: Decimal | None = None
+    leaves_quantity: Decimal | None = None
+    side: str = ""
+    order_id: UUID | None = None
+    order_status: str = ""
+    is_final: bool = False
+    net_amount: Decimal | None = None
+    description: str = ""
+    sub_type: str = ""
+    currency: str = ""
+    group_id: UUID | None = None
+
+
+def activities_of(
+    portfolio_id: int,
+    *,
+    types: Collection[str] | None = None,
+    after: datetime | None = None,
+    until: datetime | None = None,
+    ascending: bool = False,
+    limit: int = MAX_PAGE,
+    page_token: str = "",
+) -> list[Activity]:
+    """Activities of an account since it was opened or last began anew: at most ``limit`` (100), newest first unless
+    ``ascending``. ``after`` and ``until`` are exclusive; the page begins right after the row whose id is ``page_token``.
+
+    Raises ``ValueError`` for a token that is none. Three statements.
+    """
+    limit = max(1, min(limit, MAX_PAGE))
+    wanted = ALL_TYPES if types is None else frozenset(types)
+    since = books.journal_begins_at(portfolio_id)
+    if since is None:
+        return []
+    edge = _instant(page_token) if page_token else None
+    # The millisecond of the page's edge is read again: its ids decide what was there already.
+    if edge is not None and ascending:
+        before_edge = edge - timedelta(microseconds=1)
+        after = before_edge if after is None else max(after, before_edge)
+    elif edge is not None:
+        behind_edge = edge + timedelta(milliseconds=1)
+        until = behind_edge if until is None else min(until, behind_edge)
+    span = _Span(after=after, until=until, ascending=ascending, limit=limit + _MARGIN)
+    rows = _trades(portfolio_id, wanted, since, span) + _entries(portfolio_id, wanted, span)
+    rows.sort(key=_place, reverse=not ascending)
+    if edge is not None:
+        seen = (_millisecond(edge), page_token)
+        rows = [row for row in rows if (_place(row) > seen if ascending else _place(row) < seen)]
+    return rows[:limit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    after: datetime | None
+    until: datetime | None
+    ascending: bool
+    limit: int
+
+
+def _place(row: Activity) -> tuple[datetime, str]:
+    return _millisecond(row.at), row.id
+
+
+def _millisecond(at: datetime) -> datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def activity_id(at: datetime, key: UUID) -> str:
+    """``YYYYMMDDhhmmssmmm::uuid`` in New York time."""
+    local = at.astimezone(NEW_YORK)
+    return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}::{key}"
+
+
+def _instant(token: str) -> datetime:
+    """The millisecond a token names. Raises ``ValueError``."""
+    stamp, _, key = token.partition("::")
+    if len(stamp) != 17 or not stamp.isascii() or not stamp.isdigit():
+        raise ValueError("that is not the id of an activity")
+    uuid.UUID(key)
+    parsed = datetime.strptime(f"{stamp}000", "%Y%m%d%H%M%S%f")  # noqa: DTZ007 - the zone is added right here
+    return parsed.replace(tzinfo=NEW_YORK)
+
+
+def _trades(portfolio_id: int, wanted: frozenset[str], since: datetime, span: _Span) -> list[Activity]:
+    if not wanted & (TRADE_TYPES | FEE_TYPES):
+        return []
+    rows = Fill.objects.filter(portfolio_id=portfolio_id, executed_at__gte=since)
+    if span.after is not None:
+        rows = rows.filter(executed_at__gt=span.after)
+    if span.until is not None:
+        rows = rows.filter(executed_at__lt=span.until)
+    if "FILL" not in wanted:
+        rows = rows.filter(Q(fees__gt=0) | Q(fee_quantity__gt=0))
+    order = ("executed_at", "id") if span.ascending else ("-executed_at", "-id")
+    found = rows.select_related("instrument").order_by(*order)[: span.limit]
+    return [row for fill in found for row in _of_fill(fill) if row.type in wanted]
+
+
+def _of_fill(fill: Fill) -> Iterable[Activity]:
+    """The execution, and a row for each of its fees."""
+    thing = fill.instrument
+    local = fill.executed_at.astimezone(NEW_YORK).date()
+    done = fill.leaves_quantity == 0
+    common = {"at": fill.executed_at, "date": local, "symbol": thing.symbol, "instrument_id": thing.pk}
+    yield Activity(
+        **common,  # type: ignore[arg-type]
+        id=activity_id(fill.executed_at, fill.pk),
+        type="FILL",
+        quantity=fill.quantity,
+        price=fill.price,
+        cum_quantity=fill.cum_quantity,
+        leaves_quantity=fill.leaves_quantity,
+        side=fill.side,
+        order_id=fill.order_id,
+        order_status="filled" if done else "partially_filled",
+        is_final=done,
+        currency=thing.currency,
+    )
+    for place, charge in enumerate(fill.fee_details):
+        kind, amount = str(charge["kind"]), Decimal(charge["amount"])
+        coins = Decimal(charge.get("units", "0"))
+        yield Activity(
+            **common,  # type: ignore[arg-type]
+            id=activity_id(fill.executed_at, uuid.uuid5(_NAMESPACE, f"fee:{fill.pk}:{place}")),
+            type="CFEE" if kind == "crypto" else "FEE",
+            quantity=-coins if coins else None,
+            price=fill.price if coins else None,
+            net_amount=ZERO if coins else -amount,
+            description=_fee_words(kind, str(charge.get("note", ""))),
+            sub_type=kind.upper(),
+            currency=thing.currency,
+            order_id=fill.order_id,
+            group_id=fill.pk,
+        )
+
+
+def _fee_words(kind: str, note: str) -> str:
+    name = {"sec": "SEC fee", "taf": "TAF fee", "crypto": "Crypto fee", "commission": "Commission"}.get(
+        kind, kind
+    )
+    return f"{name} ({note})" if note else name
+
+
+def _entries(portfolio_id: int, wanted: frozenset[str], span: _Span) -> list[Activity]:
+    types = [name for name, (kind, _) in _TYPES.items() if kind in wanted]
+    if not types:
+        return []
+    found = books.entries_beside_trades(
+        portfolio_id,
+        types=types,
+        since=span.after,
+        until=span.until,
+        ascending=span.ascending,
+        limit=span.limit,
+    )
+    return [_of_entry(row) for row in found]
+
+
+def _of_entry(row: PaperEntry) -> Activity:
+    kind, sign = _TYPES[row.type]
+    return Activity(
+        id=activity_id(row.occurred_at, uuid.uuid5(_NAMESPACE, f"entry:{row.id}")),
+        type=kind,
+        at=row.occurred_at,
+        date=row.occurred_date,
+        symbol=row.symbol,
+        instrument_id=row.instrument_id,
+        quantity=row.quantity,
+        price=row.price,
+        net_amount=row.amount * sign,
+        description=row.note or row.ratio,
+        currency=row.currency,
+    )
