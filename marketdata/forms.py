@@ -7,9 +7,10 @@ from typing import Any
 
 from django import forms
 
-from marketdata.models import AssetClass
+from marketdata.models import AssetClass, Instrument
 from portfolio_site.kernel.forms import FieldsetsMixin, OneTimeFormMixin
 
+MOST_BYTES = 5_000_000
 #: What people keep prices of by hand, the likeliest first.
 OWN_CLASSES = [
     AssetClass.PRIVATE,
@@ -93,3 +94,70 @@ class OwnInstrumentForm(OneTimeFormMixin, FieldsetsMixin):
         if today is not None:
             self.fields["date"].initial = today
             self.fields["date"].widget.attrs["max"] = today.isoformat()
+
+
+class OwnInstrumentEditForm(FieldsetsMixin):
+    """What an instrument of one's own is called and is."""
+
+    fieldsets = [
+        ("What it is", ["name", "symbol", "asset_class", "currency", "isin"]),
+        ("Where it belongs in the allocation", ["sector", "country"]),
+        ("State", ["is_active"]),
+    ]
+
+    name = forms.CharField(max_length=200)
+    symbol = forms.CharField(
+        label="Short name", max_length=40, widget=forms.TextInput(attrs={"data-col": "6"})
+    )
+    asset_class = forms.ChoiceField(
+        label="Kind",
+        choices=[(kind.value, kind.label) for kind in OWN_CLASSES],
+        widget=forms.Select(attrs={"data-col": "6"}),
+    )
+    currency = forms.CharField(
+        min_length=3,
+        max_length=8,
+        help_text="Can change while there are no prices or entries.",
+        widget=forms.TextInput(attrs={"data-col": "6", "autocapitalize": "characters"}),
+    )
+    isin = forms.CharField(
+        label="ISIN", max_length=12, required=False, widget=forms.TextInput(attrs={"data-col": "6"})
+    )
+    sector = forms.CharField(max_length=60, required=False, widget=forms.TextInput(attrs={"data-col": "6"}))
+    country = forms.CharField(
+        max_length=2,
+        required=False,
+        help_text="Two letters, such as FR.",
+        widget=forms.TextInput(attrs={"data-col": "6", "autocapitalize": "characters"}),
+    )
+    is_active = forms.BooleanField(
+        label="Still around",
+        required=False,
+        help_text="Switched off, it leaves the lists; its history stays.",
+    )
+
+    def __init__(self, *args: Any, instrument: Instrument, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A kind that is not offered to new ones stays possible for one that has it.
+        kinds = [(kind.value, kind.label) for kind in OWN_CLASSES]
+        if instrument.asset_class not in {value for value, _ in kinds}:
+            kinds.append((instrument.asset_class, instrument.get_asset_class_display()))
+        self.fields["asset_class"].choices = kinds  # type: ignore[attr-defined]
+        self.initial = {name: getattr(instrument, name) for name in self.fields}
+
+
+class PriceFileForm(forms.Form):
+    """A file of prices of one instrument."""
+
+    file = forms.FileField(
+        label="File",
+        help_text="CSV with the columns date (2026-01-31) and close, or price.",
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+    )
+
+    def clean_file(self) -> Any:
+        """Small enough to be prices of one thing."""
+        upload = self.cleaned_data["file"]
+        if upload.size > MOST_BYTES:
+            raise forms.ValidationError("A file may have 5 MB at most.")
+        return upload

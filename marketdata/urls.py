@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from marketdata.web import compare, instruments, markets, watchlists
+from marketdata.web import compare, instruments, markets, own, watchlists
 
 app_name = "marketdata"
 urlpatterns: list[URLPattern] = [
@@ -20,10 +20,15 @@ urlpatterns: list[URLPattern] = [
     path("markets/watchlists/<uuid:watchlist_id>/shift/", watchlists.shift, name="watchlist_shift"),
     path("markets/watchlists/<uuid:watchlist_id>/delete/", watchlists.delete, name="watchlist_delete"),
     path("instruments/search/", instruments.search, name="search"),
-    path("instruments/new/", instruments.new, name="new"),
+    path("instruments/new/", own.new, name="new"),
     path("instruments/<int:instrument_id>/", instruments.detail, name="detail"),
     path("instruments/<int:instrument_id>/chart/", instruments.chart, name="chart"),
     path("instruments/<int:instrument_id>/position/", instruments.position, name="position"),
     path("instruments/<int:instrument_id>/watch/", watchlists.watch, name="watch"),
-    path("instruments/<int:instrument_id>/price/", instruments.record_price, name="record_price"),
+    path("instruments/<int:instrument_id>/edit/", own.edit, name="edit"),
+    path("instruments/<int:instrument_id>/delete/", own.delete, name="delete"),
+    path("instruments/<int:instrument_id>/price/", own.record_price, name="record_price"),
+    path("instruments/<int:instrument_id>/prices/", own.prices, name="prices"),
+    path("instruments/<int:instrument_id>/prices/upload/", own.upload_prices, name="upload_prices"),
+    path("instruments/<int:instrument_id>/prices/<str:day>/delete/", own.delete_price, name="delete_price"),
 ]

@@ -142,6 +142,7 @@ def belongings(db: None) -> dict[str, Any]:
         "portfolio_id": portfolio.pk,
         "figure": "net_worth",
         "asset_id": shared.pk,
+        "day": now.date().isoformat(),
         "backup_id": make_backup(owner=owner, now=now).id,
         "instrument_id": private.pk,
         "transaction_id": entry.pk,

@@ -228,7 +228,7 @@ def _client_order_id(request: Request, data: dict[str, Any]) -> str:
 def _instrument_id(request: Request, data: dict[str, Any]) -> int:
     if "instrument_id" in data:
         return int(data["instrument_id"])
-    found = find_by_symbol(user=request.user, symbol=data["symbol"])
+    found = find_by_symbol(user=request.user, symbol=data["symbol"], tradable=True)
     if found is None:
         raise operations.OrderRefusedError(
             "There is no instrument with this symbol.", code="instrument_not_found", field="symbol"

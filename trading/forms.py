@@ -11,7 +11,7 @@ from django.urls import reverse_lazy
 from django.utils.text import format_lazy
 
 from marketdata.models import Instrument
-from marketdata.queries import find_by_symbol
+from marketdata.queries import SeveralInstruments, the_instrument_called
 from portfolio_site.kernel.forms import ComboboxInput, OneTimeFormMixin
 from trading.engine.terms import Terms
 from trading.engine.types import OrderType, Side, TimeInForce
@@ -76,7 +76,14 @@ class OrderForm(forms.Form):
         """The instrument: by its id when it was chosen from the list, by its symbol when it was typed."""
         chosen = self.data.get(self.add_prefix("instrument"), "")
         text = self.cleaned_data["instrument"]
-        found = self._by_id(text) if chosen else find_by_symbol(user=self.user, symbol=text)
+        try:
+            found = (
+                self._by_id(text)
+                if chosen
+                else the_instrument_called(user=self.user, text=text, tradable=True)
+            )
+        except SeveralInstruments as several:
+            raise forms.ValidationError(several.message, code=several.code) from several
         if found is None:
             raise forms.ValidationError(
                 "There is no such instrument. Choose one from the list, or type its exact symbol.",

@@ -10,7 +10,7 @@ from django import forms
 from django.urls import reverse_lazy
 
 from marketdata.models import Instrument
-from marketdata.queries import find_by_symbol
+from marketdata.queries import SeveralInstruments, the_instrument_called
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.forms import ComboboxInput, OneTimeFormMixin
 from portfolio_site.kernel.idempotency import KeyReused
@@ -100,7 +100,10 @@ class InstrumentField(forms.CharField):
         text = super().clean(value)
         if not text:
             return None
-        found = self._by_id(text) or find_by_symbol(user=self.user, symbol=text)
+        try:
+            found = self._by_id(text) or the_instrument_called(user=self.user, text=text)
+        except SeveralInstruments as several:
+            raise forms.ValidationError(several.message, code=several.code) from several
         if found is None:
             raise forms.ValidationError(
                 f"“{text[:40]}” is not known. Choose one from the list, or type its exact symbol.",

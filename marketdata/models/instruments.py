@@ -10,22 +10,56 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.functions import RandomUUID
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KT
 from django.db.models.functions import Lower, Upper
 
+from marketdata.domain.numbers import cusip_is_valid, figi_is_valid, isin_is_valid
 from marketdata.models.visibility import may_see
 from portfolio_site.kernel.fields import PriceField, QuantityField
+from portfolio_site.kernel.money import QUOTING_UNITS
 
 validate_currency_code = RegexValidator(
     r"\A[A-Z0-9]{3,8}\Z", "Use a currency code in capitals such as EUR or USD.", code="currency"
 )
-validate_isin = RegexValidator(
-    r"\A[A-Z]{2}[A-Z0-9]{9}[0-9]\Z", "An ISIN has two letters, nine signs and a digit."
-)
 validate_mic = RegexValidator(r"\A[A-Z0-9]{4}\Z", "A market identifier (MIC) has four signs, such as XNAS.")
 validate_country = RegexValidator(r"\A[A-Z]{2}\Z", "A country code has two letters, such as US.")
+
+
+def validate_isin(value: str) -> None:
+    """Refuse what is no ISIN, a mistyped one included."""
+    if not isin_is_valid(value):
+        raise ValidationError(
+            "An ISIN has two letters, nine signs and a check digit; this one is mistyped.", code="isin"
+        )
+
+
+def validate_cusip(value: str) -> None:
+    """Refuse what is no CUSIP, a mistyped one included."""
+    if not cusip_is_valid(value):
+        raise ValidationError(
+            "A CUSIP has eight signs and a check digit; this one is mistyped.", code="cusip"
+        )
+
+
+def validate_figi(value: str) -> None:
+    """Refuse what is no FIGI, a mistyped one included."""
+    if not figi_is_valid(value):
+        raise ValidationError(
+            "A FIGI has twelve signs, the third a G, the last a check digit; this one is mistyped.",
+            code="figi",
+        )
+
+
+def _quoting_units() -> Q:
+    """Quoting units that go with the currency: pence with pounds."""
+    fitting = Q(quoted_in="")
+    for unit, (currency, _) in QUOTING_UNITS.items():
+        fitting |= Q(quoted_in=unit, currency=currency)
+    return fitting
 
 
 class AssetClass(models.TextChoices):
@@ -92,8 +126,8 @@ class Instrument(models.Model):
         help_text="Market identifier code (MIC), such as XNAS.",
     )
     isin = models.CharField("ISIN", max_length=12, blank=True, validators=[validate_isin])
-    cusip = models.CharField("CUSIP", max_length=9, blank=True)
-    figi = models.CharField("FIGI", max_length=12, blank=True)
+    cusip = models.CharField("CUSIP", max_length=9, blank=True, validators=[validate_cusip])
+    figi = models.CharField("FIGI", max_length=12, blank=True, validators=[validate_figi])
     sector = models.CharField(max_length=60, blank=True)
     country = models.CharField(max_length=2, blank=True, validators=[validate_country])
     multiplier = QuantityField(default=Decimal(1), help_text="Units of the underlying in one contract.")
@@ -172,6 +206,12 @@ class Instrument(models.Model):
                 condition=Q(currency__regex=r"^[A-Z0-9]{3,8}$"), name="instrument_currency_is_major_code"
             ),
             models.CheckConstraint(
+                condition=_quoting_units(),
+                name="instrument_quoting_unit_of_currency",
+                violation_error_message="The quoting unit must be a hundredth of the currency: GBp with GBP, ZAc with"
+                " ZAR, ILA with ILS; empty where prices are in the currency itself.",
+            ),
+            models.CheckConstraint(
                 condition=Q(asset_class__in=AssetClass.values), name="instrument_asset_class_known"
             ),
             models.CheckConstraint(
@@ -192,6 +232,9 @@ class Instrument(models.Model):
                 condition=~Q(isin=""),
             ),
             GinIndex(SearchVector("name", config="simple"), name="instrument_name_words"),
+            models.Index(Upper(KT("provider_symbols__yahoo")), name="instrument_yahoo_name"),
+            models.Index(fields=["cusip"], name="instrument_cusip", condition=~Q(cusip="")),
+            models.Index(fields=["figi"], name="instrument_figi", condition=~Q(figi="")),
             models.Index(fields=["provider"], name="instrument_provider", condition=Q(is_active=True)),
             models.Index(fields=["asset_class", "symbol_key"], name="instrument_class_symbol"),
         ]

@@ -11,8 +11,21 @@ from marketdata.operations.instruments import (
 from marketdata.operations.interest import instruments_that_matter, register_interest
 from marketdata.operations.intraday import record_minutes
 from marketdata.operations.loading import LoadOptions, LoadSummary, load_prices
+from marketdata.operations.own_instruments import (
+    InstrumentInUse,
+    delete_instrument,
+    register_use,
+    update_instrument,
+    uses_of,
+)
 from marketdata.operations.partitions import PartitionsPrepared, prepare_partitions
-from marketdata.operations.prices import PriceRefused, record_price
+from marketdata.operations.prices import (
+    OwnPricesLoaded,
+    PriceRefused,
+    delete_price,
+    load_own_prices,
+    record_price,
+)
 from marketdata.operations.quotes import (
     AppliedQuotes,
     Refreshed,
@@ -44,9 +57,11 @@ __all__ = [
     "MOST_ITEMS",
     "MOST_WATCHLISTS",
     "AppliedQuotes",
+    "InstrumentInUse",
     "InstrumentRefused",
     "LoadOptions",
     "LoadSummary",
+    "OwnPricesLoaded",
     "PartitionsPrepared",
     "PriceRefused",
     "Refreshed",
@@ -58,11 +73,14 @@ __all__ = [
     "confirm_held_quote",
     "create_instrument",
     "create_watchlist",
+    "delete_instrument",
+    "delete_price",
     "delete_watchlist",
     "dismiss_held_quote",
     "get_or_create_instrument",
     "instruments_that_matter",
     "is_in_use",
+    "load_own_prices",
     "load_prices",
     "load_starter_instruments",
     "order_watchlists",
@@ -72,6 +90,7 @@ __all__ = [
     "refresh_quotes",
     "refresh_wanted_quotes",
     "register_interest",
+    "register_use",
     "release_quote",
     "remove_from_watchlist",
     "rename_watchlist",
@@ -79,4 +98,6 @@ __all__ = [
     "replace_watchlist",
     "reset_provider",
     "set_quote",
+    "update_instrument",
+    "uses_of",
 ]

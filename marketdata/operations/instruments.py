@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from marketdata.domain.currencies import major
+from marketdata.domain.numbers import isin_is_valid
 from marketdata.models import AssetClass, CorporateAction, Instrument
 from marketdata.providers.starter import starter_instruments
 from portfolio_site.kernel.errors import DomainError
@@ -45,25 +48,25 @@ def create_instrument(
     isin: str = "",
     sector: str = "",
     country: str = "",
+    quoted_in: str = "",
     quote_unit: str = "unit",
     coupon_rate: Decimal | None = None,
     maturity_date: date | None = None,
     provider: str = "manual",
+    provider_symbols: Mapping[str, str] | None = None,
 ) -> Instrument:
     """Enter an instrument: of one's own (`owner` a user, seen by nobody else) or for everybody
     (`owner=None`).
 
-    Raises `InstrumentRefused` with the field at fault: empty or taken symbol, unknown currency, malformed
-    ISIN, ...
+    `quoted_in`: the unit that its provider quotes in where that is a hundredth of the currency. Raises
+    `InstrumentRefused` with the field at fault: empty or taken symbol, unknown currency, mistyped ISIN, ...
     """
-    code = currency.strip().upper()
-    if not is_currency(code):
-        raise InstrumentRefused(f"“{currency}” is not a currency we know.", field="currency")
     instrument = Instrument(
         owner=owner,
         symbol=symbol.strip(),
         name=name.strip() or symbol.strip(),
-        currency=code,
+        currency=currency_of(currency),
+        quoted_in=quoted_in,
         asset_class=asset_class,
         exchange=exchange.strip().upper(),
         isin=isin.strip().upper(),
@@ -73,12 +76,16 @@ def create_instrument(
         coupon_rate=coupon_rate,
         maturity_date=maturity_date,
         provider=provider,
+        provider_symbols=dict(provider_symbols or {}),
     )
+    if quoted_in and major(quoted_in) == (quoted_in, Decimal(1)):
+        raise InstrumentRefused(f"“{quoted_in}” is no unit that prices are quoted in.", field="quoted_in")
+    if quoted_in and major(quoted_in)[0] != instrument.currency:
+        raise InstrumentRefused(f"{quoted_in} is not a part of {instrument.currency}.", field="quoted_in")
     try:
         instrument.clean_fields(exclude=["owner"])
     except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise InstrumentRefused(messages[0], field=field) from error
+        raise first_fault(error) from error
     try:
         with transaction.atomic():
             instrument.save()
@@ -90,6 +97,30 @@ def create_instrument(
             status=409,
         ) from error
     return instrument
+
+
+def currency_of(text: str) -> str:
+    """Return the code of a currency that somebody typed. Raises `InstrumentRefused` for what is none.
+
+    Pence are refused, and not read as pounds: an instrument's prices are in whole currency.
+    """
+    typed = text.strip()
+    whole, units = major(typed)
+    if units != 1:
+        raise InstrumentRefused(
+            f"{typed} is a hundredth of {whole}: choose {whole}, and enter prices in {whole}.",
+            field="currency",
+        )
+    code = typed.upper()
+    if not is_currency(code):
+        raise InstrumentRefused(f"“{text}” is not a currency we know.", field="currency")
+    return code
+
+
+def first_fault(error: ValidationError) -> InstrumentRefused:
+    """Return what the model found wrong as a refusal that names the field."""
+    field, messages = next(iter(error.message_dict.items()))
+    return InstrumentRefused(messages[0], field=field)
 
 
 def get_or_create_instrument(
@@ -105,9 +136,14 @@ def get_or_create_instrument(
     """Find what an import means, or enter it as one of the owner's own: hand-kept until somebody provides
     prices.
 
-    A match has the same ISIN or the same symbol (also by a provider's name for it), and the same currency;
-    the shared list is preferred to the owner's. Raises `InstrumentRefused` when it has to be made and cannot.
+    A match has the same ISIN or the same symbol (also by a provider's name for it), and the same currency. Of several
+    the one with that ISIN counts, then that with the very symbol, then that with the name; then the shared list is
+    preferred to the owner's. Raises `InstrumentRefused` when it has to be made and cannot.
     """
+    if major(currency.strip())[1] != 1:
+        currency_of(currency)  # pence would be taken for pounds
+    # A mistyped number would find nothing, and must not stop an import.
+    isin = isin if isin_is_valid(isin.strip().upper()) else ""
     code, key, isin_key = currency.strip().upper(), symbol.strip().upper(), isin.strip().upper()
     names = (
         Q(symbol_key=key)
@@ -119,7 +155,17 @@ def get_or_create_instrument(
     if exchange:
         rows = rows.filter(exchange__in=[exchange.strip().upper(), ""])
     mine = rows.filter(Q(owner__isnull=True) | Q(owner=owner))
-    found = sorted(mine, key=lambda i: (i.symbol_key != key, i.owner_id is not None, not i.is_active, i.pk))
+    found = sorted(
+        mine,
+        key=lambda i: (
+            not isin_key or i.isin != isin_key,
+            i.symbol_key != key,
+            i.name_key != name.strip().lower(),
+            i.owner_id is not None,
+            not i.is_active,
+            i.pk,
+        ),
+    )
     if found:
         return FoundInstrument(instrument=found[0], created=False)
     taken = Instrument.objects.filter(owner=owner, symbol_key=key).exists()

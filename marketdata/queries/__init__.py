@@ -24,14 +24,17 @@ from marketdata.queries.instruments import (
     CLASS_ORDER,
     ClassView,
     InstrumentNotFound,
+    SeveralInstruments,
     find_by_symbol,
     ids_by_symbol,
+    instruments_called,
     instruments_of_class,
     instruments_overview,
-    search_instruments,
+    the_instrument_called,
     visible_instrument,
 )
 from marketdata.queries.intraday import IntradayBarView, intraday_bars
+from marketdata.queries.own import price_of_day, prices_of
 from marketdata.queries.personal import (
     Books,
     HeldView,
@@ -42,6 +45,7 @@ from marketdata.queries.personal import (
     trades_of,
 )
 from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
+from marketdata.queries.searching import search_instruments
 from marketdata.queries.series import ActionView, Adjustment, DailySeries, daily_series, empty_series
 from marketdata.queries.sessions import (
     exchange_session_at,
@@ -80,6 +84,7 @@ __all__ = [
     "PriceAnswer",
     "QuoteView",
     "SessionView",
+    "SeveralInstruments",
     "TradeView",
     "TrendView",
     "WatchlistNotFound",
@@ -104,6 +109,7 @@ __all__ = [
     "held_by",
     "held_of",
     "ids_by_symbol",
+    "instruments_called",
     "instruments_of_class",
     "instruments_overview",
     "intraday_bars",
@@ -114,10 +120,13 @@ __all__ = [
     "market_session",
     "next_exchange_session",
     "price_answers",
+    "price_of_day",
+    "prices_of",
     "register_books",
     "search_instruments",
     "simulated_prices_in_use",
     "splits",
+    "the_instrument_called",
     "trades_of",
     "trends",
     "visible_instrument",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Case, Count, IntegerField, Q, Value, When, Window
-from django.db.models.functions import Length, RowNumber
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 
 from marketdata.models import AssetClass, Instrument
-from portfolio_site.kernel.errors import NotFoundError
+from portfolio_site.kernel.errors import DomainError, NotFoundError
 
 #: The order in which kinds are listed.
 CLASS_ORDER = (
@@ -27,7 +26,22 @@ CLASS_ORDER = (
     AssetClass.PRIVATE,
     AssetClass.OTHER,
 )
-_MAX_TEXT = 100
+
+
+class SeveralInstruments(DomainError):
+    """A name that more than one instrument has."""
+
+    code = "several_instruments"
+
+    def __init__(self, text: str, found: Sequence[Instrument]) -> None:
+        names = [
+            f"{one.name} ({'your own' if one.owner_id else one.exchange or one.get_asset_class_display()}, {one.currency})"
+            for one in found[:4]
+        ]
+        super().__init__(
+            f"“{text.strip()}” may be {', '.join(names[:-1])} or {names[-1]}. Choose one from the list, or type its whole name.",
+            details={"instrument_ids": [one.pk for one in found]},
+        )
 
 
 class InstrumentNotFound(NotFoundError):
@@ -47,19 +61,50 @@ def visible_instrument(user: Any, instrument_id: int) -> Instrument:
     return found
 
 
-def find_by_symbol(*, user: Any, symbol: str, exchange: str = "") -> Instrument | None:
-    """Return the one instrument with exactly this symbol (in any case) or ISIN: one's own first, then the
-    active shared one.
+def instruments_called(
+    *, user: Any, text: str, exchange: str = "", tradable: bool = False
+) -> list[Instrument]:
+    """Return what a person may mean by exactly this text: a symbol (in any case), an ISIN, Yahoo's name, or, where there
+    is none of them, a whole name. Shared ones first, one's own of the same name after them. One statement, or two.
 
-    With `exchange` only there. None when there is none.
+    With `exchange` only there.
     """
-    key = symbol.strip().upper()
+    wanted = " ".join(text.split())
+    key = wanted.upper()
     if not key or "\0" in key:
-        return None
-    rows = Instrument.objects.visible_to(user).filter(Q(symbol_key=key) | Q(isin=key))
+        return []
+    rows = Instrument.objects.visible_to(user)
     if exchange:
         rows = rows.filter(exchange=exchange)
-    return rows.order_by("owner_id", "-is_active", "pk").first()
+    order = ("-is_active", F("owner_id").asc(nulls_first=True), "pk")
+    called = Q(symbol_key=key) | (Q(isin=key) & ~Q(isin="")) | Q(provider_symbols__yahoo=key)
+    return list(rows.filter(called).order_by(*order)) or list(
+        rows.filter(name_key=wanted.lower()).order_by(*order)[:10]
+    )
+
+
+def find_by_symbol(
+    *, user: Any, symbol: str, exchange: str = "", tradable: bool = False
+) -> Instrument | None:
+    """Return the first of `instruments_called`: the active shared one before one's own, with `tradable` what can be
+    ordered before what cannot. None when there is none."""
+    found = instruments_called(user=user, text=symbol, exchange=exchange)
+    if tradable:
+        found.sort(key=lambda one: not one.is_tradable)
+    return found[0] if found else None
+
+
+def the_instrument_called(*, user: Any, text: str, tradable: bool = False) -> Instrument | None:
+    """Return the one instrument that a text typed in full means, or None; with `tradable` of those that an order can
+    be given for, when there are such.
+
+    Raises `SeveralInstruments` where it may mean several that are still quoted: nobody should have to guess which.
+    """
+    found = instruments_called(user=user, text=text)
+    current = [one for one in found if (one.is_tradable if tradable else one.is_active)] or found
+    if len(current) > 1:
+        raise SeveralInstruments(text, current)
+    return current[0] if current else None
 
 
 def ids_by_symbol(*, user: Any, symbols: Iterable[str]) -> dict[str, int]:
@@ -68,56 +113,10 @@ def ids_by_symbol(*, user: Any, symbols: Iterable[str]) -> dict[str, int]:
     keys = {symbol.strip().upper() for symbol in symbols if "\0" not in symbol}
     rows = Instrument.objects.visible_to(user).filter(symbol_key__in=keys)
     found: dict[str, int] = {}
-    for key, pk in rows.order_by("owner_id", "-is_active", "pk").values_list("symbol_key", "pk"):
+    order = ("-is_active", F("owner_id").asc(nulls_first=True), "pk")
+    for key, pk in rows.order_by(*order).values_list("symbol_key", "pk"):
         found.setdefault(key, pk)
     return found
-
-
-def search_instruments(
-    *, user: Any, text: str, limit: int = 20, tradable_only: bool = False
-) -> list[Instrument]:
-    """Return instruments whose symbol, ISIN or name begins with the text, or whose name has words that do.
-    One statement.
-
-    Exact symbols come first, then symbols that begin so, names that begin so, and names with such words;
-    within each, what is still quoted and short before the rest. An empty text finds nothing.
-    """
-    wanted = " ".join(text.split())[:_MAX_TEXT].replace("\0", "")
-    if not wanted:
-        return []
-    upper, lower = wanted.upper(), wanted.lower()
-    matches = Q(symbol_key__startswith=upper) | Q(name_key__startswith=lower)
-    if len(upper) >= 4:
-        # The condition of the partial index is spelt out so that the planner may use it.
-        matches |= Q(isin__startswith=upper) & ~Q(isin="")
-    rows = Instrument.objects.visible_to(user)
-    words = _words(lower)
-    if words is not None:
-        rows = rows.alias(words=SearchVector("name", config="simple"))
-        matches |= Q(words=words)
-    rows = rows.filter(matches)
-    if tradable_only:
-        rows = rows.filter(is_active=True, owner__isnull=True).exclude(
-            asset_class__in=[AssetClass.INDEX, AssetClass.CURRENCY]
-        )
-    rank = Case(
-        When(Q(symbol_key=upper) | Q(isin=upper), then=Value(0)),
-        When(symbol_key__startswith=upper, then=Value(1)),
-        When(name_key__startswith=lower, then=Value(2)),
-        default=Value(3),
-        output_field=IntegerField(),
-    )
-    return list(rows.order_by(rank, "-is_active", Length("symbol"), "symbol_key", "pk")[:limit])
-
-
-def _words(text: str) -> SearchQuery | None:
-    """A full-text query that wants every word as the beginning of one in the name; None when there is no word
-    in it."""
-    words = ["".join(sign for sign in word if sign.isalnum()) for word in text.split()]
-    words = [word for word in words if word]
-    if not words:
-        return None
-    return SearchQuery(" & ".join(f"{word}:*" for word in words), config="simple", search_type="raw")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,16 @@ def write_read(views: Iterable[QuoteView], *, since: float) -> None:
         _outage.note(error)
 
 
+def remove(ids: Sequence[int]) -> None:
+    """Take entries out: their instrument changed, or has no quote any more."""
+    if not ids or _outage.is_on():
+        return
+    try:
+        valkey.client().hdel(_KEY, *(str(pk) for pk in ids))
+    except valkey.UNREACHABLE as error:
+        _outage.note(error)
+
+
 def _entry(view: QuoteView) -> list[Any]:
     return [
         view.instrument_id,

@@ -115,6 +115,11 @@ def remember(views: Iterable[QuoteView]) -> None:
     quote_cache.write_read(views, since=time.time() + 1)
 
 
+def forget(ids: Iterable[int]) -> None:
+    """Take quotes out of the cache: their instrument changed, or there is no quote any more."""
+    quote_cache.remove(list(ids))
+
+
 def _view(row: tuple[Any, ...]) -> QuoteView:
     return QuoteView(
         instrument_id=row[0],

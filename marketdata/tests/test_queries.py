@@ -211,10 +211,10 @@ class TestSearch:
         found = queries.search_instruments(user=owner, text="motor", tradable_only=True)
         assert [instrument.symbol for instrument in found] == ["MOT", "F", "TM"]
 
-    def test_by_symbol_prefers_ones_own(self, owner, outsider, make_instrument):
-        mine = make_instrument("tm", owner=owner)
+    def test_by_symbol_prefers_the_shared_one(self, owner, outsider, make_instrument):
+        make_instrument("tm", owner=owner)
         shared = Instrument.objects.get(symbol="TM")
-        assert queries.find_by_symbol(user=owner, symbol=" Tm ") == mine
+        assert queries.find_by_symbol(user=owner, symbol=" Tm ") == shared
         assert queries.find_by_symbol(user=outsider, symbol="TM") == shared
         assert queries.find_by_symbol(user=outsider, symbol="JP3633400001") == shared
         assert queries.find_by_symbol(user=outsider, symbol="") is None

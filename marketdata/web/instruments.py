@@ -1,25 +1,22 @@
-"""Pages of market data: one instrument, and entering one's own."""
+"""Pages of market data: one instrument, and the search for one."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET
 
-from marketdata import charting, operations, queries
-from marketdata.forms import OwnInstrumentForm, PriceForm
+from marketdata import charting, queries
+from marketdata.forms import PriceForm
 from marketdata.models import Instrument
-from marketdata.web.common import json_answer, may_change
+from marketdata.web.common import json_answer
 from marketdata.web.watchlists import watching
 from portfolio_site.kernel import clock
-from portfolio_site.kernel.errors import DomainError, ForbiddenError
-from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
 
 
 @login_required
@@ -46,7 +43,13 @@ def search(request: HttpRequest) -> HttpResponse:
                     "value": instrument.pk,
                     "label": instrument.symbol,
                     "detail": " · ".join(
-                        part for part in (instrument.name, instrument.exchange, instrument.currency) if part
+                        part
+                        for part in (
+                            instrument.name,
+                            "your own" if instrument.owner_id else instrument.exchange,
+                            instrument.currency,
+                        )
+                        if part
                     ),
                 }
                 for instrument in found
@@ -63,14 +66,13 @@ def detail(request: HttpRequest, instrument_id: int) -> HttpResponse:
     return render(request, "marketdata/detail.html", _detail(request, instrument))
 
 
-def _detail(request: HttpRequest, instrument: Instrument, form: PriceForm | None = None) -> dict[str, Any]:
+def _detail(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
     now = clock.now()
     choice = charting.ChartChoice.read(request.GET)
     quote = queries.latest_quote(instrument.pk, now=now)
     drawn = charting.price_chart(instrument, quote, choice=choice, now=now)
     is_own = instrument.owner_id == request.user.pk
-    if form is None and is_own:
-        form = PriceForm(currency=instrument.currency, today=now.date())
+    form = PriceForm(currency=instrument.currency, today=now.date()) if is_own else None
     where = [instrument.symbol, instrument.exchange, instrument.get_asset_class_display()]
     yearly = drawn.yearly_dividend
     return {
@@ -149,88 +151,3 @@ def chart(request: HttpRequest, instrument_id: int) -> HttpResponseBase:
         held=queries.held_of(request.user, instrument.pk) if wants_trades else (),
     )
     return json_answer(request, body)
-
-
-@login_required
-@require_http_methods(["GET", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
-    """Enter an instrument of one's own, with its first price if there is one."""
-    now = clock.now()
-    if request.method == "GET":
-        form = OwnInstrumentForm(
-            today=now.date(),
-            initial={
-                "currency": getattr(request.user, "base_currency", ""),
-                "symbol": request.GET.get("symbol", "")[:40],
-            },
-        )
-        return render(request, "marketdata/new.html", {"form": form})
-    may_change(request)
-    form = OwnInstrumentForm(request.POST, today=now.date())
-    if form.is_valid():
-        given = form.cleaned_data
-
-        def do() -> tuple[int, Any]:
-            instrument = operations.create_instrument(
-                owner=request.user,
-                symbol=given["symbol"],
-                name=given["name"],
-                currency=given["currency"],
-                asset_class=given["asset_class"],
-                isin=given["isin"],
-            )
-            if given["price"] is not None:
-                operations.record_price(
-                    instrument_id=instrument.pk,
-                    day=given["date"] or now.date(),
-                    price=given["price"],
-                    actor=request.user,
-                    now=now,
-                )
-            return 201, {"id": instrument.pk}
-
-        payload = {name: str(value) for name, value in given.items()}
-        try:
-            answer = once(
-                key=given["form_token"],
-                user=request.user,
-                route="marketdata.new",
-                fingerprint=fingerprint_of(payload),
-                do=do,
-            )
-        except KeyReused:
-            form.refuse_reuse()
-        except DomainError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
-        else:
-            if not answer.replayed:
-                messages.success(request, f"{given['symbol']} was added. Only you see it.")
-            return HttpResponseRedirect(reverse("marketdata:detail", args=[answer.body["id"]]))
-    return render(request, "marketdata/new.html", {"form": form}, status=422)
-
-
-@login_required
-@require_POST
-def record_price(request: HttpRequest, instrument_id: int) -> HttpResponse:
-    """Enter a price of an instrument of one's own. A second entry for a day replaces the first."""
-    instrument = queries.visible_instrument(request.user, instrument_id)
-    may_change(request)
-    now = clock.now()
-    form = PriceForm(request.POST, currency=instrument.currency, today=now.date())
-    if form.is_valid():
-        try:
-            operations.record_price(
-                instrument_id=instrument.pk,
-                day=form.cleaned_data["date"],
-                price=form.cleaned_data["price"],
-                actor=request.user,
-                now=now,
-            )
-        except ForbiddenError:
-            raise
-        except DomainError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
-        else:
-            messages.success(request, f"The price of {instrument.symbol} was saved.")
-            return HttpResponseRedirect(reverse("marketdata:detail", args=[instrument.pk]))
-    return render(request, "marketdata/detail.html", _detail(request, instrument, form), status=422)
