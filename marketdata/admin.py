@@ -6,11 +6,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.forms import ModelForm
 from django.http import HttpRequest
 
 from marketdata.admin_forms import InstrumentAdminForm
-from marketdata.models import CorporateAction, FxRate, Instrument, Quote
+from marketdata.models import (
+    CorporateAction,
+    FxRate,
+    HistoryGap,
+    HistoryJob,
+    Instrument,
+    Quote,
+    Restatement,
+)
+from marketdata.operations.history import announce_actions
 
 
 @admin.register(Instrument)
@@ -99,3 +109,64 @@ class CorporateActionAdmin(_EnteredByHand):
     list_select_related = ("instrument",)
     raw_id_fields = ("instrument",)
     ordering = ("-ex_date", "pk")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
+        """Store it, and tell the books of those who hold the instrument."""
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            announce_actions(obj.instrument_id, [obj.pk])
+
+
+class _ToLookAt(admin.ModelAdmin[Any]):
+    """What comes about by itself and is decided about on the site."""
+
+    list_select_related = ("instrument",)
+    search_fields = ("instrument__symbol_key__startswith",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Not by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not by hand."""
+        return False
+
+
+@admin.register(HistoryJob)
+class HistoryJobAdmin(_ToLookAt):
+    """Histories that were fetched or are on their way."""
+
+    list_display = (
+        "instrument",
+        "state",
+        "progress",
+        "stage",
+        "source",
+        "bars_added",
+        "attempts",
+        "requested_at",
+        "error",
+    )
+    list_filter = ("state", "reason", "source")
+
+
+@admin.register(Restatement)
+class RestatementAdmin(_ToLookAt):
+    """Past prices that a source tells otherwise; decided about on the instrument's page."""
+
+    list_display = ("instrument", "source", "state", "first_date", "last_date", "days", "factor", "found_at")
+    list_filter = ("state", "source")
+
+
+@admin.register(HistoryGap)
+class HistoryGapAdmin(_ToLookAt):
+    """Trading days without a price."""
+
+    list_display = ("instrument", "first_date", "last_date", "days", "found_at", "asked_at", "is_final")
+    list_filter = ("is_final",)

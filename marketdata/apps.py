@@ -13,9 +13,10 @@ class MarketdataConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Have old prices refreshed when somebody looks at them."""
-        from marketdata import tasks
+        """Have old prices refreshed when somebody looks at them, and listen to what was asked for."""
+        from marketdata import subscribers, tasks
         from marketdata.queries import attention
         from portfolio_site.kernel.jobs import enqueue
 
         attention.when_wanted(lambda: enqueue(tasks.refresh_wanted))
+        subscribers.register()

@@ -18,6 +18,35 @@ class PricesRefreshed(Event):
     at: datetime
 
 
+@event("marketdata.corporate_action_found")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateActionFound(Event):
+    """Splits or dividends of an instrument are new or changed; read them with `queries.corporate_actions`."""
+
+    instrument_id: int
+    action_ids: list[int]
+
+
+@event("marketdata.history_requested")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRequested(Event):
+    """Somebody uses an instrument whose past is not here yet: a job waits to fetch it."""
+
+    instrument_id: int
+    job_id: int
+
+
+@event("marketdata.history_fetched")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFetched(Event):
+    """A job that fetched the history of an instrument is over, with success or without."""
+
+    instrument_id: int
+    job_id: int
+    is_done: bool
+    bars_added: int
+
+
 @event("marketdata.watchlist_changed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchlistChanged(Event):

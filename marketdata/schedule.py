@@ -28,4 +28,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3 * 3600.0,
         "options": {"expires": 3600},
     },
+    "history-resume": {
+        "task": "marketdata.tasks.resume_history",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "history-gaps": {
+        "task": "marketdata.tasks.find_gaps",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
 }

@@ -55,3 +55,24 @@ def extend_history() -> int:
 def prepare_partitions() -> int:
     """Make the parts of coming years and days, and throw old minutes away. Returns how many parts were made."""
     return len(operations.prepare_partitions(now=clock.now()).made)
+
+
+@shared_task(name="marketdata.tasks.fetch_history")
+def fetch_history(job_id: int) -> bool:
+    """Do a job that fetches the history of an instrument. Returns whether there was something to do."""
+    return operations.fetch_history(job_id=job_id, now=clock.now()) is not None
+
+
+@shared_task(name="marketdata.tasks.resume_history")
+def resume_history() -> int:
+    """Send those jobs on that wait for their time, or whose worker is gone. Returns how many."""
+    waiting = operations.waiting_history_jobs(now=clock.now())
+    for job_id in waiting:
+        enqueue(fetch_history, job_id=job_id)
+    return len(waiting)
+
+
+@shared_task(name="marketdata.tasks.find_gaps")
+def find_gaps() -> int:
+    """Look for trading days without a price and ask the sources for them. Returns how many gaps there are."""
+    return operations.find_gaps(now=clock.now()).gaps

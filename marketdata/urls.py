@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from marketdata.web import compare, instruments, markets, own, watchlists
+from marketdata.web import compare, history, instruments, markets, own, watchlists
 
 app_name = "marketdata"
 urlpatterns: list[URLPattern] = [
@@ -31,4 +31,11 @@ urlpatterns: list[URLPattern] = [
     path("instruments/<int:instrument_id>/prices/", own.prices, name="prices"),
     path("instruments/<int:instrument_id>/prices/upload/", own.upload_prices, name="upload_prices"),
     path("instruments/<int:instrument_id>/prices/<str:day>/delete/", own.delete_price, name="delete_price"),
+    path("instruments/<int:instrument_id>/history/", history.state, name="history"),
+    path("instruments/<int:instrument_id>/history/again/", history.again, name="history_again"),
+    path(
+        "instruments/<int:instrument_id>/restatements/<int:restatement_id>/",
+        history.restatement,
+        name="restatement",
+    ),
 ]

@@ -23,7 +23,7 @@ from documents.operations import store_document
 from holdings.models import DraftTransaction
 from holdings.operations import Entry, create_portfolio, make_backup, post_transaction, upload_import
 from holdings.tests.support import make_instrument, make_prices, make_rates
-from marketdata.models import Instrument, Watchlist, WatchlistItem
+from marketdata.models import Instrument, Restatement, Watchlist, WatchlistItem
 from marketdata.operations import create_watchlist
 from notifications.models import Notification
 from portfolio_site.kernel import clock
@@ -135,6 +135,15 @@ def belongings(db: None) -> dict[str, Any]:
     notification = Notification.objects.create(
         user=owner, kind="order.filled", title="Private", body="", url="", created_at=now, event_id=1
     )
+    restatement = Restatement.objects.create(
+        instrument=private,
+        source="yahoo",
+        first_date=now.date(),
+        last_date=now.date(),
+        days=1,
+        found_at=now,
+        seen_at=now,
+    )
     watchlist = create_watchlist(owner=owner, name="Mine", now=now, instrument_ids=[private.pk, shared.pk])
     token = create_token(user=owner, name="bot", now=now)
     key = create_api_key(portfolio_id=paper_id, actor=owner, name="bot", now=now)
@@ -145,6 +154,7 @@ def belongings(db: None) -> dict[str, Any]:
         "day": now.date().isoformat(),
         "backup_id": make_backup(owner=owner, now=now).id,
         "instrument_id": private.pk,
+        "restatement_id": restatement.pk,
         "transaction_id": entry.pk,
         "draft_id": draft.pk,
         "batch_id": batch.pk,

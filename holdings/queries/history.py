@@ -225,10 +225,12 @@ def _invested(history: DailyHistory, first: int, size: int) -> list[Decimal]:
 
 
 def _cache_key(portfolio: Portfolio, snapshot: Snapshot, today: date) -> str:
-    """Books by their revision; closes by the last of each thing ever held; rates by those that apply today."""
+    """Books by their revision; closes by the last of each thing ever held and its past's
+    revision; rates by those that apply today."""
     ids = sorted(holding.instrument_id for holding in snapshot.holdings)
     last = closes_on(ids, today) if ids else {}
     rates = sorted({(row.currency, str(row.rate)) for row in snapshot.holdings})
-    stamp = repr(([(pk, str(last[pk].date), str(last[pk].price)) for pk in ids if pk in last], rates))
+    closes = [(pk, str(last[pk].date), str(last[pk].price), last[pk].revision) for pk in ids if pk in last]
+    stamp = repr((closes, rates))
     digest = hashlib.sha256(stamp.encode()).hexdigest()[:24]
     return f"holdings:history:{_VERSION}:{portfolio.pk}:{portfolio.revision}:{today.isoformat()}:{digest}"

@@ -14,6 +14,7 @@ from marketdata.models.health import (
     ProviderState,
     TroubleKind,
 )
+from marketdata.models.history import HistoryGap, HistoryJob, HistoryStatus, RestatedBar, Restatement
 from marketdata.models.instruments import (
     AssetClass,
     Instrument,
@@ -36,6 +37,9 @@ __all__ = [
     "CorporateAction",
     "FxRate",
     "HeldQuote",
+    "HistoryGap",
+    "HistoryJob",
+    "HistoryStatus",
     "Instrument",
     "InstrumentQuerySet",
     "InstrumentTrouble",
@@ -46,6 +50,8 @@ __all__ = [
     "ProviderState",
     "Quote",
     "QuoteUnit",
+    "RestatedBar",
+    "Restatement",
     "TroubleKind",
     "Watchlist",
     "WatchlistItem",

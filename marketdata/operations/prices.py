@@ -16,6 +16,7 @@ from marketdata.domain.validation import PRICE_LIMIT
 from marketdata.events import PricesRefreshed
 from marketdata.importers.price_files import Fault, Form, NotAPriceFile, begin, copy_rows
 from marketdata.models import Instrument, PriceBar, Quote
+from marketdata.operations.history import revise
 from marketdata.operations.quotes import apply_quotes
 from marketdata.providers.base import QuoteData
 from marketdata.queries import InstrumentNotFound
@@ -211,6 +212,7 @@ def _merge(instrument: Instrument, lines: list[str], loaded: OwnPricesLoaded) ->
 
 def _follow(instrument: Instrument, *, now: datetime) -> None:
     """Let the quote be the latest price there is; nothing where there is none, or the thing is worth nothing."""
+    revise([instrument.pk])
     if Quote.objects.filter(instrument=instrument, is_held=True).exists():
         return
     bars = PriceBar.objects.filter(instrument=instrument).order_by("-date")

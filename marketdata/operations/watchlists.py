@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from marketdata.events import WatchlistChanged
 from marketdata.models import Instrument, Watchlist, WatchlistItem
 from marketdata.models.watchlists import NAME_LENGTH
+from marketdata.operations.history import request_histories, request_history
 from marketdata.queries import InstrumentNotFound, WatchlistNotFound, WatchlistView, visible_watchlist
 from portfolio_site.kernel.errors import DomainError, ForbiddenError
 from portfolio_site.kernel.events import publish
@@ -98,6 +99,7 @@ def add_to_watchlist(*, watchlist_id: UUID, actor: Any, instrument_id: int, now:
             added_at=now,
         )
         _touch(found, now)
+        request_history(instrument_id=wanted, reason="watched", now=now)
 
     return _change(watchlist_id, actor, add)
 
@@ -252,6 +254,7 @@ def _fill(watchlist: Watchlist, wanted: Sequence[int], *, now: datetime, present
         for position, pk in enumerate(wanted)
         if pk not in known
     )
+    request_histories(instrument_ids=[pk for pk in wanted if pk not in known], reason="watched", now=now)
 
 
 def _touch(watchlist: Watchlist, now: datetime) -> None:

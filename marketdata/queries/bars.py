@@ -18,11 +18,15 @@ from marketdata.queries.series import Adjustment
 
 @dataclass(frozen=True, slots=True)
 class DatedPrice:
-    """A close and the day it is of: carried on, it says so by its date."""
+    """A close and the day it is of: carried on, it says so by its date.
+
+    `revision` is other than before when any bar of the instrument, however old, was added or changed.
+    """
 
     date: date
     price: Decimal
     is_simulated: bool = False
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +57,9 @@ WHERE instrument_id = ANY(%s::bigint[]) AND date BETWEEN %s::date AND %s::date
 GROUP BY instrument_id
 """
 _CLOSES_ON = """
-SELECT i.id, b.date, b.close, b.source
+SELECT i.id, b.date, b.close, b.source, COALESCE(h.revision, 0)
 FROM unnest(%s::bigint[]) AS i(id)
+LEFT JOIN marketdata_historystatus h ON h.instrument_id = i.id
 CROSS JOIN LATERAL (
     SELECT date, close, source FROM marketdata_pricebar p
     WHERE p.instrument_id = i.id AND p.date <= %s::date ORDER BY p.date DESC LIMIT 1
@@ -135,7 +140,8 @@ def closes_on(ids: Iterable[int], day: date) -> dict[int, DatedPrice]:
     with connection.cursor() as cursor:
         cursor.execute(_CLOSES_ON, [list(ids), day])
         return {
-            row[0]: DatedPrice(row[1], row[2], row[3].startswith("simulated")) for row in cursor.fetchall()
+            row[0]: DatedPrice(row[1], row[2], row[3].startswith("simulated"), row[4])
+            for row in cursor.fetchall()
         }
 
 

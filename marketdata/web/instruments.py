@@ -15,6 +15,7 @@ from marketdata import charting, queries
 from marketdata.forms import PriceForm
 from marketdata.models import Instrument
 from marketdata.web.common import json_answer
+from marketdata.web.history import history_context
 from marketdata.web.watchlists import watching
 from portfolio_site.kernel import clock
 
@@ -101,6 +102,7 @@ def _detail(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
         "price_form": form,
         **watching(request, instrument),
         **_positions(request, instrument, quote),
+        **history_context(request, instrument),
     }
 
 

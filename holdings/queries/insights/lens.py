@@ -232,7 +232,7 @@ class Lens:
         stamp = (
             self.currency,
             self.today.isoformat(),
-            [(pk, str(last[pk].date), str(last[pk].price)) for pk in ids if pk in last],
+            [(pk, str(last[pk].date), str(last[pk].price), last[pk].revision) for pk in ids if pk in last],
             sorted((code, str(rate)) for code, rate in self._rates.items()),
         )
         return _digest(repr(stamp))

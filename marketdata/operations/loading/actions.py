@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from marketdata.operations.history import SIMULATED
+from marketdata.operations.history import SIMULATED, announce_actions
 from marketdata.operations.loading.prices import Counts, spans_of
 from marketdata.operations.loading.symbols import KnownInstrument
 
@@ -19,9 +19,10 @@ WITH stored AS (
     ORDER BY n.id, s.ex_date, s.ctid DESC
     ON CONFLICT (instrument_id, ex_date, kind) DO UPDATE SET value = EXCLUDED.value, source = EXCLUDED.source
     WHERE a.value <> EXCLUDED.value
-    RETURNING (xmax = 0) AS is_new
+    RETURNING (xmax = 0) AS is_new, instrument_id, id
 )
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
+       COALESCE(array_agg(instrument_id), '{}'), COALESCE(array_agg(id), '{}') FROM stored
 """
 # Two dividends with one ex-date (an ordinary and a special one) are one fact: their sum.
 _DIVIDENDS = """
@@ -39,9 +40,10 @@ WITH dividends AS (
     FROM dividends GROUP BY id, ex_date HAVING round(sum(value), 9) > 0
     ON CONFLICT (instrument_id, ex_date, kind) DO UPDATE SET value = EXCLUDED.value, source = EXCLUDED.source
     WHERE a.value <> EXCLUDED.value
-    RETURNING (xmax = 0) AS is_new
+    RETURNING (xmax = 0) AS is_new, instrument_id, id
 )
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM stored
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
+       COALESCE(array_agg(instrument_id), '{}'), COALESCE(array_agg(id), '{}') FROM stored
 """
 _LATE_SPLITS = """
 SELECT i.symbol FROM marketdata_instrument i
@@ -82,10 +84,16 @@ def merge(cursor: Any, known: Sequence[KnownInstrument], adjusted: str, *, sourc
     )
     numbers = [instrument.number for instrument in known]
     cursor.execute(_SPLITS, [source, numbers, [instrument.instrument_id for instrument in known]])
-    added, changed = cursor.fetchone()
+    added, changed, *new_splits = cursor.fetchone()
     spans = spans_of(known, dict.fromkeys(ids, through) if through else {})
     cursor.execute(_DIVIDENDS, [adjusted, adjusted, *spans.columns(), source])
-    more_added, more_changed = cursor.fetchone()
+    more_added, more_changed, *new_dividends = cursor.fetchone()
+    found: dict[int, list[int]] = {}
+    for owners, facts in (new_splits, new_dividends):
+        for instrument_id, action_id in zip(owners, facts, strict=True):
+            found.setdefault(instrument_id, []).append(action_id)
+    for instrument_id, action_ids in sorted(found.items()):
+        announce_actions(instrument_id, action_ids)
     cursor.execute("SELECT count(*) FROM staged WHERE sym = ANY(%s::int[])", [numbers])
     staged = cursor.fetchone()[0]
     counts = Counts(added=added + more_added, changed=changed + more_changed)

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from marketdata.models import Instrument
-from marketdata.operations.history import SIMULATED, backfill_history
+from marketdata.operations.history import SIMULATED, backfill_history, revise
 from marketdata.operations.loading.symbols import KnownInstrument
 from marketdata.operations.prices import end_of
 from marketdata.operations.providing import names_with, provider_named, ref_of
@@ -166,6 +166,8 @@ def merge(
         _add_all(cursor, _ADD.format(rows=rows), [source, *spans.columns()])
     added = cursor.rowcount
     cursor.execute(_ANCHOR, [ids])
+    if added or changed:
+        revise(ids)
     return Counts(added=added, changed=changed, unchanged=staged - added - changed, notes=notes)
 
 
@@ -239,7 +241,9 @@ def requote(instrument_ids: Sequence[int], *, now: datetime, source: str) -> Non
     show it."""
     ids = list(instrument_ids)
     instruments = Instrument.objects.in_bulk(ids)
-    backfill_history(now=now, instrument_ids=ids)
+    backfill_history(
+        now=now, instrument_ids=[pk for pk in ids if pk in instruments and instruments[pk].is_simulated]
+    )
     providing = names_with(Capability.QUOTES)
     answers: list[QuoteData] = []
     by_name: dict[str, list[Instrument]] = {}
