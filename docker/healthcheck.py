@@ -1,4 +1,4 @@
-"""Tell the container engine whether this container does its work: `healthcheck.py web|live|worker|beat`."""
+"""Tell the container engine whether this container does its work: `healthcheck.py web|live|worker|beat|stream`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 BEAT_PATIENCE_SECONDS = 600
+STREAM_PATIENCE_SECONDS = 60
 
 
 def site() -> bool:
@@ -51,7 +53,16 @@ def beat() -> bool:
     return ran
 
 
-CHECKS = {"web": site, "live": site, "worker": worker, "beat": beat}
+def stream() -> bool:
+    """Look whether the streams of quotes go on: the process touches a file while they do."""
+    try:
+        touched = Path("/tmp/stream").stat().st_mtime
+    except OSError:
+        return False
+    return time.time() - touched < STREAM_PATIENCE_SECONDS
+
+
+CHECKS = {"web": site, "live": site, "worker": worker, "beat": beat, "stream": stream}
 
 if __name__ == "__main__":
     sys.exit(0 if CHECKS[sys.argv[1]]() else 1)

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Final
+from datetime import date, datetime
+from typing import Any, Final
+
+import orjson
 
 from portfolio_site.kernel import valkey
 
 _STATE: Final = "hf:gateway:state:"
 _DAY: Final = "hf:gateway:day:"
+_STREAM: Final = "hf:gateway:stream:"
+#: What stands before the state in a stream's lease: the token of the process that holds it.
+_TOKEN_LENGTH: Final = 16
 
 #: Upper ends, in milliseconds, of the classes that calls are counted in by how long they took.
 LATENCY_CLASSES: Final = (100, 250, 500, 1000, 2500, 5000, 10_000, 30_000)
@@ -27,6 +32,20 @@ def state_key(provider: str) -> str:
 def day_key(provider: str, day: date) -> str:
     """The hash with a provider's numbers of a UTC day."""
     return f"{_DAY}{provider}:{day.isoformat()}"
+
+
+def stream_key(provider: str) -> str:
+    """The lease of the process that streams from a provider, and how it is doing."""
+    return _STREAM + provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """A live stream: since when it is open (None: connecting), how much it watches, how many quotes it brought."""
+
+    since: datetime | None
+    watched: int
+    stored: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +72,24 @@ class DayNumbers:
             if seen >= wanted > 0:
                 return upper
         return None
+
+
+def stream_states(providers: Iterable[str]) -> dict[str, StreamState]:
+    """Return the live streams that some process keeps open, by provider."""
+    names = list(providers)
+    if not names:
+        return {}
+    try:
+        found: Any = valkey.client().mget([stream_key(name) for name in names])
+    except valkey.UNREACHABLE:
+        return {}
+    states = {}
+    for name, lease in zip(names, found, strict=True):
+        if lease is not None:
+            state = orjson.loads(lease[_TOKEN_LENGTH:])
+            since = datetime.fromisoformat(state["since"]) if state["since"] else None
+            states[name] = StreamState(since=since, watched=state["watched"], stored=state["stored"])
+    return states
 
 
 def day_numbers(providers: Iterable[str], day: date) -> dict[str, DayNumbers]:

@@ -321,6 +321,12 @@ class TestJumps:
         assert (result.stored, result.held) == ([known.pk], {})
         assert last(known) == 101
 
+    def test_the_same_vendor_by_another_way_is_no_other_source(self, known: Any, first: Any) -> None:
+        at = NOW + MINUTE
+        for way in ("first", "first stream", "first"):
+            first.prices = {"ACME": QuoteData(instrument_id=known.pk, last=D(200), quoted_at=at, source=way)}
+            assert refresh(1).stored == []
+
     def test_one_that_goes_back_is_dropped(self, known: Any, first: Any) -> None:
         first.prices = {"ACME": 200}
         refresh(1)

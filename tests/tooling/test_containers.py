@@ -17,11 +17,11 @@ VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z0-9_]+)(?:(:?[-?])([^}]*))?\}")
 TOP_LEVEL = {"name", "services", "volumes", "configs", "networks", "secrets"}
 SERVICE_KEYS = {
     "build", "cap_drop", "command", "configs", "depends_on", "environment", "healthcheck", "image", "init", "ports",
-    "read_only", "restart", "security_opt", "shm_size", "stop_grace_period", "tmpfs", "ulimits", "volumes",
+    "profiles",    "read_only", "restart", "security_opt", "shm_size", "stop_grace_period", "tmpfs", "ulimits", "volumes",
 }  # fmt: skip
 HEALTH_KEYS = {"test", "interval", "timeout", "retries", "start_period", "disable"}
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
-OURS = {"prepare", "web", "live", "worker", "beat"}
+OURS = {"prepare", "web", "live", "worker", "beat", "stream"}
 
 
 def example_environment() -> dict[str, str]:

@@ -99,6 +99,11 @@ def wanted_now(ids: Collection[int], *, now: datetime) -> list[Candidate]:
     return [_candidate(one, facts[one.pk], real) for one in askable if one.pk in taken]
 
 
+def served_first_by(provider: str) -> list[Instrument]:
+    """Return what matters now and asks this provider first, by id."""
+    return sorted(_served_by(provider, instruments_that_matter()), key=lambda one: one.pk)
+
+
 def _served_by(provider: str, ids: Collection[int]) -> list[Instrument]:
     """Those of the active instruments `ids` that ask this provider first."""
     if not ids:

@@ -115,13 +115,18 @@ def _verdict(quote: QuoteData, last: _Known, known: Decimal, limit: Decimal) -> 
     return judge(
         price=quote.last,
         quoted_at=quote.quoted_at,
-        source=quote.source,
+        source=_vendor(quote.source),
         known=known,
         limit=limit,
         held=last.held,
         held_at=last.held_at,
-        held_source=last.held_source,
+        held_source=_vendor(last.held_source),
     )
+
+
+def _vendor(source: str) -> str:
+    """Whose word a source is: "yahoo" and "yahoo stream" are the same."""
+    return source.partition(" ")[0]
 
 
 def _known(ids: Collection[int]) -> dict[int, _Known]:

@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 
 from devkit.bootstrap import ensure_venv
@@ -115,11 +115,19 @@ def programs(host: str, port: int) -> list[Program]:
     # Celery's eight lines on being root are about production; there the image runs as an ordinary user.
     quiet = ["-W", "ignore:You're running the worker with superuser privileges"]
     celery = [sys.executable, *quiet, "-m", "celery", "-A", "portfolio_site"]
-    # Prices tick every two seconds; a newcomer's terminal is spared the three lines each tick would print.
+    # Prices tick every second; a newcomer's terminal is spared the three lines each tick would print.
     quiet_log = {} if os.environ.get("LOG_LEVEL") else {"LOG_LEVEL": "WARNING"}
     level = f"--loglevel={os.environ.get('LOG_LEVEL', 'WARNING')}"
     beat = LOCAL / "beat"
     beat.mkdir(mode=0o700, exist_ok=True)
+    stream = [
+        Program(
+            "stream",
+            [sys.executable, "manage.py", "stream_quotes"],
+            env=quiet_log,
+            after_ready=True,
+        )
+    ]
     return [
         Program(
             "web",
@@ -143,7 +151,14 @@ def programs(host: str, port: int) -> list[Program]:
             env=quiet_log,
             after_ready=True,
         ),
+        # The simulated market needs no stream; where real prices do, it costs a process.
+        *(stream if wants_stream(os.environ) else []),
     ]  # fmt: skip
+
+
+def wants_stream(environ: Mapping[str, str]) -> bool:
+    """Whether a live stream of quotes is asked for (`STREAM_QUOTES`)."""
+    return environ.get("STREAM_QUOTES", "").strip().lower() in {"1", "true", "yes", "on"}
 
 
 def site_environment(host: str, port: int) -> dict[str, str]:
