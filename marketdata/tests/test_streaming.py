@@ -290,7 +290,7 @@ class TestCommand:
                 "yahoo",
                 "--heartbeat",
                 str(tmp_path / "alive"),
-            ],  # fmt: skip
+            ],
             cwd=ROOT,
             env={
                 **os.environ,
