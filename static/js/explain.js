@@ -4,6 +4,16 @@
   const { announce } = window.holdfast;
   let trail = [];
 
+  function waiting(body) {
+    const box = document.createElement("div");
+    const text = document.createElement("p");
+    box.className = "hf-dialog-body";
+    text.className = "hf-hint";
+    text.textContent = "Loading…";
+    box.append(text);
+    body.replaceChildren(box);
+  }
+
   function show(dialog, href) {
     const body = dialog.querySelector("#explain-body");
     const back = dialog.querySelector("[data-explain-back]");
@@ -31,7 +41,7 @@
     event.preventDefault();
     if (!dialog.open) {
       trail = [];
-      dialog.querySelector("#explain-body").innerHTML = "<div class=\"hf-dialog-body\"><p class=\"hf-hint\">Loading…</p></div>";
+      waiting(dialog.querySelector("#explain-body"));
       dialog.showModal();
     }
     trail.push(link.href);

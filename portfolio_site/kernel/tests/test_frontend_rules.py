@@ -20,6 +20,8 @@ PAGES = [path for path in TEMPLATES if "pdf" not in path.parts and "email" not i
 SCRIPTS = sorted((ROOT / "static" / "js").glob("*.js"))
 
 INLINE = re.compile(r"""\sstyle\s*=\s*["']|\son[a-z]+\s*=\s*["']|<style\b|hx-on[:\-]""", re.IGNORECASE)
+#: What a template tag is given (`{% icon "star" style="solid" %}`) is no attribute.
+TAG = re.compile(r"{%.*?%}")
 SCRIPT = re.compile(r"<script\b([^>]*)>", re.IGNORECASE)
 FOREIGN = re.compile(r"""(?:src|href|url\()\s*=?\s*["']?(?:https?:)?//""", re.IGNORECASE)
 STATIC = re.compile(r"""{%\s*static\s+["']([^"']+)["']""")
@@ -33,7 +35,7 @@ class TestTemplates:
     @pytest.mark.parametrize("path", PAGES, ids=_name)
     def test_no_inline_style_script_or_handler(self, path: Path) -> None:
         text = path.read_text()
-        assert not INLINE.findall(text)
+        assert not INLINE.findall(TAG.sub("", text))
         for attributes in SCRIPT.findall(text):
             assert "src=" in attributes or "application/json" in attributes, attributes
 
@@ -50,7 +52,8 @@ class TestTemplates:
 class TestScripts:
     @pytest.mark.parametrize("path", SCRIPTS, ids=_name)
     def test_keep_to_the_policy(self, path: Path) -> None:
-        text = path.read_text()
+        # How htmx is to put in an answer of the site is a word of its own, not markup made of text.
+        text = re.sub(r"swap: \"(inner|outer)HTML\"", "", path.read_text())
         for forbidden in (
             "innerHTML",
             "outerHTML",
