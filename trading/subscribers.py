@@ -7,6 +7,7 @@ from marketdata.events import PricesRefreshed
 from portfolio_site.kernel.events import Envelope, subscribe
 from portfolio_site.kernel.jobs import enqueue
 from trading import tasks
+from trading.operations.price_news import announce_prices
 
 
 def register() -> None:
@@ -16,8 +17,10 @@ def register() -> None:
 
 
 def on_prices_refreshed(event: PricesRefreshed, _envelope: Envelope) -> None:
-    """Have the resting orders looked at, outside this transaction: each portfolio is settled in its own."""
+    """Have the resting orders looked at, outside this transaction: each portfolio is settled in its own. Programs that
+    stream prices hear of them at the same time."""
     if event.instrument_ids:
+        announce_prices(event.instrument_ids)
         enqueue(tasks.match_orders, instrument_ids=event.instrument_ids)
 
 

@@ -39,6 +39,7 @@ from holdings.queries.history import (
     value_series,
 )
 from holdings.queries.lots import LotRow, RealisedRow, open_lots, realised_trades
+from holdings.queries.movements import Movement, movements_of
 from holdings.queries.paper import (
     PaperEntry,
     entries_beside_trades,
@@ -83,6 +84,7 @@ __all__ = [
     "EntryVersion",
     "HoldingRow",
     "LotRow",
+    "Movement",
     "PaperEntry",
     "PortfolioCard",
     "PriceNow",
@@ -109,6 +111,7 @@ __all__ = [
     "journal_begins_at",
     "last_entry_at",
     "main_portfolio",
+    "movements_of",
     "open_lots",
     "portfolio_export",
     "portfolio_value",

@@ -45,7 +45,7 @@ from marketdata.queries.instruments import (
     the_instrument_called,
     visible_instrument,
 )
-from marketdata.queries.intraday import IntradayBarView, intraday_bars
+from marketdata.queries.intraday import IntradayBarView, intraday_bars, latest_minutes
 from marketdata.queries.own import price_of_day, prices_of
 from marketdata.queries.personal import (
     Books,
@@ -134,6 +134,7 @@ __all__ = [
     "intraday_bars",
     "is_market_open",
     "kind_of",
+    "latest_minutes",
     "latest_quote",
     "latest_quotes",
     "market_session",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection
 
@@ -26,6 +27,15 @@ SELECT at, open, high, low, close, volume, is_simulated
 FROM marketdata_intradaybar
 WHERE instrument_id = %(id)s AND at >= %(start)s::timestamptz AND at < %(end)s::timestamptz
 ORDER BY at
+"""
+
+_LATEST = """
+SELECT i.id, b.at, b.open, b.high, b.low, b.close, b.volume, b.is_simulated
+FROM unnest(%s::bigint[]) AS i(id)
+CROSS JOIN LATERAL (
+    SELECT at, open, high, low, close, volume, is_simulated
+    FROM marketdata_intradaybar m WHERE m.instrument_id = i.id ORDER BY m.at DESC LIMIT 1
+) b
 """
 
 
@@ -57,15 +67,23 @@ def intraday_bars(
         wanted["step"] = f"{minutes} minutes"
     with connection.cursor() as cursor:
         cursor.execute(_MINUTES if minutes == 1 else _BARS, wanted)
-        return [
-            IntradayBarView(
-                at=row[0],
-                open=row[1],
-                high=row[2],
-                low=row[3],
-                close=row[4],
-                volume=row[5],
-                is_simulated=row[6],
-            )
-            for row in cursor.fetchall()
-        ]
+        return [_view(row) for row in cursor.fetchall()]
+
+
+def latest_minutes(ids: Iterable[int]) -> dict[int, IntradayBarView]:
+    """Return the last minute with a quote of each instrument that has one. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LATEST, [list(ids)])
+        return {row[0]: _view(row[1:]) for row in cursor.fetchall()}
+
+
+def _view(row: tuple[Any, ...]) -> IntradayBarView:
+    return IntradayBarView(
+        at=row[0],
+        open=row[1],
+        high=row[2],
+        low=row[3],
+        close=row[4],
+        volume=row[5],
+        is_simulated=row[6],
+    )

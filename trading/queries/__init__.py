@@ -10,6 +10,8 @@ For programs that trade in one account (by portfolio; the caller has made sure w
 - ``order_of_account``, ``order_by_client_id``, ``orders_of_account`` -> ``OrderView`` with ``legs``
 - ``positions_of``, ``position_of`` -> ``PositionView``
 - ``activities_of`` -> ``Activity`` rows (executions, fees, dividends, interest, payments), ``activity_id``
+- ``AccountHistory`` (equity at past instants), ``daily_pricing``, ``intraday_pricing``
+- ``log_after``, ``last_log_number``, ``log_number_at`` -> ``LoggedEvent``: the numbered log; ``is_key_live``
 - ``tradable_of``, ``things_of`` -> ``Tradable``: the terms an instrument trades under (an asset's flags)
 - ``market_of`` -> ``Market`` (quote, phase, session)
 """
@@ -24,8 +26,9 @@ from trading.queries.accounts import (
     account_of,
     accounts_for,
 )
-from trading.queries.activities import Activity, activities_of, activity_id
+from trading.queries.activities import ALL_TYPES, Activity, activities_of, activity_id
 from trading.queries.buying_power import BuyingPower, buying_power
+from trading.queries.equity import AccountHistory, EquityPoint, daily_pricing, intraday_pricing
 from trading.queries.keys import (
     ApiKeyNotFound,
     ApiKeyView,
@@ -34,7 +37,7 @@ from trading.queries.keys import (
     holder_of,
     visible_api_key,
 )
-from trading.queries.listing import order_by_client_id, order_of_account, orders_of_account
+from trading.queries.listing import MAX_ORDERS, order_by_client_id, order_of_account, orders_of_account
 from trading.queries.market import Market, market_of, things_of, tradable_of
 from trading.queries.orders import (
     OpenOrder,
@@ -47,18 +50,32 @@ from trading.queries.orders import (
 )
 from trading.queries.positions import PositionView, position_of, positions_of
 from trading.queries.preview import OrderPreview, order_preview
+from trading.queries.trade_log import (
+    Execution,
+    LoggedEvent,
+    is_key_live,
+    last_log_number,
+    log_after,
+    log_number_at,
+)
 from trading.queries.values import FillView, OrderView, TrailEntry, order_view
 
 __all__ = [
+    "ALL_TYPES",
+    "MAX_ORDERS",
     "AccountFigures",
+    "AccountHistory",
     "AccountView",
     "Activity",
     "ApiKeyNotFound",
     "ApiKeyView",
     "BuyingPower",
     "Configuration",
+    "EquityPoint",
+    "Execution",
     "FillView",
     "KeyHolder",
+    "LoggedEvent",
     "Market",
     "OpenOrder",
     "OrderPreview",
@@ -74,8 +91,14 @@ __all__ = [
     "activity_id",
     "api_keys_of",
     "buying_power",
+    "daily_pricing",
     "fills_for",
     "holder_of",
+    "intraday_pricing",
+    "is_key_live",
+    "last_log_number",
+    "log_after",
+    "log_number_at",
     "market_of",
     "open_order_with_market",
     "open_orders_with_market",

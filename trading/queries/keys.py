@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
@@ -19,11 +20,12 @@ from trading.models import ApiKey
 # One statement answers who it is, whether they may, and what role they have: it precedes every request of a program.
 _HOLDER = """
 SELECT k.id, k.digest, k.rate_limit, k.last_used_at, p.id, p.base_currency, p.archived_at, p.created_at,
-       u.id, u.email, u.name, u.time_zone,
+       a.id, u.id, u.email, u.name, u.time_zone,
        ARRAY(SELECT g.name FROM accounts_user_groups ug JOIN auth_group g ON g.id = ug.group_id WHERE ug.user_id = u.id)
 FROM trading_apikey k
 JOIN holdings_portfolio p ON p.id = k.portfolio_id
 JOIN accounts_user u ON u.id = p.owner_id
+LEFT JOIN trading_tradingaccount a ON a.portfolio_id = p.id
 WHERE k.key_id = %s AND k.revoked_at IS NULL AND u.is_active
 """
 #: Longer than any key or secret: what is longer is not looked at.
@@ -48,6 +50,7 @@ class KeyHolder:
     currency: str
     is_archived: bool
     opened_at: datetime
+    account_id: UUID | None
     user: User
 
     @property
@@ -100,10 +103,10 @@ def holder_of(*, key_id: str, secret: str) -> KeyHolder | None:
     if row is None or not hmac.compare_digest(row[1], digest_of(key_id=key_id, secret=secret)):
         return None
     user = User.from_db(
-        connection.alias, ["id", "email", "name", "time_zone", "is_active"], [*row[8:12], True]
+        connection.alias, ["id", "email", "name", "time_zone", "is_active"], [*row[9:13], True]
     )
     # What `User.roles` would ask for with a statement of its own.
-    user.__dict__["roles"] = frozenset(role for role in Role if role.value in row[12])
+    user.__dict__["roles"] = frozenset(role for role in Role if role.value in row[13])
     return KeyHolder(
         key_pk=row[0],
         key_id=key_id,
@@ -113,6 +116,7 @@ def holder_of(*, key_id: str, secret: str) -> KeyHolder | None:
         currency=row[5],
         is_archived=row[6] is not None,
         opened_at=row[7],
+        account_id=row[8],
         user=user,
     )
 

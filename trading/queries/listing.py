@@ -42,7 +42,7 @@ def orders_of_account(
     ascending: bool = False,
     with_legs: bool = False,
     instrument_ids: Collection[int] | None = None,
-    asset_class: str = "",
+    is_crypto: bool | None = None,
     side: str = "",
     before_order_id: UUID | None = None,
     after_order_id: UUID | None = None,
@@ -68,8 +68,9 @@ def orders_of_account(
         rows = rows.filter(submitted_at__lt=until)
     if instrument_ids is not None:
         rows = rows.filter(instrument_id__in=instrument_ids)
-    if asset_class:
-        rows = rows.filter(instrument__asset_class=asset_class)
+    if is_crypto is not None:
+        coins = Q(instrument__asset_class="crypto")
+        rows = rows.filter(coins if is_crypto else ~coins)
     if side:
         rows = rows.filter(side=side)
     for other, later in ((before_order_id, False), (after_order_id, True)):

@@ -178,9 +178,14 @@ class TestCommand:
             5000,
         )
         assert made["base_url"].endswith("/alpaca")
+        assert (made["multiplier"], made["account_id"]) == (1, str(holder.account_id))
+        levered = json.loads(
+            self.run("--email", "m@example.com", "--cash", "9000", "--margin", "2", "--json")
+        )
+        assert levered["multiplier"] == 2
         again = json.loads(self.run("--email", "new@example.com", "--cash", "1", "--json"))
         assert again["portfolio_id"] != made["portfolio_id"]
-        assert User.objects.count() == 1
+        assert User.objects.count() == 2
 
     def test_says_it_in_words_too(self, trader):
         text = self.run("--email", trader.email, "--cash", "1000")
@@ -195,6 +200,7 @@ class TestCommand:
             ("--email", "a@example.com", "--cash", "0"),
             ("--email", "a@example.com", "--cash", "10", "--currency", "ZZZ"),
             ("--email", "a@example.com", "--cash", "10", "--rate-limit", "0"),
+            ("--email", "a@example.com", "--cash", "10", "--margin", "3"),
         ],
     )
     def test_refuses_and_leaves_nothing(self, db, arguments):

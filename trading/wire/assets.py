@@ -64,9 +64,12 @@ def symbol_of(instrument: Instrument) -> str:
     """Its symbol on the wire: ``BTC/USD`` for coins, ``BRK.B`` for share classes of US exchanges."""
     if is_crypto(instrument):
         return pair_of(instrument.symbol, instrument.currency)
-    if instrument.exchange in EXCHANGES:
-        return instrument.symbol.replace("-", ".")
-    return instrument.symbol
+    return wire_symbol(instrument.symbol, instrument.exchange)
+
+
+def wire_symbol(symbol: str, exchange: str) -> str:
+    """The symbol of what is no coin: share classes of US exchanges with a point (``BRK.B``)."""
+    return symbol.replace("-", ".") if exchange in EXCHANGES else symbol
 
 
 def pair_of(symbol: str, currency: str) -> str:

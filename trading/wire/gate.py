@@ -74,7 +74,7 @@ def answer(request: HttpRequest) -> HttpResponse:
     request_id = str(uuid.uuid4())
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
-    visit = _Visit(request)
+    visit = Visit(request)
     try:
         reply = visit.handle()
     except WireError as error:
@@ -103,40 +103,50 @@ def answer(request: HttpRequest) -> HttpResponse:
     return response
 
 
-class _Visit:
+class Visit:
     """One request from the door to the handler, and what is known of it on the way."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.holder: KeyHolder | None = None
         self.allowance: limits.Allowance | None = None
+        self.now = clock.now()
+
+    @property
+    def known_holder(self) -> KeyHolder:
+        """Whoever asks. Raises ``WireError`` (401) when nobody was admitted."""
+        if self.holder is None:
+            raise unauthorized()
+        return self.holder
 
     def handle(self) -> Reply:
         """Find the handler, ask who it is, count, and do it."""
-        request = self.request
-        self._check_door()
-        endpoint, arguments = _endpoint_of(request)
-        handler = endpoint.methods.get(request.method or "")
-        now = clock.now()
-        try:
-            self.holder = holder_for(request)
-            if self.holder is None and not endpoint.is_open:
-                raise unauthorized()
-        except WireError:
-            self._count(f"refused:{client_ip(request)}", REFUSED_LIMIT)
-            raise
-        if self.holder is None:
-            self._count(f"open:{client_ip(request)}", OPEN_LIMIT)
-        else:
-            self._count(f"key:{self.holder.key_pk}", self.holder.rate_limit)
-            note_key_use(key_pk=self.holder.key_pk, last_used_at=self.holder.last_used_at, now=now)
+        endpoint, arguments = _endpoint_of(self.request)
+        self.admit(is_open=endpoint.is_open)
+        handler = endpoint.methods.get(self.request.method or "")
         if handler is None:
             allowed = ", ".join(sorted(endpoint.methods))
             raise WireError(METHOD_NOT_ALLOWED, "method not allowed", headers={"Allow": allowed})
-        call = Call(request, now, self.holder)
+        call = Call(self.request, self.now, self.holder)
         with self._audited():
             found = handler(call, **arguments)
         return found if isinstance(found, Reply) else Reply(found)
+
+    def admit(self, *, is_open: bool = False) -> None:
+        """Find out who asks and count the request. Raises ``WireError`` for whoever must stay outside."""
+        self._check_door()
+        try:
+            self.holder = holder_for(self.request)
+            if self.holder is None and not is_open:
+                raise unauthorized()
+        except WireError:
+            self._count(f"refused:{client_ip(self.request)}", REFUSED_LIMIT)
+            raise
+        if self.holder is None:
+            self._count(f"open:{client_ip(self.request)}", OPEN_LIMIT)
+            return
+        self._count(f"key:{self.holder.key_pk}", self.holder.rate_limit)
+        note_key_use(key_pk=self.holder.key_pk, last_used_at=self.holder.last_used_at, now=self.now)
 
     def _check_door(self) -> None:
         try:

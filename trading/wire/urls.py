@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from django.urls import URLPattern, path
 
-from trading.wire import assets, clock, watchlists
+from trading.wire import accounts, activities, assets, clock, history, orders, positions, watchlists
 from trading.wire.assets import CRYPTO, EQUITY
 from trading.wire.calls import Call, Endpoint, endpoint
 from trading.wire.data import views as data
@@ -46,6 +46,44 @@ def _data(view: DataView, kind: str) -> Endpoint:
 
 
 urlpatterns: list[URLPattern] = [
+    path(
+        "v2/orders",
+        endpoint(POST=orders.submit, GET=orders.list_orders, DELETE=orders.cancel_all),
+        name="orders",
+    ),
+    path(
+        "v2/orders:by_client_order_id",
+        endpoint(GET=orders.get_by_client_id),
+        name="order-by-client-id",
+    ),
+    path(
+        "v2/orders/<str:order_id>",
+        endpoint(GET=orders.get_one, PATCH=orders.replace, DELETE=orders.cancel),
+        name="order",
+    ),
+    path(
+        "v2/positions",
+        endpoint(GET=positions.list_positions, DELETE=positions.close_all),
+        name="positions",
+    ),
+    path(
+        "v2/positions/<path:symbol>",
+        endpoint(GET=positions.get_position, DELETE=positions.close),
+        name="position",
+    ),
+    path("v2/account", endpoint(GET=accounts.get_account), name="account"),
+    path(
+        "v2/account/configurations",
+        endpoint(GET=accounts.get_configuration, PATCH=accounts.set_configuration),
+        name="configurations",
+    ),
+    path("v2/account/portfolio/history", endpoint(GET=history.get_history), name="history"),
+    path("v2/account/activities", endpoint(GET=activities.list_activities), name="activities"),
+    path(
+        "v2/account/activities/<str:activity_type>",
+        endpoint(GET=activities.list_of_type),
+        name="activities-of-type",
+    ),
     path("v2/clock", endpoint(GET=clock.get_clock), name="clock"),
     path("v2/calendar", endpoint(GET=clock.get_calendar), name="calendar"),
     path("v2/assets", endpoint(GET=assets.list_assets), name="assets"),

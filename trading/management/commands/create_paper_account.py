@@ -19,6 +19,7 @@ from accounts.operations import register_user
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
 from trading.operations import IssuedKey, create_api_key, open_paper_account
+from trading.queries import account_of
 
 
 class Command(BaseCommand):
@@ -31,6 +32,13 @@ class Command(BaseCommand):
         parser.add_argument("--email", required=True, help="whose account it is; made if nobody has it")
         parser.add_argument("--cash", required=True, type=_decimal, help="play money to start with")
         parser.add_argument("--currency", default="USD", type=str.upper)
+        parser.add_argument(
+            "--margin",
+            type=int,
+            default=1,
+            choices=[1, 2, 4],
+            help="1: cash account (default); 2 or 4: may borrow so many times, and sell short",
+        )
         parser.add_argument("--name", default="Paper trading")
         parser.add_argument("--rate-limit", type=int, help="requests a minute (default: the site's)")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
@@ -62,8 +70,11 @@ class Command(BaseCommand):
             name=options["name"],
             cash=options["cash"],
             currency=options["currency"],
+            multiplier=options["margin"],
             now=now,
         )
+        account = account_of(portfolio_id)
+        assert account is not None
         issued: IssuedKey = create_api_key(
             portfolio_id=portfolio_id,
             actor=user,
@@ -74,6 +85,9 @@ class Command(BaseCommand):
         return {
             "email": user.email,
             "portfolio_id": portfolio_id,
+            "account_id": str(account.id),
+            "account_number": account.account_number,
+            "multiplier": account.multiplier,
             "cash": f"{options['cash']:f}",
             "currency": options["currency"],
             "key_id": issued.key.key_id,

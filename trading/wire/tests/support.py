@@ -52,13 +52,18 @@ class Bot:
 
 
 def make_bot(
-    *, user: Any = None, cash: str = "100000", rate_limit: int = 100_000, portfolio_id: int | None = None
+    *,
+    user: Any = None,
+    cash: str = "100000",
+    multiplier: int = 1,
+    rate_limit: int = 100_000,
+    portfolio_id: int | None = None,
 ) -> Bot:
-    """Open a paper account with a key pair."""
+    """Open a paper account with a key pair, or make one for an account that is there."""
     owner = user or make_user(f"bot{next(_count)}-{uuid.uuid4().hex[:6]}-")
     now = datetime.now(UTC)
     account = portfolio_id or open_paper_account(
-        owner=owner, name="Bot", cash=Decimal(cash), currency="USD", now=now
+        owner=owner, name="Bot", cash=Decimal(cash), currency="USD", multiplier=multiplier, now=now
     )
     issued = create_api_key(portfolio_id=account, actor=owner, name="test", rate_limit=rate_limit, now=now)
     return Bot(
