@@ -23,6 +23,12 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    # The ECB publishes once a day; who was offline then has the rates within half an hour of being back.
+    "fx-rates-refresh": {
+        "task": "marketdata.tasks.refresh_fx_rates",
+        "schedule": 1800.0,
+        "options": {"expires": 1800},
+    },
     "partitions-prepare": {
         "task": "marketdata.tasks.prepare_partitions",
         "schedule": 3 * 3600.0,

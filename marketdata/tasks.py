@@ -76,3 +76,9 @@ def resume_history() -> int:
 def find_gaps() -> int:
     """Look for trading days without a price and ask the sources for them. Returns how many gaps there are."""
     return operations.find_gaps(now=clock.now()).gaps
+
+
+@shared_task(name="marketdata.tasks.refresh_fx_rates")
+def refresh_fx_rates() -> int:
+    """Fetch exchange rates that have been published. Returns how many were stored."""
+    return sum(operations.refresh_fx_rates(now=clock.now()).stored.values())

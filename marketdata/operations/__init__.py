@@ -52,6 +52,7 @@ from marketdata.operations.quotes import (
     release_quote,
     set_quote,
 )
+from marketdata.operations.rates import RatesRefreshed, refresh_fx_rates
 from marketdata.operations.watchlists import (
     MOST_ITEMS,
     MOST_WATCHLISTS,
@@ -77,6 +78,7 @@ __all__ = [
     "OwnPricesLoaded",
     "PartitionsPrepared",
     "PriceRefused",
+    "RatesRefreshed",
     "Refreshed",
     "RestatementRefused",
     "RestatementUnknown",
@@ -108,6 +110,7 @@ __all__ = [
     "prepare_partitions",
     "record_minutes",
     "record_price",
+    "refresh_fx_rates",
     "refresh_quotes",
     "refresh_wanted_quotes",
     "register_interest",

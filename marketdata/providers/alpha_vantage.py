@@ -155,16 +155,22 @@ class AlphaVantageProvider(BaseProvider):
     def rates(self, currencies: Iterable[str], start: date, end: date) -> list[RateData]:
         """The rate of now against the euro, one question a currency, where now is within start..end."""
         found: list[RateData] = []
+        fault: BadAnswer | None = None
         for code in dict.fromkeys(currencies):
             if code == "EUR":
                 continue
             question = {"function": "CURRENCY_EXCHANGE_RATE", "from_currency": "EUR", "to_currency": code}
             try:
                 rate = _rate(self._ask(question), code)
-            except (SymbolUnknown, BadAnswer):
+            except SymbolUnknown:
+                continue
+            except BadAnswer as error:
+                fault = error
                 continue
             if rate is not None and start <= rate.date <= end:
                 found.append(rate)
+        if fault is not None and not found:
+            raise fault
         return found
 
     def search(self, text: str) -> list[SearchHit]:

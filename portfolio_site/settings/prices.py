@@ -2,7 +2,14 @@
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from . import environment
+
+#: Where the prices of the starter list come from: `auto` (real ones as soon as they can be had), `simulated`, `real`.
+MARKET_DATA = environment.MARKET_DATA
+if MARKET_DATA not in ("auto", "simulated", "real"):
+    raise ImproperlyConfigured(f"MARKET_DATA is auto, simulated or real, not {MARKET_DATA!r}.")
 
 #: What each provider is set up with. An empty address is the provider's own.
 MARKET_DATA_PROVIDERS: dict[str, dict[str, Any]] = {

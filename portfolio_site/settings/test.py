@@ -23,3 +23,5 @@ CELERY_TASK_ALWAYS_EAGER = True
 CELERY_TASK_EAGER_PROPAGATES = True
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {"user": "100000/min", "anon": "100000/min", "login": "100000/min"}
 LOG_LEVEL = "WARNING"
+# No test asks the world for prices; those of the adapters ask a server of their own.
+MARKET_DATA = "simulated"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from django.conf import settings
 from django.db.models import Q
 
 from marketdata.models import FxRate
@@ -14,7 +15,10 @@ from marketdata.providers.starter import simulated_currencies
 
 
 def fill_simulated_rates(first: date, end: date) -> int:
-    """Simulate euro rates of the currencies nobody gave real ones for; return how many were added."""
+    """Simulate euro rates of the currencies nobody gave real ones for; return how many were added. None are, with
+    `MARKET_DATA=real`."""
+    if settings.MARKET_DATA == "real":
+        return 0
     real = set(
         FxRate.objects.filter(Q(base__in=["EUR", "USD"]) | Q(quote__in=["EUR", "USD"]))
         .exclude(source=SIMULATED)

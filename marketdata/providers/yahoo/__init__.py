@@ -34,6 +34,7 @@ from marketdata.providers.base import (
     RateLimited,
     SearchHit,
     SymbolUnknown,
+    WrongCurrency,
 )
 from marketdata.providers.http import refuse
 from marketdata.providers.yahoo import charts, exchanges, quotes
@@ -188,6 +189,7 @@ class YahooProvider(BaseProvider):
     def rates(self, currencies: Iterable[str], start: date, end: date) -> list[RateData]:
         """Rates against the euro, of rarer currencies against the dollar: the close of the day in London."""
         found: list[RateData] = []
+        fault: BadAnswer | None = None
         for code in dict.fromkeys(currencies):
             for base in () if code == "EUR" else ("EUR",) if code == "USD" else ("EUR", "USD"):
                 ref = InstrumentRef(
@@ -195,11 +197,16 @@ class YahooProvider(BaseProvider):
                 )
                 try:
                     bars = self.bars(ref, start, end)
-                except (SymbolUnknown, BadAnswer):
+                except (SymbolUnknown, WrongCurrency):
+                    continue
+                except BadAnswer as error:
+                    fault = error
                     continue
                 found += [RateData(base=base, quote=code, date=bar.date, rate=bar.close) for bar in bars]
                 if bars:
                     break
+        if fault is not None and not found:
+            raise fault
         return found
 
     def _chart(self, ref: InstrumentRef, params: dict[str, str]) -> charts.Chart:
