@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from marketdata.web import compare, history, instruments, markets, own, watchlists
+from marketdata.web import compare, finding, history, instruments, markets, own, watchlists
 
 app_name = "marketdata"
 urlpatterns: list[URLPattern] = [
@@ -20,6 +20,8 @@ urlpatterns: list[URLPattern] = [
     path("markets/watchlists/<uuid:watchlist_id>/shift/", watchlists.shift, name="watchlist_shift"),
     path("markets/watchlists/<uuid:watchlist_id>/delete/", watchlists.delete, name="watchlist_delete"),
     path("instruments/search/", instruments.search, name="search"),
+    path("instruments/beyond/", finding.beyond, name="beyond"),
+    path("instruments/add/", finding.add, name="add"),
     path("instruments/new/", own.new, name="new"),
     path("instruments/<int:instrument_id>/", instruments.detail, name="detail"),
     path("instruments/<int:instrument_id>/chart/", instruments.chart, name="chart"),

@@ -1,5 +1,6 @@
 """Market data: every change of state, one verb-first function per use case."""
 
+from marketdata.operations.finding import Finding, Findings, add_found_instrument, search_providers
 from marketdata.operations.gateway import reset_provider
 from marketdata.operations.history import (
     RestatementRefused,
@@ -71,6 +72,8 @@ __all__ = [
     "MOST_ITEMS",
     "MOST_WATCHLISTS",
     "AppliedQuotes",
+    "Finding",
+    "Findings",
     "InstrumentInUse",
     "InstrumentRefused",
     "LoadOptions",
@@ -84,6 +87,7 @@ __all__ = [
     "RestatementUnknown",
     "WatchlistRefused",
     "accept_restatement",
+    "add_found_instrument",
     "add_to_watchlist",
     "apply_quotes",
     "ask_for_gaps",
@@ -123,6 +127,7 @@ __all__ = [
     "request_histories",
     "request_history",
     "reset_provider",
+    "search_providers",
     "set_quote",
     "update_instrument",
     "uses_of",

@@ -37,8 +37,11 @@ def search(request: HttpRequest) -> HttpResponse:
             "marketdata/partials/_results.html",
             {"instruments": found, "text": request.GET.get("q", "")},
         )
+    # Where the browser may ask further when nothing was found here.
+    further = {} if found else {"beyond": reverse("marketdata:beyond")}
     return JsonResponse(
         {
+            **further,
             "results": [
                 {
                     "value": instrument.pk,
@@ -54,7 +57,7 @@ def search(request: HttpRequest) -> HttpResponse:
                     ),
                 }
                 for instrument in found
-            ]
+            ],
         }
     )
 

@@ -41,9 +41,31 @@
       }
     }
 
+    // What a source of prices found is put into the list first; then it is chosen like any other.
+    async function add(result) {
+      show("Adding " + result.label + " …");
+      const body = new FormData();
+      for (const [name, value] of Object.entries(result.add.fields)) body.set(name, value);
+      try {
+        const answer = await fetch(result.add.url, { method: "POST", body, headers: { Accept: "application/json", "X-CSRFToken": window.holdfast.csrf() } });
+        if (answer.status === 401 || answer.redirected) return window.holdfast.toSignIn();
+        const said = await answer.json();
+        if (!answer.ok) return show(said.message || said.detail || "It could not be added.");
+        results = [Object.assign({}, result, said, { add: null })];
+        choose(0);
+      } catch {
+        show("It could not be added. Try again.");
+      }
+      return undefined;
+    }
+
     function choose(index) {
       const result = results[index];
       if (!result) return;
+      if (result.add) {
+        results = [];
+        return void add(result);
+      }
       input.value = result.label;
       if (hidden) hidden.value = result.value;
       close();
@@ -88,6 +110,13 @@
       announce(note || (results.length === 1 ? "1 match" : results.length + " matches"));
     }
 
+    async function further(address, text, signal) {
+      const url = new URL(address, window.location.href);
+      url.searchParams.set("q", text);
+      const answer = await fetch(url, { signal, headers: { Accept: "application/json" } });
+      return answer.ok ? answer.json() : {};
+    }
+
     async function search() {
       const text = input.value.trim();
       request?.abort();
@@ -99,8 +128,14 @@
         const answer = await fetch(url, { signal: request.signal, headers: { Accept: "application/json" } });
         if (answer.status === 401 || answer.redirected) return window.holdfast.toSignIn();
         if (!answer.ok) throw new Error(String(answer.status));
-        results = (await answer.json()).results || [];
-        if (document.activeElement === input) show(results.length ? "" : "Nothing found for “" + text + "”");
+        let found = await answer.json();
+        results = found.results || [];
+        if (!results.length && found.beyond && text.length > 1) {
+          if (document.activeElement === input) show("Not in the list. Asking the sources of prices …");
+          found = await further(found.beyond, text, request.signal);
+          results = found.results || [];
+        }
+        if (document.activeElement === input) show(results.length ? "" : found.note || "Nothing found for “" + text + "”");
       } catch (error) {
         if (error.name === "AbortError") return undefined;
         results = [];
