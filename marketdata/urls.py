@@ -9,6 +9,7 @@ from marketdata.web import compare, finding, history, instruments, markets, own,
 app_name = "marketdata"
 urlpatterns: list[URLPattern] = [
     path("markets/", markets.index, name="index"),
+    path("markets/heat-map/", markets.heat_map, name="heat_map"),
     path("markets/compare/", compare.index, name="compare"),
     path("markets/compare/chart/", compare.chart, name="compare_chart"),
     path("markets/watchlists/", watchlists.index, name="watchlists"),

@@ -17,6 +17,7 @@ from typing import Any, Final
 import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from marketdata.queries.attention import note_ids
 from notifications import sockets
 from notifications.channel import group_of
 from notifications.prices import current_quotes, frame_of, hub
@@ -74,6 +75,7 @@ class UserConsumer(AsyncWebsocketConsumer):
         """Set up what this socket keeps in mind."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._received: deque[float] = deque(maxlen=RATE[0] + 1)
+        self._watched: frozenset[int] = frozenset()
         self._pending: dict[int, str] = {}
         self._price_timer: asyncio.TimerHandle | None = None
         self._prices_sent_at = 0.0
@@ -203,6 +205,7 @@ class UserConsumer(AsyncWebsocketConsumer):
             return "too_many_instruments", f"A page watches at most {MOST_WATCHED} instruments."
         visible = await sockets.visible_instruments(self.user_id, ids)
         self._pending.clear()
+        self._watched = visible
         hub().watch(self, visible)
         for pk, encoded in (await sockets.in_thread(current_quotes)(visible)).items():
             self._pending.setdefault(pk, encoded)
@@ -259,6 +262,9 @@ class UserConsumer(AsyncWebsocketConsumer):
         async with self._in_order:
             if self.said_hello and last > self.last_sent:
                 await self._catch_up()
+        if self._watched:
+            # What is on an open page goes on to matter: it is refreshed often.
+            await sockets.in_thread(note_ids)(self._watched)
 
     async def _send(self, frame: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(frame, ensure_ascii=False, separators=(",", ":")))

@@ -46,6 +46,7 @@ def encode_quote(quote: QuoteView) -> str:
             "previous_close": _plain(quote.previous_close),
             "change": _plain(quote.change),
             "change_pct": None if fraction is None else f"{fraction * 100:.2f}",
+            "volume": _plain(quote.volume),
             "at": quote.quoted_at.isoformat().replace("+00:00", "Z"),
             "is_simulated": quote.is_simulated,
         },

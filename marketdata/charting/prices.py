@@ -23,9 +23,9 @@ from marketdata.queries import (
     Adjustment,
     DailySeries,
     HeldView,
+    PriceRange,
     QuoteView,
     TradeView,
-    YearRange,
     daily_series,
     empty_series,
 )
@@ -62,7 +62,7 @@ class PriceChart:
         return self.series.actions
 
     @property
-    def year_range(self) -> YearRange | None:
+    def year_range(self) -> PriceRange | None:
         """The range of the last 52 weeks in today's shares; None without a bar in them."""
         bars = self.series.adjusted(Adjustment.SPLIT)
         year = bars.cut(_place(bars.days, self.now.date() - timedelta(days=364)))
@@ -70,7 +70,7 @@ class PriceChart:
             return None
         lows, highs = np.fmin(year.low, year.close), np.fmax(year.high, year.close)
         (low,), (high,) = (texts(np.array([found]), places_for(highs)) for found in (lows.min(), highs.max()))
-        return YearRange(low=Decimal(low or 0), high=Decimal(high or 0))
+        return PriceRange(low=Decimal(low or 0), high=Decimal(high or 0))
 
     @property
     def yearly_dividend(self) -> Decimal | None:

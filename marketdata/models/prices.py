@@ -60,6 +60,8 @@ class Quote(models.Model):
     ask_size = QuantityField(null=True, blank=True, help_text="Units offered at the ask; empty: not told.")
     last = PriceField()
     previous_close = PriceField(null=True, blank=True)
+    day_low = PriceField(null=True, blank=True, help_text="Lowest of the session so far; empty: not told.")
+    day_high = PriceField(null=True, blank=True, help_text="Highest of the session so far; empty: not told.")
     volume = QuantityField(null=True, blank=True)
     quoted_at = models.DateTimeField(help_text="When the price was made, by its source.")
     received_at = models.DateTimeField(help_text="When it came in here.")

@@ -240,6 +240,8 @@ def _quote(ref: InstrumentRef, market: _Market, row: dict[str, Any], at: datetim
         instrument_id=ref.instrument_id,
         last=last,
         previous_close=parsing.optional_price(row.get("08. previous close")),
+        day_low=parsing.optional_price(row.get("04. low")),
+        day_high=parsing.optional_price(row.get("03. high")),
         volume=parsing.volume(row.get("06. volume")),
         quoted_at=min(closed_at, at) if day <= at.astimezone(ZoneInfo(market.zone)).date() else closed_at,
         source=SOURCE,

@@ -108,6 +108,7 @@ class QuoteData:
 
     `bid_size` and `ask_size` are the units on offer at bid and ask; None where the source does not say.
     `previous_close` is the last close before today; of what trades around the clock the price 24 hours ago.
+    `day_low` and `day_high` are the range of the session that the price is of, where the source tells it.
     """
 
     instrument_id: int
@@ -117,6 +118,8 @@ class QuoteData:
     bid_size: Decimal | None = None
     ask_size: Decimal | None = None
     previous_close: Decimal | None = None
+    day_low: Decimal | None = None
+    day_high: Decimal | None = None
     volume: Decimal | None = None
     market_cap: Decimal | None = None
     quoted_at: datetime

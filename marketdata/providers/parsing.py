@@ -104,6 +104,12 @@ def optional_price(value: Any) -> Decimal | None:
         return None
 
 
+def optional_in_major(value: Any, units: Decimal) -> Decimal | None:
+    """Return a price above zero that was quoted in `units` of the currency, None for anything else."""
+    found = optional_price(value)
+    return None if found is None else in_major(as_quoted(found), units)
+
+
 def instant(value: Any, what: str, *, unit: int = 1) -> datetime:
     """Return the instant of a number of seconds since 1970 (of `unit` parts of a second); raises
     `BadAnswer`."""

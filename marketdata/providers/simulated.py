@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -61,6 +62,16 @@ _GRID_LEVELS = 5
 #: Ticks a minute bar is made of.
 _MINUTE_TICKS = 4
 _MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DayRange:
+    """The lowest and highest price of a trading day up to some whole minute of it."""
+
+    day: date
+    minutes: int
+    low: Decimal
+    high: Decimal
 
 
 class SimulatedProvider(BaseProvider):
@@ -153,6 +164,33 @@ class SimulatedProvider(BaseProvider):
         return [
             made for day, minutes in by_day.items() for made in self._minutes(instrument, model, day, minutes)
         ]
+
+    def day_range(
+        self, instrument: InstrumentRef, at: datetime, *, known: DayRange | None = None
+    ) -> DayRange | None:
+        """Return the range of the trading day that an instant is in, up to the last whole minute before it: that of
+        its minute bars. None within the first minute. `known`, from an earlier call, saves looking at those again."""
+        model, moment = self._model(instrument), self._hours.moment(instrument, at.astimezone(UTC))
+        length, pause = self._hours.session(instrument, moment.at)
+        minutes = math.floor(moment.fraction * length + 1e-9)
+        begin = known.minutes if known is not None and known.day == moment.day else 0
+        if minutes <= begin:
+            return known if begin else None
+        ticks = np.arange(begin * _MINUTE_TICKS, minutes * _MINUTE_TICKS + 1)
+        fractions = ticks / (length * _MINUTE_TICKS)
+        if pause is not None:
+            fractions = fractions[(fractions <= pause[0]) | (fractions >= pause[1])]
+        opening, closing = self._day(model, moment.day)
+        path = opening + (closing - opening) * fractions
+        for walk_key, scale in zip(model.keys, model.scales, strict=True):
+            path += scale * bridge_at(walk_key, day_number(moment.day), fractions)
+        prices = np.exp(path) * model.later_splits(moment.day)
+        low, high = float(prices.min()), float(prices.max())
+        step = price_step(low, instrument.asset_class)
+        found = DayRange(moment.day, minutes, rounded(low, step), rounded(high, step))
+        if not begin or known is None:
+            return found
+        return replace(found, low=min(found.low, known.low), high=max(found.high, known.high))
 
     def rates(self, currencies: Iterable[str], start: date, end: date) -> list[RateData]:
         """Return euro rates, Monday to Friday, of the currencies whose simulation is known; others are left

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from marketdata.domain import calendars
 from marketdata.providers.base import InstrumentRef
 
+_MINUTES_A_DAY: Final = 24 * 60
 #: What trades on every day of the year.
 EVERY_DAY = frozenset({"crypto"})
 #: What trades at any hour, whatever the exchanges do.
@@ -37,6 +38,10 @@ class Hours(Protocol):
         """Return where in which trading day an instant falls."""
         ...
 
+    def session(self, instrument: InstrumentRef, at: datetime) -> tuple[int, tuple[float, float] | None]:
+        """Return how many minutes the trading day of an instant has, and which part of it is a break."""
+        ...
+
     def days(self, instrument: InstrumentRef, start: date, end: date) -> list[date]:
         """Return the trading days of start..end."""
         ...
@@ -49,6 +54,10 @@ class AroundTheClock:
     def moment(self, instrument: InstrumentRef, at: datetime) -> Moment:
         """The day and hour in UTC."""
         return _in_whole_day(at)
+
+    def session(self, instrument: InstrumentRef, at: datetime) -> tuple[int, tuple[float, float] | None]:
+        """All of the day."""
+        return _MINUTES_A_DAY, None
 
     def days(self, instrument: InstrumentRef, start: date, end: date) -> list[date]:
         """All days for crypto, Monday to Friday for the rest."""
@@ -72,6 +81,22 @@ class ExchangeHours(AroundTheClock):
         instant = min(at, session.closes_at)
         passed = (instant - session.opens_at) / (session.closes_at - session.opens_at)
         return Moment(session.day, passed, instant)
+
+    def session(self, instrument: InstrumentRef, at: datetime) -> tuple[int, tuple[float, float] | None]:
+        """From the opening to the close, the break at noon included."""
+        session = (
+            None if instrument.asset_class in ANY_HOUR else calendars.session_at(instrument.exchange, at)
+        )
+        if session is None:
+            return super().session(instrument, at)
+        length = session.closes_at - session.opens_at
+        pause = None
+        if session.break_from and session.break_until:
+            pause = (
+                (session.break_from - session.opens_at) / length,
+                (session.break_until - session.opens_at) / length,
+            )
+        return round(length / timedelta(minutes=1)), pause
 
     def days(self, instrument: InstrumentRef, start: date, end: date) -> list[date]:
         """The sessions of the exchange; without a calendar as around the clock."""

@@ -221,18 +221,18 @@ def bars(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class YearRange:
-    """The lowest and highest price of the last 52 weeks, in today's shares."""
+class PriceRange:
+    """The lowest and highest price of some time, in today's shares."""
 
     low: Decimal
     high: Decimal
 
 
-def year_range(instrument_id: int, *, now: datetime) -> YearRange | None:
+def year_range(instrument_id: int, *, now: datetime) -> PriceRange | None:
     """Return the range of the last 52 weeks, None without a bar in them. Two statements."""
     today = now.astimezone(UTC).date()
     found = bars(instrument_id, today - timedelta(days=364), today, at_most=1)
     if not found:
         return None
     (year,) = found
-    return YearRange(low=year.low or year.close, high=year.high or year.close)
+    return PriceRange(low=year.low or year.close, high=year.high or year.close)

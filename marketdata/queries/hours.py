@@ -56,6 +56,11 @@ def market_session(instrument: Instrument, now: datetime) -> SessionView:
     )
 
 
+def exchange_session(exchange: str, *, simulated: bool, now: datetime) -> SessionView:
+    """Return the session that shares at an exchange (MIC) are in, or the one that comes next."""
+    return _session(asset_class=AssetClass.EQUITY, exchange=exchange, simulated=simulated, now=now)
+
+
 def just_opened(exchange: str, now: datetime, within: timedelta = timedelta(minutes=2)) -> bool:
     """Say whether the session of an exchange began in the last moments; False where no calendar is known."""
     session = session_at(exchange, now)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Count, F, Q
 
 from marketdata.models import AssetClass, Instrument
 from portfolio_site.kernel.errors import DomainError, NotFoundError
@@ -119,36 +117,12 @@ def ids_by_symbol(*, user: Any, symbols: Iterable[str]) -> dict[str, int]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassView:
-    """The first instruments of a kind, and how many there are."""
-
-    asset_class: str
-    instruments: list[Instrument]
-    total: int
-
-
-def instruments_overview(*, user: Any, per_class: int) -> list[ClassView]:
-    """Return what is quoted: the first few of each kind by symbol, kinds in the order of `CLASS_ORDER`. One
-    statement."""
-    rows = (
-        Instrument.objects.visible_to(user)
-        .active()
-        .annotate(
-            place=Window(RowNumber(), partition_by="asset_class", order_by=["symbol_key", "pk"]),
-            total=Window(Count("*"), partition_by="asset_class"),
-        )
-        .filter(place__lte=per_class)
-        .order_by("symbol_key", "pk")
-    )
-    by_class: dict[str, list[Any]] = {}
-    for row in rows:
-        by_class.setdefault(row.asset_class, []).append(row)
-    return [
-        ClassView(asset_class=kind, instruments=by_class[kind], total=by_class[kind][0].total)
-        for kind in CLASS_ORDER
-        if kind in by_class
-    ]
+def class_totals(*, user: Any) -> dict[str, int]:
+    """Return how many active instruments of each kind the person sees, in the order of `CLASS_ORDER`; kinds without
+    any are left out. One statement."""
+    rows = Instrument.objects.visible_to(user).active().values_list("asset_class").annotate(Count("pk"))
+    found = dict(rows.order_by("asset_class"))
+    return {kind: found[kind] for kind in CLASS_ORDER if kind in found}
 
 
 def instruments_of_class(

@@ -21,7 +21,7 @@ from portfolio_site.kernel.valkey import Outage
 if TYPE_CHECKING:
     from marketdata.queries.quotes import QuoteView
 
-_KEY: Final = "hf:quotes:3"
+_KEY: Final = "hf:quotes:4"
 #: Entries sent in one command; more would keep others waiting.
 _AT_ONCE: Final = 2000
 _MICROSECOND: Final = 1_000_000
@@ -30,7 +30,8 @@ _MICROSECOND: Final = 1_000_000
 ENTRY_SQL: Final = """
 json_build_array(q.instrument_id, i.symbol, i.currency, q.bid::text, q.ask::text, q.last::text, q.previous_close::text,
     q.volume::text, (EXTRACT(EPOCH FROM q.quoted_at) * 1000000)::bigint, q.source, q.is_simulated, q.is_held,
-    i.asset_class, i.exchange, i.provider, q.bid_size::text, q.ask_size::text)::text
+    i.asset_class, i.exchange, i.provider, q.bid_size::text, q.ask_size::text,
+    q.day_low::text, q.day_high::text)::text
 """
 
 # Replace only what was written before the database was read: what came later knows better.
@@ -123,6 +124,8 @@ def _entry(view: QuoteView) -> list[Any]:
         view.provider,
         _text(view.bid_size),
         _text(view.ask_size),
+        _text(view.day_low),
+        _text(view.day_high),
     ]
 
 
@@ -148,6 +151,8 @@ def _view(entry: list[Any]) -> QuoteView:
         provider=entry[14],
         bid_size=_decimal(entry[15]),
         ask_size=_decimal(entry[16]),
+        day_low=_decimal(entry[17]),
+        day_high=_decimal(entry[18]),
     )
 
 

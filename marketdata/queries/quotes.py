@@ -21,7 +21,7 @@ from portfolio_site.kernel import clock
 _LATEST = """
 SELECT q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
        q.quoted_at, q.source, q.is_simulated, q.is_held, i.asset_class, i.exchange, i.provider,
-       q.bid_size, q.ask_size
+       q.bid_size, q.ask_size, q.day_low, q.day_high
 FROM marketdata_quote q JOIN marketdata_instrument i ON i.id = q.instrument_id
 WHERE q.instrument_id = ANY(%s::bigint[])
 """
@@ -32,7 +32,8 @@ class QuoteView:
     """The latest price of an instrument, in its currency (`quoted_at` by its source).
 
     `bid` and `ask` are None where nobody makes a market (funds, hand-kept prices); `bid_size` and `ask_size`
-    are the units on offer there, None where the source does not say. `is_stale`: older than its
+    are the units on offer there, None where the source does not say. `day_low` and `day_high`: the range of the
+    session, where the source tells it (`day_ranges` knows more). `is_stale`: older than its
     source should let it become. `is_held`: set by hand, refreshes leave it alone.
     """
 
@@ -53,6 +54,8 @@ class QuoteView:
     provider: str
     bid_size: Decimal | None = None
     ask_size: Decimal | None = None
+    day_low: Decimal | None = None
+    day_high: Decimal | None = None
     is_stale: bool = False
 
     @property
@@ -139,6 +142,8 @@ def _view(row: tuple[Any, ...]) -> QuoteView:
         provider=row[14],
         bid_size=row[15],
         ask_size=row[16],
+        day_low=row[17],
+        day_high=row[18],
     )
 
 

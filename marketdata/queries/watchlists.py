@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Q
 
-from marketdata.models import Instrument, Watchlist, WatchlistItem
+from marketdata.models import Instrument, Watchlist
 from marketdata.models.watchlists import WatchlistQuerySet
 from portfolio_site.kernel.errors import NotFoundError
 
@@ -74,16 +74,6 @@ def watched_by(user: Any) -> list[int]:
     """Return the ids of everything on the person's own lists, each once, in the order of lists and items.
     One statement."""
     return list(dict.fromkeys(pk for view in watchlists_of(user) for pk in view.instrument_ids))
-
-
-def watched_instruments() -> list[int]:
-    """Return the ids of everything on anybody's list: prices that matter now. One statement."""
-    return list(
-        WatchlistItem.objects.filter(instrument__is_active=True)
-        .order_by("instrument_id")
-        .values_list("instrument_id", flat=True)
-        .distinct()
-    )
 
 
 def _views(rows: WatchlistQuerySet) -> list[WatchlistView]:

@@ -169,7 +169,7 @@ class TestBars:
         for day, close in (("2026-01-05", "7"), ("2026-05-05", "3"), ("2026-10-05", "5")):
             bar(instrument, day, close)
         found = queries.year_range(instrument.pk, now=NOW)
-        assert found == queries.YearRange(low=D(3), high=D(7))
+        assert found == queries.PriceRange(low=D(3), high=D(7))
 
 
 class TestSearch:
@@ -228,11 +228,10 @@ class TestVisibility:
         with pytest.raises(queries.InstrumentNotFound):
             queries.visible_instrument(outsider, flat.pk)
 
-    def test_overview_has_no_others(self, flat, outsider, owner, django_assert_num_queries):
-        assert queries.instruments_overview(user=outsider, per_class=5) == []
+    def test_totals_count_no_others(self, flat, outsider, owner, django_assert_num_queries):
+        assert queries.class_totals(user=outsider) == {}
         with django_assert_num_queries(1):
-            (part,) = queries.instruments_overview(user=owner, per_class=5)
-        assert (part.asset_class, part.total) == ("private", 1)
+            assert queries.class_totals(user=owner) == {"private": 1}
 
 
 class TestHours:

@@ -132,7 +132,9 @@ def _added(request: HttpRequest) -> str:
         found = Instrument.objects.visible_to(request.user).filter(pk=int(chosen)).first()
         if found is not None:
             return str(found.symbol).upper()
-    return request.GET.get("add_text", "").strip().upper()
+    typed = request.GET.get("add_text", "").strip()
+    called = queries.find_by_symbol(user=request.user, symbol=typed) if typed else None
+    return str(called.symbol).upper() if called is not None else typed.upper()
 
 
 def _decimal(value: float | None) -> Decimal | None:

@@ -87,6 +87,7 @@ def _detail(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
         "quote": quote,
         "session": queries.market_session(instrument, now),
         "year": drawn.year_range,
+        "day": queries.day_ranges([instrument], {instrument.pk: quote} if quote else {}).get(instrument.pk),
         "choice": choice,
         "ranges": list(charting.RANGES),
         "kinds": charting.KINDS,

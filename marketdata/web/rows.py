@@ -19,6 +19,16 @@ class Row:
     instrument: Instrument
     quote: queries.QuoteView | None
     trend: queries.TrendView | None
+    day: queries.PriceRange | None = None
+
+    @property
+    def year(self) -> queries.PriceRange | None:
+        """The range of 52 weeks up to now; None without a bar in them."""
+        if self.trend is None:
+            return None
+        low, high = self.trend.low, self.trend.high
+        last = self.quote.last if self.quote is not None else low
+        return queries.PriceRange(low=min(low, last), high=max(high, last))
 
     @property
     def unit(self) -> str:
@@ -44,7 +54,13 @@ def rows_of(instruments: Iterable[Instrument], *, now: datetime) -> list[Row]:
     wanted = list(instruments)
     ids = [instrument.pk for instrument in wanted]
     quotes, trends = queries.cached_quotes(ids, now=now), queries.trends(ids, now=now)
+    days = queries.day_ranges(wanted, quotes)
     return [
-        Row(instrument=instrument, quote=quotes.get(instrument.pk), trend=trends.get(instrument.pk))
+        Row(
+            instrument=instrument,
+            quote=quotes.get(instrument.pk),
+            trend=trends.get(instrument.pk),
+            day=days.get(instrument.pk),
+        )
         for instrument in wanted
     ]

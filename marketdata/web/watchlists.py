@@ -58,23 +58,25 @@ def detail(request: HttpRequest, watchlist_id: UUID) -> HttpResponse:
 def add(request: HttpRequest, watchlist_id: UUID) -> HttpResponse:
     """Put an instrument on a list: the one chosen from the search, or, without JavaScript, the one typed."""
     shown = _own(request, watchlist_id)
-    given = request.POST.get("instrument", "")
     typed = request.POST.get("instrument_text", "").strip()
-    if given.isascii() and given.isdigit() and len(given) < 19:
-        wanted: int | None = int(given)
-    else:
-        found = queries.find_by_symbol(user=request.user, symbol=typed or given)
-        wanted = found.pk if found else None
-    if wanted is None:
-        problem = f"There is no symbol or ISIN “{(typed or given)[:40]}”. Choose from the list as you type."
-        return _answer(request, shown, problem=problem)
     try:
+        wanted = _number(request.POST.get("instrument")) or _called(request, typed)
         changed = operations.add_to_watchlist(
             watchlist_id=shown.id, actor=request.user, instrument_id=wanted, now=clock.now()
         )
     except DomainError as error:
         return _answer(request, shown, problem=error.message)
     return _answer(request, changed)
+
+
+def _called(request: HttpRequest, typed: str) -> int:
+    """The instrument that a text typed in full means."""
+    found = queries.the_instrument_called(user=request.user, text=typed)
+    if found is None:
+        raise queries.InstrumentNotFound(
+            f"There is no symbol or ISIN “{typed[:40]}”. Choose from the list as you type."
+        )
+    return found.pk
 
 
 @login_required

@@ -17,7 +17,7 @@
     return {
       series: [1, 2, 3, 4, 5, 6, 7, 8].map((n) => get("chart-" + n)),
       fill: get("chart-fill"), span: get("chart-span"), grid: get("chart-grid"), gain: get("chart-gain"), loss: get("chart-loss"),
-      ink: get("ink"), ink2: get("ink-2"), ink3: get("ink-3"), on: get("chart-on"), surface: get("surface"), line: get("line-strong"),
+      ink: get("ink"), ink2: get("ink-2"), ink3: get("ink-3"), on: get("chart-on"), still: get("chart-still"), surface: get("surface"), line: get("line-strong"),
     };
   }
 

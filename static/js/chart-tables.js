@@ -20,7 +20,7 @@
     const money = data.unit === "money";
     const text = (value, extra) => format(value, data.unit, data.currency, extra);
     if (kind === "price") return priceTable(data, text);
-    if (data.cells) return { money, head: ["Name", "Value", "Change"], rows: data.cells.map((cell) => [cell.label, text(cell.value), format(cell.change, "percent", "", { sign: "always" })]) };
+    if (data.cells) return { money, head: ["Name", data.value_label || "Value", "Change"], rows: data.cells.map((cell) => [cell.name ? cell.label + " · " + cell.name : cell.label, text(cell.value), format(cell.change, "percent", "", { sign: "always" })]) };
     const timed = kind === "line" || kind === "area";
     const rows = (data.labels || []).map((label, index) => [timed ? formatDate(label) : label, ...(data.series || []).map((series) => text(series.values[index]))]);
     return { money, head: [timed ? "Day" : "Name", ...(data.series || []).map((series) => series.label)], rows: timed ? rows.reverse() : rows };

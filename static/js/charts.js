@@ -112,6 +112,9 @@
 
     state.draw = draw;
     state.reload = fetchData;
+    // Figures that move: fetched again while somebody looks. What has not changed is not sent.
+    const seconds = Number(figure.dataset.reloadSeconds);
+    if (seconds) window.setInterval(() => !document.hidden && figure.isConnected && state.chart && fetchData(), seconds * 1000);
     const watch = new IntersectionObserver(function (entries) {
       if (entries.some((entry) => entry.isIntersecting)) {
         watch.disconnect();

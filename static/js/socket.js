@@ -181,22 +181,56 @@
     window.requestAnimationFrame(paint);
   }
 
+  const percent = (value) => format(Number(value) / 100, "percent", "", { sign: "always" });
+  /** Fields with a sign and a colour. */
+  const SIGNED = {
+    change: (value, currency) => format(value, "price", currency, { sign: "always" }),
+    change_pct: percent,
+    gain: (value, currency) => format(value, "money", currency, { sign: "always" }),
+    gain_pct: percent,
+  };
+
+  /** What a cell shows of a quote: a field of it, or what the field is worked out from. */
+  function valueOf(cell, quote) {
+    const { field } = cell.dataset;
+    const worth = Number(cell.dataset.units) * Number(quote.last);
+    const gain = worth - Number(cell.dataset.cost);
+    if (field === "value") return String(worth);
+    if (field === "gain") return String(gain);
+    if (field === "gain_pct") return String((100 * gain) / Math.abs(Number(cell.dataset.cost)));
+    if (field !== "day_low" && field !== "day_high") return quote[field];
+    // A range only grows, and only while its day lasts.
+    if (cell.dataset.day === undefined) cell.dataset.day = quote.at.slice(0, 10);
+    const known = cell.dataset.value ?? cell.dataset.known;
+    const beyond = field === "day_low" ? Number(quote.last) < Number(known) : Number(quote.last) > Number(known);
+    return known !== undefined && quote.at.slice(0, 10) === cell.dataset.day && beyond ? quote.last : null;
+  }
+
   function write(cell, quote) {
     const field = cell.dataset.field;
-    const value = quote[field];
+    const value = valueOf(cell, quote);
     if (value === null || value === undefined) return;
     const old = cell.dataset.value;
     cell.dataset.value = value;
     // The price tag inside the cell knows the currency; it goes with the first update.
     cell.dataset.currency ??= cell.querySelector("[data-currency]")?.dataset.currency || "";
-    if (field === "change_pct" || field === "change") {
-      const text = field === "change" ? format(value, "price", cell.dataset.currency, { sign: "always" }) : format(Number(value) / 100, "percent", "", { sign: "always" });
+    if (field === "volume") {
+      cell.textContent = format(value, "number", "", { notation: "compact", maximumFractionDigits: 1 });
+      return;
+    }
+    if (field === "value") {
+      // The person's own money: what covers it in privacy mode stays around it.
+      (cell.querySelector(".amount-value") || cell).textContent = format(value, "money", cell.dataset.currency);
+      return;
+    }
+    if (SIGNED[field]) {
+      const text = SIGNED[field](value, cell.dataset.currency);
       const way = text.startsWith("+") ? "is-gain" : text.startsWith("\u2212") ? "is-loss" : "is-flat";
       cell.classList.remove("is-gain", "is-loss", "is-flat");
       const inner = cell.querySelector(".is-gain, .is-loss, .is-flat");
       if (inner) inner.className = way;
       else cell.classList.add(way);
-      (inner || cell).textContent = text;
+      (cell.querySelector(".amount-value") || inner || cell).textContent = text;
     } else cell.textContent = format(value, "price", cell.dataset.currency);
     if (old !== undefined && old !== value) {
       cell.classList.remove("hf-flash-up", "hf-flash-down");

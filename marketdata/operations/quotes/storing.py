@@ -25,26 +25,34 @@ log = structlog.get_logger(__name__)
 # instrument that got an answer has no trouble any more; one that got a price has nothing held for it.
 _UPSERT: Final = f"""
 WITH incoming AS (
-    SELECT n.id, n.bid, n.ask, n.bid_size, n.ask_size, n.last, n.previous_close, n.volume, n.quoted_at,
-           (%s::text[])[n.source] AS source, n.is_simulated
+    SELECT n.id, n.bid, n.ask, n.bid_size, n.ask_size, n.last, n.previous_close, n.day_low, n.day_high,
+           n.volume, n.quoted_at, (%s::text[])[n.source] AS source, n.is_simulated
     FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[],
-                %s::numeric[], %s::timestamptz[], %s::int[], %s::boolean[])
-         AS n(id, bid, ask, bid_size, ask_size, last, previous_close, volume, quoted_at, source, is_simulated)
+                %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[], %s::int[], %s::boolean[])
+         AS n(id, bid, ask, bid_size, ask_size, last, previous_close, day_low, day_high, volume, quoted_at, source,
+              is_simulated)
     WHERE EXISTS (SELECT 1 FROM marketdata_instrument i WHERE i.id = n.id)
 ), untroubled AS (
     DELETE FROM marketdata_instrumenttrouble WHERE instrument_id IN (
         SELECT t.instrument_id FROM marketdata_instrumenttrouble t JOIN incoming ON incoming.id = t.instrument_id
         ORDER BY 1 FOR UPDATE OF t)
 ), stored AS (
-    INSERT INTO marketdata_quote AS known (instrument_id, bid, ask, bid_size, ask_size, last, previous_close, volume,
-                                           quoted_at, received_at, source, is_simulated, is_held)
-    SELECT id, bid, ask, bid_size, ask_size, last, previous_close, volume, quoted_at, %s::timestamptz, source,
+    INSERT INTO marketdata_quote AS known (instrument_id, bid, ask, bid_size, ask_size, last, previous_close, day_low,
+                                           day_high, volume, quoted_at, received_at, source, is_simulated, is_held)
+    SELECT id, bid, ask, bid_size, ask_size, last, previous_close, CASE WHEN day_low > 0 THEN least(day_low, last) END,
+           CASE WHEN day_high > 0 THEN greatest(day_high, last) END, volume, quoted_at, %s::timestamptz, source,
            is_simulated, %s::boolean
     FROM incoming
     ORDER BY id
     ON CONFLICT (instrument_id) DO UPDATE SET
         bid = EXCLUDED.bid, ask = EXCLUDED.ask, bid_size = EXCLUDED.bid_size, ask_size = EXCLUDED.ask_size,
         last = EXCLUDED.last, previous_close = COALESCE(EXCLUDED.previous_close, known.previous_close),
+        -- A source that tells no range leaves the one that is known of the same day, with its own price in it.
+        day_low = COALESCE(EXCLUDED.day_low, CASE WHEN (known.quoted_at AT TIME ZONE 'UTC')::date =
+            (EXCLUDED.quoted_at AT TIME ZONE 'UTC')::date AND known.day_low > 0 THEN least(known.day_low, EXCLUDED.last) END),
+        day_high = COALESCE(EXCLUDED.day_high, CASE WHEN (known.quoted_at AT TIME ZONE 'UTC')::date =
+            (EXCLUDED.quoted_at AT TIME ZONE 'UTC')::date AND known.day_high > 0
+            THEN greatest(known.day_high, EXCLUDED.last) END),
         volume = EXCLUDED.volume, quoted_at = EXCLUDED.quoted_at, received_at = EXCLUDED.received_at,
         source = EXCLUDED.source, is_simulated = EXCLUDED.is_simulated, is_held = EXCLUDED.is_held
     WHERE %s::boolean OR (NOT known.is_held AND known.quoted_at <= EXCLUDED.quoted_at)
@@ -134,6 +142,8 @@ def store(quotes: Sequence[QuoteData], *, now: datetime, by_hand: bool = False) 
         _numbers(q.ask_size for q in quotes),
         _numbers(q.last for q in quotes),
         _numbers(q.previous_close for q in quotes),
+        _numbers(q.day_low for q in quotes),
+        _numbers(q.day_high for q in quotes),
         _numbers(q.volume for q in quotes),
         [q.quoted_at for q in quotes],
         [place[q.source] for q in quotes],

@@ -241,6 +241,8 @@ def quote_of(ref: InstrumentRef, chart: Chart) -> QuoteData:
         instrument_id=ref.instrument_id,
         last=parsing.in_major(parsing.as_quoted(last), units),
         previous_close=parsing.in_major(parsing.as_quoted(previous), units) if previous else None,
+        day_low=parsing.optional_in_major(chart.meta.get("regularMarketDayLow"), units),
+        day_high=parsing.optional_in_major(chart.meta.get("regularMarketDayHigh"), units),
         volume=parsing.volume(traded),
         quoted_at=parsing.instant(chart.meta.get("regularMarketTime"), "the time of the price"),
         source=SOURCE,

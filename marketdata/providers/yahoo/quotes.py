@@ -22,7 +22,7 @@ PATH = "/v7/finance/quote"
 #: What is read; asking for it by name makes the answer a tenth as long.
 FIELDS = (
     "symbol,quoteType,currency,exchange,marketState,regularMarketPrice,regularMarketTime,regularMarketPreviousClose,"
-    "regularMarketVolume,bid,ask,longName,shortName"
+    "regularMarketVolume,regularMarketDayLow,regularMarketDayHigh,bid,ask,longName,shortName"
 )
 #: A bid or ask further from the last price than this is a leftover of some other hour, not a market.
 WIDEST_SPREAD = Decimal("0.10")
@@ -92,6 +92,8 @@ def quote_of(ref: InstrumentRef, row: dict[str, Any]) -> QuoteData:
         bid=bid,
         ask=ask,
         previous_close=parsing.in_major(parsing.as_quoted(previous), units) if previous else None,
+        day_low=parsing.optional_in_major(row.get("regularMarketDayLow"), units),
+        day_high=parsing.optional_in_major(row.get("regularMarketDayHigh"), units),
         volume=None if ref.asset_class in WITHOUT_VOLUME else parsing.volume(row.get("regularMarketVolume")),
         quoted_at=parsing.instant(row.get("regularMarketTime"), "the time of the price"),
         source=SOURCE,

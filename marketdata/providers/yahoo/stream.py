@@ -137,13 +137,17 @@ def quote_of(ref: InstrumentRef, tick: dict[str, Any]) -> QuoteData:
     bid, ask = (parsing.optional_price(_exact(tick.get(name))) for name in ("bid", "ask"))
     if bid is None or ask is None or bid > ask:
         bid = ask = None
-    previous = parsing.optional_price(_exact(tick.get("previous_close")))
+    previous, low, high = (
+        parsing.optional_price(_exact(tick.get(name))) for name in ("previous_close", "day_low", "day_high")
+    )
     return QuoteData(
         instrument_id=ref.instrument_id,
         last=parsing.in_major(last, units),
         bid=None if bid is None else parsing.in_major(bid, units),
         ask=None if ask is None else parsing.in_major(ask, units),
         previous_close=None if previous is None else parsing.in_major(previous, units),
+        day_low=None if low is None else parsing.in_major(low, units),
+        day_high=None if high is None else parsing.in_major(high, units),
         volume=None if ref.asset_class in _WITHOUT_VOLUME else parsing.volume(tick.get("day_volume")),
         quoted_at=parsing.instant(tick.get("time"), "the time of a tick", unit=1000),
         source=SOURCE,
