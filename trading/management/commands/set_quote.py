@@ -1,5 +1,8 @@
-"""Market data: `manage.py set_quote SYMBOL --bid B --ask A` sets a quote and holds it; `--release` lets it
-go."""
+"""The counter: `manage.py set_quote SYMBOL --bid B --ask A` sets a quote, holds it, and lets it match; `--release`
+lets it go.
+
+It is here and not with the prices because it returns only when the orders that the quote triggers are filled.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from marketdata.operations import release_quote, set_quote
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.events import dispatch_pending
+from trading.operations import match_resting_orders
 
 
 class Command(BaseCommand):
-    """Returns once everybody who listens to prices (the matching of orders above all) has dealt with the new
-    one."""
+    """Returns once the matching engine has taken the new quote: what it triggers is booked by then."""
 
     help = "Set the quote of a shared instrument and hold it: no tick moves it until --release."
 
@@ -63,9 +66,11 @@ class Command(BaseCommand):
                 f"{instrument.symbol}: {options['bid']} / {options['ask']} {instrument.currency}, held"
             )
         dispatch_pending()
+        # A worker may have the news already and be at it: what is matched twice is looked at twice and filled once.
+        match_resting_orders(instrument_ids=[instrument.pk], now=clock.now())
 
     def _instrument(self, symbol: str, exchange: str) -> Instrument:
-        rows = Instrument.objects.shared().filter(symbol_key=symbol.upper())
+        rows = Instrument.objects.shared().filter(symbol_key=symbol.upper().replace("/", "-"))
         if exchange:
             rows = rows.filter(exchange=exchange)
         found = list(rows[:2])
