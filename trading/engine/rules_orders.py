@@ -41,11 +41,14 @@ _NAMES = {
 }
 
 
-def check_terms(terms: Terms, thing: Tradable) -> Refusal | None:
-    """Every rule that needs nothing but the order and its instrument; groups have their own on top."""
+def check_terms(terms: Terms, thing: Tradable, *, position: Decimal = Decimal(0)) -> Refusal | None:
+    """Every rule that needs nothing but the order and its instrument; groups have their own on top.
+
+    Of the ``position`` it matters only that all of it may be closed, whatever specks there are beyond the step.
+    """
     return (
         _check_thing(thing)
-        or _check_size(terms, thing)
+        or _check_size(terms, thing, position)
         or _check_prices(terms, thing)
         or _check_time(terms, thing)
         or _check_fraction(terms, thing)
@@ -81,7 +84,7 @@ def _check_thing(thing: Tradable) -> Refusal | None:
     return None
 
 
-def _check_size(terms: Terms, thing: Tradable) -> Refusal | None:
+def _check_size(terms: Terms, thing: Tradable, position: Decimal) -> Refusal | None:
     if terms.quantity is None and terms.notional is None:
         return Refusal(
             code="quantity_or_notional_required",
@@ -95,7 +98,9 @@ def _check_size(terms: Terms, thing: Tradable) -> Refusal | None:
             field="notional",
         )
     if terms.quantity is not None:
-        return check_quantity(terms.quantity, step=thing.quantity_step, symbol=thing.symbol)
+        closes_all = terms.quantity == abs(position) and position != 0
+        step = Decimal(0) if closes_all else thing.quantity_step
+        return check_quantity(terms.quantity, step=step, symbol=thing.symbol)
     return _check_amount(terms.notional or Decimal(0))
 
 

@@ -152,7 +152,11 @@ def account_by_id(account_id: UUID) -> AccountView | None:
 def accounts_for(user: Any) -> list[AccountView]:
     """The accounts ``user`` may see, the oldest first. Two statements."""
     halted = site_control()
-    rows = TradingAccount.objects.visible_to(user).select_related("portfolio").order_by("created_at", "pk")
+    rows = (
+        TradingAccount.objects.visible_to(user)
+        .select_related("portfolio")
+        .order_by("created_at", "portfolio_id")
+    )
     return [account_view(row, halted=halted) for row in rows]
 
 

@@ -102,11 +102,16 @@ def assess(
 ) -> Assessment:
     """Every check of an order that has an instrument, and every figure its preview shows.
 
-    Two statements (cash and position, unless given) for a cash account, some more for one that may borrow; none when
-    the order is refused for its form.
+    Two statements (cash and position, unless given) for a cash account, some more for one that may borrow.
     """
     thing, portfolio_id = market.thing, account.portfolio_id
-    refusal = check_terms(terms, thing) or check_group(terms, thing) or _check_price(market, terms)
+    if position is None:
+        position = books.position_quantity(portfolio_id, market.instrument.pk)
+    refusal = (
+        check_terms(terms, thing, position=position)
+        or check_group(terms, thing)
+        or _check_price(market, terms)
+    )
     if refusal is None and is_fractional(terms, thing) and not account.fractional_trading:
         refusal = Refusal(
             code="fractional_not_allowed",
@@ -119,8 +124,6 @@ def assess(
         terms = replace(terms, limit_price=take_profit_price(terms))
     price, source = _expected_price(market, terms)
     quantity = _quantity(terms, market, price)
-    if position is None:
-        position = books.position_quantity(portfolio_id, market.instrument.pk)
     intent, refusal = check_intent(terms, position=position, thing=thing)
     draft = Assessment(
         market=market,
