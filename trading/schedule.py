@@ -15,4 +15,14 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "trading-watch-margins": {
+        "task": "trading.tasks.watch_margins",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "trading-keep-accounts": {
+        "task": "trading.tasks.keep_accounts",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
 }

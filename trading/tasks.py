@@ -27,6 +27,21 @@ def reconcile_orders() -> None:
     operations.reconcile_orders(now=clock.now())
 
 
+@shared_task(name="trading.tasks.watch_margins")
+def watch_margins() -> int:
+    """Raise, lift and enforce margin calls; returns how many accounts are in one."""
+    return operations.watch_margins(now=clock.now())
+
+
+@shared_task(name="trading.tasks.keep_accounts")
+def keep_accounts() -> None:
+    """What accounts come to by the day: splits and dividends, charges, the figures of the close."""
+    now = clock.now()
+    operations.apply_corporate_actions(now=now)
+    operations.accrue_charges(now=now)
+    operations.close_trading_day(now=now)
+
+
 @shared_task(name="trading.tasks.cancel_orders_of_archived")
 def cancel_orders_of_archived(portfolio_id: int) -> int:
     """Take back the open orders of a portfolio that was archived; returns how many."""

@@ -57,6 +57,7 @@ from holdings.operations.portfolios import (
 )
 from holdings.operations.posting import (
     Posted,
+    post_account_entry,
     post_due_drafts,
     post_starting_cash,
     post_trade,
@@ -104,6 +105,7 @@ __all__ = [
     "lock_portfolio",
     "look_into_backup",
     "make_backup",
+    "post_account_entry",
     "post_due_drafts",
     "post_starting_cash",
     "post_trade",

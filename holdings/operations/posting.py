@@ -119,6 +119,16 @@ def post_starting_cash(
         return post_locked(locked, entries=[entry], actor=actor, now=now).transactions[0]
 
 
+def post_account_entry(*, portfolio_id: int, entry: Entry, actor: Any, now: datetime) -> Transaction:
+    """Post what happens to a paper account beside its trades (interest, borrow fees, dividends, splits), inside trading's
+    transaction, which holds the portfolio's lock. The same `external_id` again raises `AlreadyPosted`."""
+    locked = lock_portfolio(portfolio_id)
+    if not locked.is_paper:
+        raise EntryRefused("Only a paper portfolio's journal is written by trading.", field="type")
+    entry = replace(entry, source=TRADING_SOURCE)
+    return post_locked(locked, entries=[entry], actor=actor, now=now).transactions[0]
+
+
 def restart_paper_journal(
     *, portfolio_id: int, amount: Decimal | None, currency: str, actor: Any, now: datetime
 ) -> Decimal:

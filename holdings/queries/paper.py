@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import Sum
 
 from holdings.domain.numbers import quotient
@@ -115,3 +116,46 @@ def entries_beside_trades(
         )
         for row in rows.order_by(*order)[:limit]
     ]
+
+
+_OWING = """
+SELECT portfolio_id FROM holdings_cashbalance WHERE balance < 0
+UNION
+SELECT portfolio_id FROM holdings_position WHERE quantity < 0
+ORDER BY 1
+"""
+
+_HELD_BEFORE = """
+SELECT p.portfolio_id, p.quantity - coalesce(t.traded, 0)
+FROM (
+    SELECT portfolio_id, sum(quantity) AS quantity FROM holdings_position
+    WHERE instrument_id = %(instrument)s GROUP BY portfolio_id
+) p
+JOIN holdings_portfolio f ON f.id = p.portfolio_id AND f.kind = 'paper' AND f.archived_at IS NULL
+LEFT JOIN (
+    SELECT x.portfolio_id, sum(CASE WHEN x.type = 'buy' THEN x.quantity ELSE -x.quantity END) AS traded
+    FROM holdings_transaction x
+    WHERE x.instrument_id = %(instrument)s AND x.type IN ('buy', 'sell') AND x.occurred_at >= %(since)s
+      AND NOT EXISTS (SELECT 1 FROM holdings_transactionvoid v WHERE v.transaction_id = x.id)
+    GROUP BY x.portfolio_id
+) t ON t.portfolio_id = p.portfolio_id
+WHERE p.quantity - coalesce(t.traded, 0) <> 0
+ORDER BY 1
+"""
+
+
+def portfolios_that_owe() -> list[int]:
+    """Portfolios with a debit balance or a short position. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OWING)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def paper_holders_before(instrument_id: int, since: datetime) -> dict[int, Decimal]:
+    """Units of an instrument that each paper portfolio held just before an instant, negative when short.
+
+    What was traded since is taken away again; no split may lie between. One statement.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD_BEFORE, {"instrument": instrument_id, "since": since})
+        return dict(cursor.fetchall())

@@ -1,6 +1,7 @@
 """The counter's tables: orders and fills, trading accounts, what halts trading, key pairs and the numbered log."""
 
 from trading.models.accounts import TradingAccount
+from trading.models.applied import AppliedAction
 from trading.models.controls import InstrumentTerms, SiteControl, TradingStatus
 from trading.models.keys import ApiKey, ApiKeyQuerySet
 from trading.models.log import TradeEvent, TradeEventQuerySet
@@ -32,6 +33,7 @@ __all__ = [
     "TYPE_CHOICES",
     "ApiKey",
     "ApiKeyQuerySet",
+    "AppliedAction",
     "Fill",
     "FillQuerySet",
     "InstrumentTerms",

@@ -24,7 +24,9 @@ from trading.operations.canceling import (
     cancel_order,
     cancel_orders_of_archived,
 )
+from trading.operations.charging import accrue_charges, close_trading_day
 from trading.operations.closing import ClosedPosition, close_all_positions, close_position
+from trading.operations.corporate_actions import apply_corporate_actions
 from trading.operations.errors import (
     AccountRefusedError,
     ClientOrderIdTakenError,
@@ -51,6 +53,7 @@ from trading.operations.kill_switches import (
     set_instrument_status,
     set_kill_switch,
 )
+from trading.operations.margin_calls import call_due_at, watch_margins
 from trading.operations.matching import MatchReport, match_resting_orders
 from trading.operations.paper_accounts import (
     AccountModels,
@@ -87,12 +90,16 @@ __all__ = [
     "TakeProfit",
     "TooManyKeys",
     "TradingHaltedError",
+    "accrue_charges",
+    "apply_corporate_actions",
+    "call_due_at",
     "cancel_all_orders",
     "cancel_order",
     "cancel_orders_of_archived",
     "check_reservations",
     "close_all_positions",
     "close_position",
+    "close_trading_day",
     "create_api_key",
     "expire_orders",
     "match_resting_orders",
@@ -107,4 +114,5 @@ __all__ = [
     "set_kill_switch",
     "update_account",
     "update_configuration",
+    "watch_margins",
 ]

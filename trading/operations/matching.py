@@ -7,7 +7,7 @@ settled in a transaction of its own, so that one that waits or fails holds up no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -21,6 +21,7 @@ from marketdata.queries import latest_quotes
 from portfolio_site.kernel.errors import DomainError
 from trading.engine.types import Phase
 from trading.models import Order
+from trading.operations.corporate_actions import apply_corporate_actions, splits_due
 from trading.operations.desk import open_desk
 from trading.operations.triggered import (
     Found,
@@ -59,6 +60,7 @@ def match_resting_orders(*, instrument_ids: Iterable[int] | None, now: datetime)
     for row in rows:
         if row.order_id in worth_a_lock:
             by_portfolio[row.portfolio_id].append(row.order_id)
+    _after_splits(by_portfolio, rows, now)
     executions = 0
     failed = []
     for portfolio_id, order_ids in by_portfolio.items():
@@ -70,11 +72,21 @@ def match_resting_orders(*, instrument_ids: Iterable[int] | None, now: datetime)
     return MatchReport(triggered=len(rows), executions=executions, failed_portfolios=tuple(failed))
 
 
+def _after_splits(by_portfolio: Mapping[int, list[UUID]], rows: list[Found], now: datetime) -> None:
+    """On the day of a split orders are brought to the new units before they meet the new prices."""
+    wanted = {pk for ids in by_portfolio.values() for pk in ids}
+    instruments = {row.instrument_id for row in rows if row.order_id in wanted}
+    if instruments and splits_due(instrument_ids=instruments, now=now):
+        apply_corporate_actions(instrument_ids=instruments, now=now)
+
+
 def _move_trailing(ids: list[int] | None, now: datetime) -> list[Found]:
     """Trailing stops follow the market first, where it runs; returns those that could not be moved at once."""
     trailing = trailing_instruments(instrument_ids=ids)
     if not trailing:
         return []
+    if splits_due(instrument_ids=trailing, now=now):
+        apply_corporate_actions(instrument_ids=trailing, now=now)
     phases = _phases(trailing, now)
     return move_trailing_stops(
         instrument_ids=[pk for pk, phase in phases.items() if phase is Phase.REGULAR], now=now

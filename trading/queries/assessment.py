@@ -99,10 +99,12 @@ def assess(
     now: datetime,
     position: Decimal | None = None,
     cash: Decimal | None = None,
+    is_forced: bool = False,
 ) -> Assessment:
     """Every check of an order that has an instrument, and every figure its preview shows.
 
     Two statements (cash and position, unless given) for a cash account, some more for one that may borrow.
+    ``is_forced`` is for the house closing a position: what the account limits itself to does not hold that up.
     """
     thing, portfolio_id = market.thing, account.portfolio_id
     if position is None:
@@ -141,7 +143,7 @@ def assess(
     figures = _with_money(draft, account=account, cash=cash, now=now)
     if figures.refusal is not None:
         return figures
-    refusal, details = check_account(figures, account=account, now=now)
+    refusal, details = check_account(figures, account=account, now=now, is_forced=is_forced)
     return figures if refusal is None else replace(figures, refusal=refusal, details=details)
 
 

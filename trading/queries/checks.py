@@ -26,7 +26,9 @@ _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 Found = tuple[Refusal | None, dict[str, str]]
 
 
-def check_account(figures: Assessment, *, account: TradingAccount, now: datetime) -> Found:
+def check_account(
+    figures: Assessment, *, account: TradingAccount, now: datetime, is_forced: bool = False
+) -> Found:
     """What the market's hours, the account and its books say to an order whose form is right."""
     refusal = _check_hours(figures, now) or _check_status(figures)
     if refusal is not None:
@@ -37,9 +39,14 @@ def check_account(figures: Assessment, *, account: TradingAccount, now: datetime
     refusal = _check_short(figures, account)
     if refusal is not None:
         return refusal, {}
-    for found in (_check_prices(figures, account), _check_size(figures, account), _check_others(figures)):
-        if found is not None:
-            return found
+    if not is_forced:
+        for found in (
+            _check_prices(figures, account),
+            _check_size(figures, account),
+            _check_others(figures),
+        ):
+            if found is not None:
+                return found
     if not figures.intent.opens:
         return (None, {}) if figures.hold_quantity <= figures.free_quantity else _oversell(figures)
     return (None, {}) if figures.hold_cash <= figures.available else _overspend(figures)
