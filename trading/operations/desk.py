@@ -308,8 +308,9 @@ class Desk:
 
 
 CHANGING = (
-    "status quantity limit_price stop_price trail_price hwm cap_price watch watch_price filled_quantity filled_avg_price filled_amount "
-    "reserved_cash reserved_quantity reason_code reason trail parent replaced_by eligible_at triggered_at expires_at "
+    "status quantity limit_price stop_price trail_price hwm cap_price watch watch_price "
+    "filled_quantity filled_avg_price filled_amount reserved_cash reserved_quantity reason_code reason trail "
+    "parent replaced_by eligible_at triggered_at expires_at "
     "updated_at filled_at canceled_at expired_at rejected_at replaced_at"
 ).split()
 
