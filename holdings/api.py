@@ -324,14 +324,14 @@ class ValuationsView(APIView):
         if code not in queries.RANGES:
             raise ValidationError({"range": [f"One of {', '.join(queries.RANGES)}."]})
         now = clock.now()
-        series = queries.value_series(
-            portfolio, queries.snapshot(portfolio, now=now), range_code=code, now=now
-        )
+        snapshot = queries.snapshot(portfolio, now=now)
+        series = queries.value_series(portfolio, snapshot, range_code=code, now=now)
         rows = zip(series.days, series.values, series.invested, series.index, strict=True)
         body = {
             "range": series.range,
             "base_currency": portfolio.base_currency,
             "problem": series.problem,
+            "has_simulated_prices": snapshot.has_simulated_prices,
             "results": [{"date": d, "value": v, "invested": i, "index": x} for d, v, i, x in rows],
         }
         return Response(ValuationsSerializer(body).data)

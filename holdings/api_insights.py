@@ -73,6 +73,9 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     figures = serializers.DictField(child=serializers.FloatField(allow_null=True))
     irr_status = serializers.ChoiceField(choices=["unique", "ambiguous", "none"])
     irr_roots = serializers.ListField(child=serializers.FloatField())
+    has_simulated_prices = serializers.BooleanField(
+        help_text="Whether some of what is held is priced by the simulated market."
+    )
 
 
 class AllocationPartSerializer(serializers.Serializer[Any]):
@@ -91,6 +94,9 @@ class AllocationSerializer(serializers.Serializer[Any]):
     dimension = serializers.CharField()
     total = DecimalString(allow_null=True)
     parts = AllocationPartSerializer(many=True)
+    has_simulated_prices = serializers.BooleanField(
+        help_text="Whether some of what is held is priced by the simulated market."
+    )
 
 
 class IncomeSumsSerializer(serializers.Serializer[Any]):
@@ -126,6 +132,9 @@ class IncomeSerializer(serializers.Serializer[Any]):
     yield_on_cost = DecimalString(allow_null=True)
     current_yield = DecimalString(allow_null=True)
     expected = ExpectedSerializer(many=True)
+    has_simulated_prices = serializers.BooleanField(
+        help_text="Whether some of what is held is priced by the simulated market."
+    )
 
 
 class ParcelSerializer(serializers.Serializer[Any]):
@@ -239,6 +248,7 @@ class PerformanceView(APIView):
             "figures": {name: value_of(done, name) for name in RATIOS},
             "irr_status": done.irr.status,
             "irr_roots": list(done.irr.roots),
+            "has_simulated_prices": lens.snapshot.has_simulated_prices,
         }
         return Response(PerformanceSerializer(body).data)
 
@@ -256,9 +266,14 @@ class AllocationView(APIView):
         by = request.query_params.get("by", "asset_class")
         lens = _lens(request, portfolio_id)
         own = Lens(lens.portfolio, now=lens.now)
-        return Response(
-            AllocationSerializer(allocation_of(own, by if by in DIMENSIONS else "asset_class")).data
-        )
+        found = allocation_of(own, by if by in DIMENSIONS else "asset_class")
+        body = {
+            "dimension": found.dimension,
+            "total": found.total,
+            "parts": found.parts,
+            "has_simulated_prices": own.snapshot.has_simulated_prices,
+        }
+        return Response(AllocationSerializer(body).data)
 
 
 class IncomeView(APIView):
@@ -283,6 +298,7 @@ class IncomeView(APIView):
             "yield_on_cost": found.yield_on_cost,
             "current_yield": found.current_yield,
             "expected": found.expected,
+            "has_simulated_prices": lens.snapshot.has_simulated_prices,
         }
         return Response(IncomeSerializer(body).data)
 

@@ -256,6 +256,9 @@ class ValuationsSerializer(serializers.Serializer[Any]):
     range = serializers.CharField()
     base_currency = serializers.CharField()
     problem = serializers.CharField()
+    has_simulated_prices = serializers.BooleanField(
+        help_text="Whether some of what is held is priced by the simulated market."
+    )
     results = ValuationSerializer(many=True)
 
 

@@ -17,18 +17,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from marketdata import operations, queries
-from marketdata.api_serializers import (
-    BarsSerializer,
-    InstrumentSerializer,
-    OwnInstrumentSerializer,
-    QuotesSerializer,
-)
+from marketdata import queries
+from marketdata.api_finding import BeyondMixin
+from marketdata.api_own import OwnInstrumentsMixin
+from marketdata.api_serializers import BarsSerializer, InstrumentSerializer, QuotesSerializer
 from marketdata.models import Instrument
 from marketdata.queries import Adjustment
 from portfolio_site.kernel import clock
-from portfolio_site.kernel.api import idempotent
-from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 
 MAX_QUOTES = 500
 _ADJUSTMENTS = {
@@ -60,7 +55,11 @@ class InstrumentFilter(django_filters.FilterSet):
     retrieve=extend_schema(summary="Show an instrument", description="Key data of an instrument."),
 )
 class InstrumentViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Instrument]
+    OwnInstrumentsMixin,
+    BeyondMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[Instrument],
 ):
     """Instruments: what can be held, quoted and traded."""
 
@@ -75,27 +74,9 @@ class InstrumentViewSet(
         return Instrument.objects.visible_to(self.request.user)
 
     @extend_schema(
-        summary="Enter an instrument of your own",
-        description="Something no provider quotes, such as property. Nobody else sees it; its prices are kept by hand.",
-        request=OwnInstrumentSerializer,
-        responses={201: InstrumentSerializer},
-        parameters=[IDEMPOTENCY_HEADER],
-    )
-    def create(self, request: Request) -> Response:
-        """Enter it by the operation."""
-        given = OwnInstrumentSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-
-        def do() -> tuple[int, Any]:
-            made = operations.create_instrument(owner=request.user, **given.validated_data)
-            made.refresh_from_db()
-            return 201, InstrumentSerializer(made, context={"request": request}).data
-
-        return idempotent(request, route="instruments.create", do=do)
-
-    @extend_schema(
         summary="Search instruments",
-        description="By symbol, ISIN or words of the name; exact symbols come first. At most 50.",
+        description="By symbol, ISIN, CUSIP, FIGI or words of the name; exact symbols come first. At most 50. What is not "
+        "found here can be asked of the providers of prices: `/instruments/beyond/`.",
         parameters=[
             OpenApiParameter("q", str, required=True, description="What was typed."),
             OpenApiParameter("limit", int, description="1 to 50, 20 unless told."),
@@ -156,6 +137,7 @@ class InstrumentViewSet(
             "currency": instrument.currency,
             "adjusted": wanted != "raw",
             "adjustment": wanted,
+            "is_simulated": any(bar.source.startswith("simulated") for bar in found),
             "results": [_rounded(bar) for bar in found],
         }
         return Response(BarsSerializer(body).data)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from marketdata.models import AssetClass, Instrument
+from marketdata.models import Instrument
 from portfolio_site.kernel.api import DecimalString
 
 
@@ -26,10 +26,12 @@ class InstrumentSerializer(serializers.ModelSerializer[Instrument]):
         model = Instrument
         fields = [
             "id",
+            "public_id",
             "symbol",
             "name",
             "asset_class",
             "currency",
+            "quoted_in",
             "exchange",
             "isin",
             "cusip",
@@ -42,6 +44,8 @@ class InstrumentSerializer(serializers.ModelSerializer[Instrument]):
             "coupon_rate",
             "maturity_date",
             "provider",
+            "fallback_providers",
+            "provider_symbols",
             "is_active",
             "is_own",
             "is_tradable",
@@ -52,16 +56,6 @@ class InstrumentSerializer(serializers.ModelSerializer[Instrument]):
     def get_is_own(self, instrument: Instrument) -> bool:
         """Whether the person who asks entered it."""
         return instrument.owner_id is not None and instrument.owner_id == self.context["request"].user.pk
-
-
-class OwnInstrumentSerializer(serializers.Serializer[Any]):
-    """An instrument of one's own to be entered."""
-
-    symbol = serializers.CharField(max_length=40)
-    name = serializers.CharField(max_length=200)
-    asset_class = serializers.ChoiceField(choices=AssetClass.choices, default=AssetClass.PRIVATE)
-    currency = serializers.CharField(min_length=3, max_length=8)
-    isin = serializers.CharField(max_length=12, required=False, default="", allow_blank=True)
 
 
 class QuoteSerializer(serializers.Serializer[Any]):
@@ -126,4 +120,5 @@ class BarsSerializer(serializers.Serializer[Any]):
     adjustment = serializers.ChoiceField(
         choices=("raw", "split", "total_return"), help_text="What prices are made comparable for."
     )
+    is_simulated = serializers.BooleanField(help_text="Whether some of these days were made up.")
     results = BarSerializer(many=True)

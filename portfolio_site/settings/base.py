@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "portfolio_site.kernel.middleware.RequestIdHeaderMiddleware",
+    "portfolio_site.web.middleware.SimulatedPricesHeaderMiddleware",
     "portfolio_site.kernel.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

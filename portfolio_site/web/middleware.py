@@ -1,0 +1,36 @@
+"""The front hall: what is said with every answer of the API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from marketdata.queries import simulated_prices_in_use
+
+#: Header of every answer of the API while this site makes up prices. Answers that carry prices say it of each besides.
+HEADER = "Simulated-Prices"
+_REMEMBERED_SECONDS = 5.0
+
+
+class SimulatedPricesHeaderMiddleware:
+    """Says in every answer of the API that the simulated market is in use here."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        self._known = False
+        self._until = 0.0
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Add the header where it holds."""
+        response = self._get_response(request)
+        if request.path.startswith("/api/") and self._in_use():
+            response.headers[HEADER] = "true"
+        return response
+
+    def _in_use(self) -> bool:
+        now = time.monotonic()
+        if now >= self._until:
+            self._known, self._until = simulated_prices_in_use(), now + _REMEMBERED_SECONDS
+        return self._known
