@@ -64,7 +64,12 @@ from trading.operations.paper_accounts import (
     update_configuration,
 )
 from trading.operations.placing import place_order
-from trading.operations.reconciling import Reconciliation, check_reservations, reconcile_orders
+from trading.operations.reconciling import (
+    Reconciliation,
+    check_orders,
+    check_reservations,
+    reconcile_orders,
+)
 from trading.operations.replacing import replace_order
 
 __all__ = [
@@ -96,6 +101,7 @@ __all__ = [
     "cancel_all_orders",
     "cancel_order",
     "cancel_orders_of_archived",
+    "check_orders",
     "check_reservations",
     "close_all_positions",
     "close_position",

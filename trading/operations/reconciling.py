@@ -2,23 +2,53 @@
 
 Nothing here repairs money: order, fills and journal commit together, so they cannot disagree. What can be
 left behind is work that nobody was told to do: a tick that was never matched, a session end that passed
-while no worker ran.
+while no worker ran. And what cannot be is looked for, so that a fault is known before somebody finds it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
+from django.db import connection
 from django.db.models import Sum
 
 from holdings import queries as books
-from trading.models import Order
+from trading.models import Order, TradingAccount
 from trading.operations.expiring import expire_orders
 from trading.operations.matching import match_resting_orders
+from trading.queries.holds import IS_OPEN
 
 log = structlog.get_logger(__name__)
+#: Closed orders are looked at again for this long.
+RECENT = timedelta(hours=1)
+
+
+def _open(alias: str) -> str:
+    return f"{alias}.{IS_OPEN}"
+
+
+# Each row is a fault: what an order says of itself against its fills, its group and where the book looks for it.
+_CONTRADICTIONS = f"""
+SELECT o.id, 'its fills add up to ' || coalesce(f.quantity, 0) || ', it says ' || o.filled_quantity
+FROM trading_order o
+LEFT JOIN (SELECT order_id, sum(quantity) AS quantity FROM trading_fill GROUP BY order_id) f ON f.order_id = o.id
+WHERE o.updated_at >= %(since)s AND coalesce(f.quantity, 0) <> o.filled_quantity AND o.origin <> 'split'
+UNION ALL
+SELECT o.id, 'it is open and nothing looks for it'
+FROM trading_order o
+WHERE {_open("o")} AND o.status <> 'held' AND o.watch = ''
+UNION ALL
+SELECT o.id, 'it is held and its entry has ended'
+FROM trading_order o JOIN trading_order p ON p.id = o.parent_id
+WHERE o.status = 'held' AND o.watch = '' AND p.status IN ('filled', 'canceled', 'expired', 'rejected')
+UNION ALL
+SELECT o.id, 'its exits stand for different quantities'
+FROM trading_order o JOIN trading_order s ON coalesce(s.parent_id, s.id) = coalesce(o.parent_id, o.id)
+WHERE o.role = 'take_profit' AND s.role = 'stop_loss' AND {_open("o")} AND {_open("s")}
+  AND o.quantity - o.filled_quantity <> s.quantity - s.filled_quantity
+"""  # noqa: S608 - statuses of this room's own enumeration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +64,24 @@ def reconcile_orders(*, now: datetime) -> Reconciliation:
     """Expire what is due, match what the stored quotes trigger, and check that what is held is there."""
     expired = expire_orders(now=now)
     report = match_resting_orders(instrument_ids=None, now=now)
-    faults = tuple(check_reservations())
+    faults = (*check_reservations(), *check_orders(since=now - RECENT))
     for fault in faults:
-        log.error("reservation_fault", fault=fault)
+        log.error("order_fault", fault=fault)
     return Reconciliation(executions=report.executions, expired=expired, faults=faults)
 
 
 def check_reservations() -> list[str]:
     """Compare what open orders hold with the books; returns a sentence for each promise that is not covered.
 
-    Two statements per portfolio and currency or instrument with open orders.
+    Money is compared for accounts that cannot borrow: what the others may hold moves with the prices. Two statements per
+    portfolio and currency or instrument with open orders.
     """
     faults = []
+    may_borrow = TradingAccount.objects.filter(multiplier__gt=1).values("portfolio_id")
     held_cash = (
         Order.objects.open()
         .filter(reserved_cash__gt=0)
+        .exclude(portfolio_id__in=may_borrow)
         .values_list("portfolio_id", "currency")
         .annotate(held=Sum("reserved_cash"))
     )
@@ -61,14 +94,23 @@ def check_reservations() -> list[str]:
     held_units = (
         Order.objects.open()
         .filter(reserved_quantity__gt=0)
-        .values_list("portfolio_id", "instrument_id")
+        .values_list("portfolio_id", "instrument_id", "side")
         .annotate(held=Sum("reserved_quantity"))
     )
-    for portfolio_id, instrument_id, held in held_units:
+    for portfolio_id, instrument_id, side, held in held_units:
         position = books.position_quantity(portfolio_id, instrument_id)
-        if position < held:
+        there = position if side == "sell" else -position
+        if there < held:
             faults.append(
-                f"Portfolio {portfolio_id}: open sells hold {held} of instrument {instrument_id}, "
+                f"Portfolio {portfolio_id}: open {side} orders hold {held} of instrument {instrument_id}, "
                 f"the position is {position}."
             )
     return faults
+
+
+def check_orders(*, since: datetime) -> list[str]:
+    """Orders that contradict themselves, their fills or their group; of the closed ones those changed ``since``. A sentence
+    for each. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTRADICTIONS, {"since": since})
+        return [f"Order {order_id}: {what}." for order_id, what in cursor.fetchall()]

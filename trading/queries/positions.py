@@ -21,6 +21,7 @@ from trading.queries.market import NEW_YORK, things_of
 
 ZERO = Decimal(0)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_PRICE, _MONEY = Decimal("0.000000000001"), Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +187,7 @@ def _view(
     def worth(units: Decimal, unit_price: Decimal) -> Decimal:
         return _EXACT.multiply(_EXACT.multiply(units, unit_price), thing.value_factor)
 
-    base = worth(quantity - today, lastday) + worth(today, today_average)
+    base = worth(quantity - today, lastday) + worth(today, today_average).quantize(_MONEY)
     value = worth(quantity, price)
     return PositionView(
         instrument_id=instrument.pk,
@@ -199,11 +200,11 @@ def _view(
         is_marginable=thing.is_marginable,
         quantity=quantity,
         available=max(abs(quantity) - held_back, ZERO),
-        avg_entry_price=average,
+        avg_entry_price=average.quantize(_PRICE, context=_EXACT),
         current_price=price,
         lastday_price=lastday,
         market_value=value,
-        cost_basis=worth(quantity, average),
+        cost_basis=worth(quantity, average).quantize(_MONEY, context=_EXACT),
         intraday_pl=value - base,
         intraday_base=abs(base),
     )
