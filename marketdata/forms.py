@@ -161,3 +161,21 @@ class PriceFileForm(forms.Form):
         if upload.size > MOST_BYTES:
             raise forms.ValidationError("A file may have 5 MB at most.")
         return upload
+
+
+class SourceForm(forms.Form):
+    """Who gives the prices of an instrument of one's own."""
+
+    provider = forms.ChoiceField(label="Where its prices come from")
+    provider_symbol = forms.CharField(
+        label="Its symbol there",
+        required=False,
+        max_length=60,
+        help_text="As the source writes it, such as SAP.DE at Yahoo or bitcoin at CoinGecko. Empty: made of its symbol here.",
+    )
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["provider"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices

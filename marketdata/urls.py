@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from marketdata.web import compare, finding, history, instruments, markets, own, watchlists
+from marketdata.web import compare, finding, health, history, instruments, markets, own, watchlists
 
 app_name = "marketdata"
 urlpatterns: list[URLPattern] = [
@@ -12,6 +12,13 @@ urlpatterns: list[URLPattern] = [
     path("markets/heat-map/", markets.heat_map, name="heat_map"),
     path("markets/compare/", compare.index, name="compare"),
     path("markets/compare/chart/", compare.chart, name="compare_chart"),
+    path("markets/health/", health.index, name="health"),
+    path("markets/health/retry/", health.retry_all, name="health_retry_all"),
+    path("markets/health/providers/reset/", health.reset_provider, name="health_reset"),
+    path("markets/health/<int:instrument_id>/retry/", health.retry, name="health_retry"),
+    path("markets/health/<int:instrument_id>/confirm/", health.confirm, name="health_confirm"),
+    path("markets/health/<int:instrument_id>/dismiss/", health.dismiss, name="health_dismiss"),
+    path("markets/health/<int:instrument_id>/source/", health.source, name="health_source"),
     path("markets/watchlists/", watchlists.index, name="watchlists"),
     path("markets/watchlists/<uuid:watchlist_id>/", watchlists.detail, name="watchlist"),
     path("markets/watchlists/<uuid:watchlist_id>/add/", watchlists.add, name="watchlist_add"),

@@ -13,7 +13,9 @@ class TradingConfig(AppConfig):
         """Begin to listen: fresh prices match resting orders."""
         from marketdata.operations import register_interest
         from trading import subscribers
-        from trading.queries.orders import instruments_in_open_orders
+        from trading.queries.orders import instruments_in_open_orders, instruments_ordered_by
 
         subscribers.register()
-        register_interest("open orders", instruments_in_open_orders)
+        register_interest(
+            "open orders", instruments_in_open_orders, of_person=instruments_ordered_by, word="ordered"
+        )

@@ -1,7 +1,7 @@
 """Market data: every change of state, one verb-first function per use case."""
 
 from marketdata.operations.finding import Finding, Findings, add_found_instrument, search_providers
-from marketdata.operations.gateway import reset_provider
+from marketdata.operations.gateway import limits_by_provider, reset_provider
 from marketdata.operations.history import (
     RestatementRefused,
     RestatementUnknown,
@@ -54,6 +54,7 @@ from marketdata.operations.quotes import (
     set_quote,
 )
 from marketdata.operations.rates import RatesRefreshed, refresh_fx_rates
+from marketdata.operations.sources import choose_source, retry_quotes, sources_to_choose_from
 from marketdata.operations.watchlists import (
     MOST_ITEMS,
     MOST_WATCHLISTS,
@@ -93,6 +94,7 @@ __all__ = [
     "ask_for_gaps",
     "asked_providers",
     "backfill_history",
+    "choose_source",
     "confirm_held_quote",
     "create_instrument",
     "create_watchlist",
@@ -106,6 +108,7 @@ __all__ = [
     "instruments_that_matter",
     "is_in_use",
     "keep_against_restatement",
+    "limits_by_provider",
     "load_own_prices",
     "load_prices",
     "load_starter_instruments",
@@ -127,8 +130,10 @@ __all__ = [
     "request_histories",
     "request_history",
     "reset_provider",
+    "retry_quotes",
     "search_providers",
     "set_quote",
+    "sources_to_choose_from",
     "update_instrument",
     "uses_of",
     "waiting_history_jobs",

@@ -7,19 +7,28 @@ into this registry when the site starts (`AppConfig.ready`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
-from marketdata.models import WatchlistItem
-from marketdata.queries import attention
+from marketdata.queries import attention, watched_by, watched_instruments
+from marketdata.queries.personal import register_concern
 
 Source = Callable[[], Iterable[int]]
 
 _sources: dict[str, Source] = {}
 
 
-def register_interest(name: str, source: Source) -> None:
+def register_interest(
+    name: str, source: Source, *, of_person: Callable[[Any], Iterable[int]] | None = None, word: str = ""
+) -> None:
     """Put a source of interest into the registry: a function that returns ids of instruments, in one statement. A
-    second one of the same name replaces the first."""
+    second one of the same name replaces the first.
+
+    `of_person` returns those of one person, and `word` says in a word why: for the page that tells people which of
+    their prices are old.
+    """
     _sources[name] = source
+    if of_person is not None:
+        register_concern(word or name, of_person)
 
 
 def instruments_that_matter() -> set[int]:
@@ -30,8 +39,4 @@ def instruments_that_matter() -> set[int]:
     return found
 
 
-def _watched() -> Iterable[int]:
-    return WatchlistItem.objects.values_list("instrument_id", flat=True).distinct()
-
-
-register_interest("watchlists", _watched)
+register_interest("watchlists", watched_instruments, of_person=watched_by, word="watched")

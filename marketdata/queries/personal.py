@@ -6,7 +6,7 @@ it answers (in its `AppConfig.ready()`), and pages of this room ask here. Withou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -70,6 +70,8 @@ class Books(Protocol):
 
 
 _books: list[Books] = []
+#: In a word why an instrument concerns a person, and how that is known: {"held": …}.
+_concerns: dict[str, Callable[[Any], Iterable[int]]] = {}
 
 
 def register_books(books: Books) -> None:
@@ -90,3 +92,19 @@ def held_of(user: Any, instrument_id: int) -> list[HeldView]:
 def trades_of(user: Any, instrument_id: int, *, limit: int = 300) -> list[TradeView]:
     """Return the person's latest trades of one instrument, oldest first. One statement."""
     return [view for books in _books for view in books.trades_of(user, instrument_id, limit)]
+
+
+def register_concern(word: str, source: Callable[[Any], Iterable[int]]) -> None:
+    """Say which instruments concern a person, and in a word why: "held", "watched". One statement."""
+    _concerns[word] = source
+
+
+def concerns_of(user: Any) -> dict[int, list[str]]:
+    """Return the instruments that concern a person, each with why. One statement for each reason that there is."""
+    found: dict[int, list[str]] = {}
+    for word, source in _concerns.items():
+        for pk in source(user):
+            words = found.setdefault(pk, [])
+            if word not in words:
+                words.append(word)
+    return found

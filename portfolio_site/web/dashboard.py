@@ -42,7 +42,7 @@ def dashboard_for(user: Any, *, now: datetime, range_code: str, with_table: bool
         ],
         "totals": desk_totals(desk, currency=user.base_currency, now=now),
         "has_tracked": bool(desk.tracked),
-        "movers": _movers(desk, now=now),
+        **_prices(desk, now=now),
         "orders": [
             {
                 "url": reverse("trading:detail", args=[order.id]),
@@ -94,17 +94,18 @@ def _money(series: CombinedSeries, values: tuple[Decimal, ...]) -> list[str]:
     return [f"{round_money(value, series.currency):f}" for value in values]
 
 
-def _movers(desk: Desk, *, now: datetime) -> list[dict[str, Any]]:
-    """What moved most today among everything held, each instrument once."""
+def _prices(desk: Desk, *, now: datetime) -> dict[str, Any]:
+    """What moved most today among everything held, each instrument once; and whose price is old."""
     held = {
         row.instrument_id: row
         for snapshot in desk.snapshots.values()
         for row in snapshot.holdings
         if row.quantity
     }
-    quotes = [quote for quote in cached_quotes(held, now=now).values() if quote.change_fraction is not None]
+    known = cached_quotes(held, now=now)
+    quotes = [quote for quote in known.values() if quote.change_fraction is not None]
     quotes.sort(key=lambda quote: (-abs(quote.change_fraction or Decimal(0)), quote.symbol))
-    return [
+    movers = [
         {
             "instrument_id": quote.instrument_id,
             "symbol": quote.symbol,
@@ -116,6 +117,8 @@ def _movers(desk: Desk, *, now: datetime) -> list[dict[str, Any]]:
         }
         for quote in quotes[:MOVERS]
     ]
+    old = sorted(quote.symbol for quote in known.values() if quote.is_stale)
+    return {"movers": movers, "old_prices": old}
 
 
 def _first_steps() -> list[dict[str, str]]:

@@ -6,8 +6,8 @@ every process of the site through Valkey, and goes on per process, with smaller 
 """
 
 from marketdata.operations.gateway.calling import call
-from marketdata.operations.gateway.limits import Quota, quota_of
+from marketdata.operations.gateway.limits import Quota, limits_by_provider, quota_of
 from marketdata.operations.gateway.refusals import NotAsked, Reason
 from marketdata.operations.gateway.resetting import reset_provider
 
-__all__ = ["NotAsked", "Quota", "Reason", "call", "quota_of", "reset_provider"]
+__all__ = ["NotAsked", "Quota", "Reason", "call", "limits_by_provider", "quota_of", "reset_provider"]

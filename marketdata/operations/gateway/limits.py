@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
 
 from marketdata.operations.providing import provider_named
+from marketdata.providers import registry
+
+#: Made up, or told by people: nobody is asked.
+_NOT_ASKED: Final = frozenset({"manual", "simulated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +51,12 @@ def quota_of(provider_name: str) -> Quota:
         return Quota(per_minute, per_day)
     limits = provider_named(provider_name).limits
     return Quota(limits.calls_per_minute, limits.calls_per_day)
+
+
+def limits_by_provider() -> dict[str, tuple[int | None, int | None]]:
+    """Return calls a minute and a day of every provider that is asked over a network."""
+    names = [
+        name for name in registry.names() if name not in _NOT_ASKED and provider_named(name).capabilities
+    ]
+    quotas = {name: quota_of(name) for name in names}
+    return {name: (quota.per_minute, quota.per_day) for name, quota in quotas.items()}
