@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from marketdata.queries import attention, watched_by, watched_instruments
+from marketdata.models import WatchlistItem
+from marketdata.queries import attention, watched_by
 from marketdata.queries.personal import register_concern
 
 Source = Callable[[], Iterable[int]]
@@ -39,4 +40,8 @@ def instruments_that_matter() -> set[int]:
     return found
 
 
-register_interest("watchlists", watched_instruments, of_person=watched_by, word="watched")
+def _watched() -> Iterable[int]:
+    return WatchlistItem.objects.values_list("instrument_id", flat=True).distinct()
+
+
+register_interest("watchlists", _watched, of_person=watched_by, word="watched")

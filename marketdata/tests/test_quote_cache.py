@@ -197,7 +197,7 @@ class TestAttention:
         assert told == []
 
     def test_watched_instruments_matter(self, share: Instrument, owner: Any, monkeypatch: Any) -> None:
-        interest.register_interest("watchlists", queries.watched_instruments)
+        interest.register_interest("watchlists", interest._watched)
         made = operations.create_watchlist(owner=owner, name="Mine", now=NOW)
         operations.add_to_watchlist(watchlist_id=made.id, instrument_id=share.pk, actor=owner, now=NOW)
         assert operations.instruments_that_matter() == {share.pk}
