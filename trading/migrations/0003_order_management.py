@@ -40,6 +40,9 @@ def describe_what_is_there_in_the_new_words(apps: Any, schema_editor: Any) -> No
     fill.objects.update(
         leaves_quantity=models.Subquery(owner.values("quantity")) - models.F("cum_quantity"),
     )
+    # Keys that are checked at the commit are checked now: a table with checks outstanding cannot be altered below.
+    schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    schema_editor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def keep_them(apps: Any, schema_editor: Any) -> None:
