@@ -66,7 +66,7 @@ from marketdata.queries.sessions import (
     next_exchange_session,
 )
 from marketdata.queries.simulation import simulated_prices_in_use
-from marketdata.queries.trends import TrendView, trends
+from marketdata.queries.trends import TrendView, forget_trends, trends
 from marketdata.queries.watchlists import (
     WatchlistNotFound,
     WatchlistView,
@@ -123,6 +123,7 @@ __all__ = [
     "exchanges",
     "find_assets",
     "find_by_symbol",
+    "forget_trends",
     "fx_rate",
     "fx_rate_view",
     "fx_rates_between",

@@ -11,15 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import structlog
 from django.core.cache import cache
 from django.db import connection
-from redis.exceptions import RedisError
 
 from marketdata.models import ActionKind, CorporateAction
 from marketdata.queries.series import Adjustment, daily_series
-
-log = structlog.get_logger(__name__)
 
 #: Days that a small line shows: the trading days of about six weeks.
 TREND_DAYS = 30
@@ -49,11 +45,13 @@ def trends(ids: Iterable[int], *, now: datetime) -> dict[int, TrendView]:
     quarter of an hour), up to four else."""
     wanted = list(dict.fromkeys(ids))
     today = now.astimezone(UTC).date()
-    found = _cached(wanted, today)
+    keys = {_key(pk): pk for pk in wanted}
+    found: dict[int, TrendView | None] = {keys[key]: trend for key, trend in cache.get_many(keys).items()}
     missing = [pk for pk in wanted if pk not in found]
     if missing:
         fresh = _read(missing, today)
-        _remember(fresh, missing, today)
+        # Also that there is nothing is remembered: else what has no bars would be asked about each time.
+        cache.set_many({_key(pk): fresh.get(pk) for pk in missing}, timeout=_CACHE_SECONDS)
         found |= fresh
     return {pk: trend for pk, trend in found.items() if trend is not None}
 
@@ -95,23 +93,10 @@ def _decimal(value: float) -> Decimal:
     return Decimal(str(round(value, max(places, 2))))
 
 
-def _key(pk: int, today: date) -> str:
-    return f"marketdata:trend:1:{today.isoformat()}:{pk}"
+def forget_trends(ids: Iterable[int]) -> None:
+    """Have the trends of these instruments read anew: their bars are other than before."""
+    cache.delete_many([_key(pk) for pk in ids])
 
 
-def _cached(ids: list[int], today: date) -> dict[int, TrendView | None]:
-    keys = {_key(pk, today): pk for pk in ids}
-    try:
-        found: dict[str, TrendView | None] = cache.get_many(keys)
-    except RedisError as error:
-        log.warning("trend_cache_down", error=str(error))
-        return {}
-    return {keys[key]: trend for key, trend in found.items()}
-
-
-def _remember(fresh: dict[int, TrendView | None], asked: list[int], today: date) -> None:
-    # Also that there is nothing is remembered: else an instrument without bars would be asked about each time.
-    try:
-        cache.set_many({_key(pk, today): fresh.get(pk) for pk in asked}, timeout=_CACHE_SECONDS)
-    except RedisError as error:
-        log.warning("trend_cache_down", error=str(error))
+def _key(pk: int) -> str:
+    return f"marketdata:trend:2:{pk}"

@@ -18,12 +18,30 @@ from marketdata import queries
 from marketdata.charting.heatmap import HeatMap, holdings_map, market_map
 from marketdata.models import AssetClass, Instrument
 from marketdata.web.common import json_answer, wants_part
-from marketdata.web.rows import rows_of
+from marketdata.web.rows import rows_of, with_history
 from portfolio_site.kernel import clock
 
 MOST_TRADED = 12
 PER_PAGE = 50
 INDICES = 8
+#: By Yahoo's names, which the starter list uses too.
+MAIN_INDICES = (
+    *(
+        "^GSPC",
+        "^NDX",
+        "^IXIC",
+        "^DJI",
+        "^STOXX50E",
+        "^GDAXI",
+        "^FTSE",
+        "^N225",
+        "^HSI",
+        "^SSMI",
+        "^STOXX",
+        "^RUT",
+    ),
+    *("^FCHI", "^GSPTSE", "^AXJO", "^BSESN", "000001.SS"),
+)
 MOVERS = 5
 #: Headings of the list.
 PLURALS: dict[str, str] = {
@@ -107,10 +125,9 @@ def _overview(request: HttpRequest, now: datetime) -> dict[str, Any]:
     of = request.GET.get("of") or ("mine" if own.quotes else "market")
     size = request.GET.get("heat") or ("mine" if has_own else "market")
     drawn = _heat_map(request, own, size, now)
-    _, indices = queries.instruments_of_class(user=request.user, asset_class=AssetClass.INDEX, limit=INDICES)
     return {
         "exchanges": queries.exchanges(now=now),
-        "indices": rows_of(indices, now=now),
+        "indices": with_history(rows_of(_main_indices(request), now=now), now=now),
         "has_own": has_own,
         "has_movers_of_own": bool(own.quotes),
         "of": of,
@@ -126,8 +143,18 @@ def _overview(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "heat_rows": [(cell.label, cell.value, _percent(cell.change)) for cell in drawn.cells],
         "heat_is_private": drawn.is_private,
         "label": "Most traded today",
-        "rows": rows_of(_most_traded(request, now), now=now),
+        "rows": with_history(rows_of(_most_traded(request, now), now=now), now=now),
     }
+
+
+def _main_indices(request: HttpRequest) -> list[Instrument]:
+    """Those that people ask for first, from the largest markets on; where there are few of them, others after them."""
+    found = list(
+        Instrument.objects.visible_to(request.user).active().filter(asset_class=AssetClass.INDEX)[:200]
+    )
+    place = {symbol: number for number, symbol in enumerate(MAIN_INDICES)}
+    found.sort(key=lambda one: (place.get(one.symbol, len(place)), one.symbol_key, one.pk))
+    return found[:INDICES]
 
 
 def _most_traded(request: HttpRequest, now: datetime) -> list[Instrument]:

@@ -8,7 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from marketdata import queries
+from django.core.cache import cache
+
+from marketdata import operations, queries
 from marketdata.models import Instrument
 
 
@@ -47,6 +49,20 @@ class Row:
             "volume": self.quote.volume,
         }
         return values.get(key)
+
+
+#: Whether the past of what a table shows is here is looked at once in so many seconds.
+_LOOKED_SECONDS = 300
+
+
+def with_history(rows: list[Row], *, now: datetime) -> list[Row]:
+    """See to it that the past of these instruments comes, where it is not here: somebody keeps an eye on them. The rows
+    as they are; a few statements where something is missing, none else."""
+    wanting = [row.instrument.pk for row in rows if row.trend is None and row.quote is not None]
+    news = [pk for pk in wanting if cache.add(f"marketdata:past-wanted:{pk}", 1, timeout=_LOOKED_SECONDS)]
+    if news:
+        operations.request_histories(instrument_ids=news, reason="watched", now=now)
+    return rows
 
 
 def rows_of(instruments: Iterable[Instrument], *, now: datetime) -> list[Row]:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from marketdata import operations, queries
 from marketdata.models import Instrument
 from marketdata.web.common import may_change, wants_part
-from marketdata.web.rows import rows_of
+from marketdata.web.rows import rows_of, with_history
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
 
@@ -226,7 +226,7 @@ def _page(
 
 def _table(request: HttpRequest, shown: queries.WatchlistView, *, edit: bool) -> dict[str, Any]:
     now = clock.now()
-    rows = rows_of(queries.watchlist_instruments(shown, user=request.user), now=now)
+    rows = with_history(rows_of(queries.watchlist_instruments(shown, user=request.user), now=now), now=now)
     edit = edit or (request.GET.get("edit") == "1" and shown.owner_id == request.user.pk)
     sort = request.GET.get("sort", "")
     key = sort.removeprefix("-")

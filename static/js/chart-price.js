@@ -112,7 +112,7 @@
       Object.assign(axis.time.displayFormats, severalDays ? { minute: "d LLL HH:mm", hour: "d LLL HH:mm" } : {});
     }
     return {
-      x: { ...axis, type: closed ? "timeseries" : "time", offset: data.form === "candles" || points.volumes.length > 0 },
+      x: { ...axis, type: closed ? "timeseries" : "time", offset: data.form === "candles" },
       y: valueAxis(data, colours, {
         stack: "price", stackWeight: 3.4, grace: data.scale === "log" ? 0 : "5%", type: data.scale === "log" ? "logarithmic" : "linear",
         afterBuildTicks: (axis) => { if (data.panes.length) axis.ticks = axis.ticks.filter((tick) => tick.value > axis.min); },

@@ -46,7 +46,8 @@
           color: (context) => { const rgb = paint(context); return rgb ? inkOn(rgb) : colours.ink; },
           hoverColor: (context) => { const rgb = paint(context); return rgb ? inkOn(rgb) : colours.ink; },
           font: (context) => { const area = Math.sqrt((context.raw?.w || 0) * (context.raw?.h || 0)); return [{ size: Math.max(9, Math.min(16, area / 6)), weight: "600" }, { size: Math.max(9, Math.min(13, area / 8)) }]; },
-          formatter: function (context) { const cell = cellOf(context.raw); return cell ? [cell.label, percent(cell.change)] : ""; },
+          // What could not be read is left to the tip and the table.
+          formatter: function (context) { const cell = cellOf(context.raw); const { w, h } = context.raw; if (!cell || w < 30 || h < 16) return ""; return h < 32 || w < 44 ? cell.label : [cell.label, percent(cell.change)]; },
         },
       }] },
       options: {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import connection
+from django.db import connection, transaction
+
+from marketdata.queries import forget_trends
 
 _REVISE = """
 INSERT INTO marketdata_historystatus (instrument_id, revision, source, trouble)
@@ -15,5 +17,7 @@ ON CONFLICT (instrument_id) DO UPDATE SET revision = marketdata_historystatus.re
 
 def revise(instrument_ids: Sequence[int]) -> None:
     """Note that bars of these instruments are other than before: what was computed from them is out of date."""
+    ids = sorted(instrument_ids)
     with connection.cursor() as cursor:
-        cursor.execute(_REVISE, [sorted(instrument_ids)])
+        cursor.execute(_REVISE, [ids])
+    transaction.on_commit(lambda: forget_trends(ids))
