@@ -238,3 +238,35 @@ class TestMenuAtAnInstrument:
         given = {"watchlist": watched.id, "on": "0", "next": "https://evil.example/"}
         answer = client_of(owner).post(url("watch", shares[0].pk), given)
         assert answer.headers["Location"] == url("detail", shares[0].pk)
+
+
+class TestStarBesideARow:
+    def press(self, client, instrument):
+        return client.post(url("watch", instrument.pk), {"quick": "1"}, headers={"HX-Request": "true"})
+
+    def test_puts_it_on_the_first_list(self, client_of, owner, watched, make_instrument):
+        new, client = make_instrument("DDD"), client_of(owner)
+        assert "Watch DDD" in client.get(url("index") + "?q=ddd").content.decode()
+        assert url("watchlist", watched.id) in self.press(client, new).content.decode()
+        assert new.pk in queries.visible_watchlist(owner, watched.id)
+        assert "DDD is on a watchlist" in client.get(url("index") + "?q=ddd").content.decode()
+
+    def test_makes_the_first_list(self, client_of, owner, shares):
+        for _ in range(2):
+            self.press(client_of(owner), shares[0])
+        (made,) = queries.watchlists_of(owner)
+        assert (made.name, made.instrument_ids) == ("Watchlist", (shares[0].pk,))
+
+    def test_says_what_was_refused(self, client_of, owner, watched, make_instrument, monkeypatch):
+        monkeypatch.setattr("marketdata.operations.watchlists.MOST_ITEMS", 3)
+        answer = self.press(client_of(owner), make_instrument("DDD"))
+        assert "at most" in answer.headers["HX-Trigger"]
+        assert "Watch DDD" in answer.content.decode()
+
+    def test_goes_back_to_where_it_was_pressed(self, client_of, owner, watched, make_instrument):
+        given = {"quick": "1", "next": "/markets/?class=etf"}
+        answer = client_of(owner).post(url("watch", make_instrument("DDD").pk), given)
+        assert answer.headers["Location"] == "/markets/?class=etf"
+
+    def test_is_not_shown_to_those_who_only_look(self, client_of, auditor, shares):
+        assert "Watch AAA" not in client_of(auditor).get(url("index") + "?q=aaa").content.decode()

@@ -64,7 +64,6 @@ class _Own:
     """What the person holds and watches, read once for a page."""
 
     held: list[queries.HeldView]
-    watched: list[int]
     instruments: dict[int, Instrument]
     quotes: dict[int, queries.QuoteView]
 
@@ -78,18 +77,20 @@ def index(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("class", "")
     kind = kind if kind in AssetClass.values else ""
     totals = queries.class_totals(user=request.user)
+    lists = queries.watchlists_of(request.user)
     context: dict[str, Any] = {
         "text": text,
         "kind": kind,
+        "may_watch": not getattr(request.user, "is_read_only", False),
         "kinds": [(value, PLURALS[value], count) for value, count in totals.items()],
     }
     if text:
         found = queries.search_instruments(user=request.user, text=text, limit=50)
-        context |= {"label": "Found", "rows": rows_of(found, now=now)}
+        context |= {"label": "Found", "rows": rows_of(found, now=now, watchlists=lists)}
     elif kind:
-        context |= _of_kind(request, kind, now)
+        context |= _of_kind(request, kind, lists, now)
     else:
-        context |= _overview(request, now)
+        context |= _overview(request, lists, now)
     partial = wants_part(request, "markets")
     return render(
         request, "marketdata/partials/_markets.html" if partial else "marketdata/index.html", context
@@ -102,25 +103,28 @@ def heat_map(request: HttpRequest) -> HttpResponseBase:
     """The figures behind the map: `of=mine` what the person holds, else the market."""
     now = clock.now()
     of = request.GET.get("of", "")
-    return json_answer(request, _heat_map(request, _own(request, now), of, now).body())
+    own = _own(request, queries.watchlists_of(request.user), now)
+    return json_answer(request, _heat_map(request, own, of, now).body())
 
 
-def _of_kind(request: HttpRequest, kind: str, now: datetime) -> dict[str, Any]:
+def _of_kind(
+    request: HttpRequest, kind: str, lists: list[queries.WatchlistView], now: datetime
+) -> dict[str, Any]:
     page = _page(request)
     total, found = queries.instruments_of_class(
         user=request.user, asset_class=kind, offset=(page - 1) * PER_PAGE, limit=PER_PAGE
     )
     return {
         "label": PLURALS[kind],
-        "rows": rows_of(found, now=now),
+        "rows": rows_of(found, now=now, watchlists=lists),
         "total": total,
         "page": page,
         "has_more": page * PER_PAGE < total,
     }
 
 
-def _overview(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    own = _own(request, now)
+def _overview(request: HttpRequest, lists: list[queries.WatchlistView], now: datetime) -> dict[str, Any]:
+    own = _own(request, lists, now)
     has_own = bool(own.held)
     of = request.GET.get("of") or ("mine" if own.quotes else "market")
     size = request.GET.get("heat") or ("mine" if has_own else "market")
@@ -143,7 +147,7 @@ def _overview(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "heat_rows": [(cell.label, cell.value, _percent(cell.change)) for cell in drawn.cells],
         "heat_is_private": drawn.is_private,
         "label": "Most traded today",
-        "rows": with_history(rows_of(_most_traded(request, now), now=now), now=now),
+        "rows": with_history(rows_of(_most_traded(request, now), now=now, watchlists=lists), now=now),
     }
 
 
@@ -170,12 +174,12 @@ def _most_traded(request: HttpRequest, now: datetime) -> list[Instrument]:
     return first
 
 
-def _own(request: HttpRequest, now: datetime) -> _Own:
-    held, watched = queries.held_by(request.user), queries.watched_by(request.user)
+def _own(request: HttpRequest, lists: list[queries.WatchlistView], now: datetime) -> _Own:
+    held = queries.held_by(request.user)
+    watched = (pk for view in lists for pk in view.instrument_ids)
     ids = list(dict.fromkeys([*(view.instrument_id for view in held), *watched]))
     return _Own(
         held=held,
-        watched=watched,
         instruments=Instrument.objects.visible_to(request.user).in_bulk(ids) if ids else {},
         quotes=queries.cached_quotes(ids, now=now),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.core.cache import cache
 
@@ -22,6 +23,7 @@ class Row:
     quote: queries.QuoteView | None
     trend: queries.TrendView | None
     day: queries.PriceRange | None = None
+    watchlist_id: UUID | None = None
 
     @property
     def year(self) -> queries.PriceRange | None:
@@ -65,8 +67,18 @@ def with_history(rows: list[Row], *, now: datetime) -> list[Row]:
     return rows
 
 
-def rows_of(instruments: Iterable[Instrument], *, now: datetime) -> list[Row]:
-    """Put instruments beside their quotes and trends. No statement when the cache is warm."""
+def rows_of(
+    instruments: Iterable[Instrument],
+    *,
+    now: datetime,
+    watchlists: Iterable[queries.WatchlistView] = (),
+) -> list[Row]:
+    """Put instruments beside their quotes and trends, and the first of the lists that they are on. No statement when
+    the cache is warm."""
+    listed: dict[int, UUID] = {}
+    for view in watchlists:
+        for pk in view.instrument_ids:
+            listed.setdefault(pk, view.id)
     wanted = list(instruments)
     ids = [instrument.pk for instrument in wanted]
     quotes, trends = queries.cached_quotes(ids, now=now), queries.trends(ids, now=now)
@@ -77,6 +89,7 @@ def rows_of(instruments: Iterable[Instrument], *, now: datetime) -> list[Row]:
             quote=quotes.get(instrument.pk),
             trend=trends.get(instrument.pk),
             day=days.get(instrument.pk),
+            watchlist_id=listed.get(instrument.pk),
         )
         for instrument in wanted
     ]

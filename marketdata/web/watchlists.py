@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from marketdata.web.rows import rows_of, with_history
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
 
+#: What the first list is called that nobody gave a name.
+FIRST_NAME = "Watchlist"
 #: What a list can be sorted by, beside the order its owner keeps it in.
 SORTS = ("symbol", "last", "change", "volume")
 
@@ -156,13 +159,15 @@ def watch(request: HttpRequest, instrument_id: int) -> HttpResponse:
     """The menu of lists at an instrument: GET shows it, POST puts the instrument on a list, takes it off, or makes a
     list with it."""
     instrument = queries.visible_instrument(request.user, instrument_id)
-    error = ""
+    error, is_quick = "", "quick" in request.POST
     if request.method == "POST":
         may_change(request)
         try:
             _watch(request, instrument)
         except DomainError as refused:
             error = refused.message
+    if getattr(request, "htmx", False) and is_quick:
+        return _star(request, instrument, error)
     if getattr(request, "htmx", False):
         context = {"instrument": instrument, "watch_error": error, **watching(request, instrument)}
         is_open = {"watch_open": request.method == "POST"}
@@ -170,6 +175,18 @@ def watch(request: HttpRequest, instrument_id: int) -> HttpResponse:
     if error:
         messages.error(request, error)
     return HttpResponseRedirect(_next(request) or reverse("marketdata:detail", args=[instrument.pk]))
+
+
+def _star(request: HttpRequest, instrument: Instrument, error: str) -> HttpResponse:
+    """The star beside an instrument as it is now; what was refused is told beside it."""
+    lists = queries.watchlists_of(request.user)
+    on = next((view.id for view in lists if instrument.pk in view), None)
+    context = {"instrument": instrument, "list_id": on, "here": _next(request)}
+    response = render(request, "marketdata/partials/_star.html", context)
+    if error:
+        note = {"hf:toast": {"level": "danger", "title": error}}
+        response.headers["HX-Trigger"] = json.dumps(note)
+    return response
 
 
 def watching(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
@@ -180,6 +197,18 @@ def watching(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
 
 def _watch(request: HttpRequest, instrument: Instrument) -> None:
     now, name = clock.now(), request.POST.get("name", "").strip()
+    if "quick" in request.POST:
+        # The star beside a row: onto the first list, which is made where there is none.
+        lists = queries.watchlists_of(request.user)
+        if not lists:
+            operations.create_watchlist(
+                owner=request.user, name=FIRST_NAME, now=now, instrument_ids=[instrument.pk]
+            )
+        elif not any(instrument.pk in view for view in lists):
+            operations.add_to_watchlist(
+                watchlist_id=lists[0].id, actor=request.user, instrument_id=instrument.pk, now=now
+            )
+        return
     if name:
         operations.create_watchlist(owner=request.user, name=name, now=now, instrument_ids=[instrument.pk])
         return
