@@ -74,15 +74,17 @@ class ByName(CursorPagination):
     ordering = ("id",)
 
 
-def _shown(request: Request, portfolio_id: int) -> Portfolio:
+def shown_portfolio(request: Request, portfolio_id: int) -> Portfolio:
+    """A portfolio that this person may see; 404 else."""
     portfolio = queries.visible_portfolio(request.user, portfolio_id)
     if portfolio is None:
         raise PortfolioUnknown
     return portfolio
 
 
-def _own(request: Request, portfolio_id: int) -> Portfolio:
-    portfolio = _shown(request, portfolio_id)
+def own_portfolio(request: Request, portfolio_id: int) -> Portfolio:
+    """A portfolio that this person may change: 404 for what they do not see, 403 for what they may only read."""
+    portfolio = shown_portfolio(request, portfolio_id)
     if portfolio.owner_id != request.user.pk:
         raise ForbiddenError(
             "You can read this portfolio, but only its owner can change it.", code="read_only"
@@ -123,7 +125,7 @@ class PortfolioViewSet(GenericViewSet[Portfolio]):
     @extend_schema(summary="Read a portfolio", responses={200: PortfolioSerializer, 404: _PROBLEM})
     def retrieve(self, request: Request, pk: str) -> Response:
         """One portfolio with its accounts."""
-        return Response(PortfolioSerializer(_shown(request, int(pk))).data)
+        return Response(PortfolioSerializer(shown_portfolio(request, int(pk))).data)
 
     @extend_schema(
         summary="Open a portfolio",
@@ -151,7 +153,7 @@ class PortfolioViewSet(GenericViewSet[Portfolio]):
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what is given."""
-        portfolio = _own(request, int(pk))
+        portfolio = own_portfolio(request, int(pk))
         given = PortfolioChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         changed = operations.update_portfolio(
@@ -181,7 +183,7 @@ class TransactionsView(APIView):
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """One page of entries."""
-        portfolio = _shown(request, portfolio_id)
+        portfolio = shown_portfolio(request, portfolio_id)
         rows = queries.filtered_transactions(portfolio, _filter(request))
         paginator = NewestFirst()
         page = paginator.paginate_queryset(rows, request, view=self)
@@ -206,7 +208,7 @@ class TransactionsView(APIView):
     )
     def post(self, request: Request, portfolio_id: int) -> Response:
         """Book one, once per `Idempotency-Key`."""
-        portfolio = _own(request, portfolio_id)
+        portfolio = own_portfolio(request, portfolio_id)
         given = EntrySerializer(data=request.data)
         given.is_valid(raise_exception=True)
 
@@ -237,7 +239,7 @@ class TransactionDetailView(APIView):
     )
     def put(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
         """Replace it."""
-        portfolio = _own(request, portfolio_id)
+        portfolio = own_portfolio(request, portfolio_id)
         row = self._row(request, portfolio_id, transaction_id)
         given = EntrySerializer(data=request.data)
         given.is_valid(raise_exception=True)
@@ -257,7 +259,7 @@ class TransactionDetailView(APIView):
     )
     def delete(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
         """Void it."""
-        portfolio = _own(request, portfolio_id)
+        portfolio = own_portfolio(request, portfolio_id)
         operations.void_transaction(
             portfolio_id=portfolio.pk, transaction_id=transaction_id, actor=request.user, now=clock.now()
         )
@@ -281,7 +283,7 @@ class PositionsView(APIView):
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """All of them: there are few."""
-        snapshot = queries.snapshot(_shown(request, portfolio_id), now=clock.now())
+        snapshot = queries.snapshot(shown_portfolio(request, portfolio_id), now=clock.now())
         closed = request.query_params.get("closed") == "true"
         rows = [row for row in snapshot.holdings if row.quantity or closed]
         return Response(PositionSerializer(rows, many=True).data)
@@ -293,7 +295,7 @@ class CashView(APIView):
     @extend_schema(summary="List cash balances", responses={200: CashSerializer(many=True), 404: _PROBLEM})
     def get(self, request: Request, portfolio_id: int) -> Response:
         """By account and currency."""
-        snapshot = queries.snapshot(_shown(request, portfolio_id), now=clock.now())
+        snapshot = queries.snapshot(shown_portfolio(request, portfolio_id), now=clock.now())
         return Response(CashSerializer(snapshot.cash, many=True).data)
 
 
@@ -304,7 +306,7 @@ class SummaryView(APIView):
     def get(self, request: Request, portfolio_id: int) -> Response:
         """With the latest prices."""
         return Response(
-            SummarySerializer(queries.snapshot(_shown(request, portfolio_id), now=clock.now())).data
+            SummarySerializer(queries.snapshot(shown_portfolio(request, portfolio_id), now=clock.now())).data
         )
 
 
@@ -319,7 +321,7 @@ class ValuationsView(APIView):
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """One range."""
-        portfolio = _shown(request, portfolio_id)
+        portfolio = shown_portfolio(request, portfolio_id)
         code = request.query_params.get("range", "1Y")
         if code not in queries.RANGES:
             raise ValidationError({"range": [f"One of {', '.join(queries.RANGES)}."]})
@@ -350,7 +352,7 @@ class ImportView(APIView):
     )
     def post(self, request: Request, portfolio_id: int) -> Response:
         """Read and book."""
-        portfolio = _own(request, portfolio_id)
+        portfolio = own_portfolio(request, portfolio_id)
         size = request.META.get("CONTENT_LENGTH") or "0"
         if size.isdigit() and int(size) > settings.UPLOAD_MAX_BYTES + 65536:
             raise ImportRefused(too_large_message(int(size)))

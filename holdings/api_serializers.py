@@ -32,7 +32,8 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
     class Meta:
         model = Portfolio
         fields = ("id", "name", "kind", "base_currency", "cost_basis_method", "allow_short", "tax_country",
-                  "time_zone", "risk_free_rate", "revision", "created_at", "archived_at", "accounts")  # fmt: skip
+                  "time_zone", "risk_free_rate", "automatic_actions", "revision", "created_at", "archived_at",
+                  "accounts")  # fmt: skip
         read_only_fields = fields
 
 
@@ -46,6 +47,9 @@ class PortfolioRequestSerializer(serializers.Serializer[Any]):
     tax_country = serializers.CharField(max_length=2, default="", allow_blank=True)
     time_zone = serializers.CharField(max_length=64, default="", allow_blank=True)
     risk_free_rate = DecimalString(default=Decimal(0), help_text="A fraction a year, such as 0.025.")
+    automatic_actions = serializers.BooleanField(
+        default=False, help_text="Book dividends and splits by themselves on their ex-date."
+    )
 
 
 class PortfolioChangeSerializer(serializers.Serializer[Any]):
@@ -58,6 +62,9 @@ class PortfolioChangeSerializer(serializers.Serializer[Any]):
     tax_country = serializers.CharField(max_length=2, required=False, allow_blank=True)
     time_zone = serializers.CharField(max_length=64, required=False)
     risk_free_rate = DecimalString(required=False, help_text="A fraction a year, such as 0.025.")
+    automatic_actions = serializers.BooleanField(
+        required=False, help_text="Book dividends and splits by themselves on their ex-date."
+    )
 
 
 @extend_schema_field(

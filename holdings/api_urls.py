@@ -15,6 +15,7 @@ from holdings.api import (
     TransactionsView,
     ValuationsView,
 )
+from holdings.api_actions import BookProposalView, DismissProposalView, ProposalsView, ReopenProposalView
 from holdings.api_assets import (
     AssetsView,
     AssetView,
@@ -45,6 +46,26 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/transactions/<int:transaction_id>/",
         TransactionDetailView.as_view(),
         name="portfolio-transaction",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/corporate-actions/",
+        ProposalsView.as_view(),
+        name="portfolio-corporate-actions",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/corporate-actions/<int:proposal_id>/book/",
+        BookProposalView.as_view(),
+        name="portfolio-corporate-action-book",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/corporate-actions/<int:proposal_id>/dismiss/",
+        DismissProposalView.as_view(),
+        name="portfolio-corporate-action-dismiss",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/corporate-actions/<int:proposal_id>/reopen/",
+        ReopenProposalView.as_view(),
+        name="portfolio-corporate-action-reopen",
     ),
     path("portfolios/<int:portfolio_id>/positions/", PositionsView.as_view(), name="portfolio-positions"),
     path("portfolios/<int:portfolio_id>/cash/", CashView.as_view(), name="portfolio-cash"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 from portfolio_site.kernel.events import Event, event
 
@@ -58,3 +60,42 @@ class ImportFinished(Event):
     filename: str
     posted_count: int
     undone: bool
+
+
+@event("holdings.actions_due")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionsDue(Event):
+    """Splits or dividends of these instruments are new or changed, and the portfolio held them once: look what they mean
+    for it."""
+
+    portfolio_id: int
+    instrument_ids: list[int]
+
+
+@event("holdings.actions_proposed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionsProposed(Event):
+    """Splits and dividends wait to be booked, or no longer do; `open_count` of them now."""
+
+    portfolio_id: int
+    user_id: int
+    open_count: int
+
+
+@event("holdings.corporate_action_booked")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorporateActionBooked(Event):
+    """A split or dividend is in the books now. `ratio` is that of a split (`4`, `1:8`: new shares per old one), `amount`
+    the gross dividend."""
+
+    portfolio_id: int
+    user_id: int
+    instrument_id: int
+    kind: str
+    ex_date: date
+    quantity: Decimal
+    ratio: str
+    amount: Decimal | None
+    currency: str
+    transaction_ids: list[int]
+    is_automatic: bool

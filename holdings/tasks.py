@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from holdings import operations
+from holdings.operations import actions
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.jobs import enqueue
 
@@ -34,3 +35,9 @@ def make_due_backups() -> int:
 def make_planned_backup(plan_id: int) -> bool:
     """Make the backup of one plan; safe to be sent twice."""
     return operations.carry_out_backup_plan(plan_id=plan_id, now=clock.now()) is not None
+
+
+@shared_task(name="holdings.tasks.book_due_actions")
+def book_due_actions() -> int:
+    """Book the dividends and splits whose day has come where that is wanted without asking."""
+    return actions.book_due_proposals(now=clock.now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from holdings.web import backups, charts, entries, holding, imports, portfolios
+from holdings.web import actions, backups, charts, entries, holding, imports, portfolios
 from holdings.web.insights.urls import urlpatterns as insights
 
 app_name = "holdings"
@@ -48,6 +48,29 @@ urlpatterns: list[URLPattern] = [
         "portfolios/<int:portfolio_id>/planned/<int:draft_id>/remove/",
         entries.remove_draft,
         name="remove_draft",
+    ),
+    path("portfolios/<int:portfolio_id>/actions/", actions.index, name="actions"),
+    path("portfolios/<int:portfolio_id>/actions/panel/", actions.panel, name="actions_panel"),
+    path("portfolios/<int:portfolio_id>/actions/book/", actions.book_all, name="actions_book_all"),
+    path(
+        "portfolios/<int:portfolio_id>/actions/<int:proposal_id>/",
+        actions.book,
+        name="action_book",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/actions/<int:proposal_id>/book/",
+        actions.book_now,
+        name="action_book_now",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/actions/<int:proposal_id>/dismiss/",
+        actions.dismiss,
+        name="action_dismiss",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/actions/<int:proposal_id>/reopen/",
+        actions.reopen,
+        name="action_reopen",
     ),
     path("portfolios/<int:portfolio_id>/import/", imports.upload, name="import"),
     path("portfolios/<int:portfolio_id>/import/<int:batch_id>/", imports.preview, name="import_preview"),

@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.operations import create_token
 from accounts.tests.support import make_user
 from documents.operations import store_document
-from holdings.models import DraftTransaction
+from holdings.models import ActionProposal, DraftTransaction
 from holdings.operations import Entry, create_portfolio, make_backup, post_transaction, upload_import
 from holdings.tests.support import make_instrument, make_prices, make_rates
 from marketdata.models import Instrument, Restatement, Watchlist, WatchlistItem
@@ -135,6 +135,17 @@ def belongings(db: None) -> dict[str, Any]:
     notification = Notification.objects.create(
         user=owner, kind="order.filled", title="Private", body="", url="", created_at=now, event_id=1
     )
+    proposal = ActionProposal.objects.create(
+        portfolio=portfolio,
+        instrument=shared,
+        kind="dividend",
+        ex_date=now.date(),
+        value=Decimal(1),
+        quantity=Decimal(3),
+        amount=Decimal(3),
+        currency="USD",
+        found_at=now,
+    )
     restatement = Restatement.objects.create(
         instrument=private,
         source="yahoo",
@@ -155,6 +166,7 @@ def belongings(db: None) -> dict[str, Any]:
         "backup_id": make_backup(owner=owner, now=now).id,
         "instrument_id": private.pk,
         "restatement_id": restatement.pk,
+        "proposal_id": proposal.pk,
         "transaction_id": entry.pk,
         "draft_id": draft.pk,
         "batch_id": batch.pk,
@@ -255,6 +267,7 @@ def _count_all() -> dict[str, Any]:
         "transactions": Transaction.objects.count(),
         "voids": TransactionVoid.objects.count(),
         "drafts": DraftTransaction.objects.count(),
+        "proposals": list(ActionProposal.objects.order_by("pk").values_list("pk", "state")),
         "batches": list(ImportBatch.objects.values_list("pk", "content")),
         "orders": list(Order.objects.order_by("pk").values_list("pk", "status")),
         "documents": Document.objects.count(),

@@ -39,6 +39,11 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
         ],
     )
     time_zone = forms.ChoiceField(label="Time zone", help_text="Decides which day an instant belongs to.")
+    automatic_actions = forms.BooleanField(
+        label="Dividends and splits",
+        required=False,
+        help_text="Book them by themselves on their ex-date, as sources tell them, instead of asking.",
+    )
     risk_free_rate = ExactDecimalField(
         label="Risk-free rate",
         suffix="% a year",
@@ -49,6 +54,7 @@ class PortfolioForm(FieldsetsMixin, forms.Form):
     fieldsets = [
         ("", ["name", "base_currency"]),
         ("How gains are worked out", ["cost_basis_method", "allow_short", "tax_country", "time_zone"]),
+        ("What is booked without asking", ["automatic_actions"]),
         ("How risk is measured", ["risk_free_rate"]),
     ]
 

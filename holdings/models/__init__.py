@@ -25,11 +25,13 @@ from holdings.models.journal import (
     TransactionVoid,
 )
 from holdings.models.portfolio import Account, AccountKind, CostBasisMethod, Portfolio, PortfolioKind
+from holdings.models.proposals import ActionProposal, ProposalKind, ProposalState
 from holdings.models.targets import TargetDimension, TargetWeight
 
 __all__ = [
     "Account",
     "AccountKind",
+    "ActionProposal",
     "BackupInterval",
     "BackupPlan",
     "CashBalance",
@@ -44,6 +46,8 @@ __all__ = [
     "Portfolio",
     "PortfolioKind",
     "Position",
+    "ProposalKind",
+    "ProposalState",
     "RealisedTrade",
     "TargetDimension",
     "TargetWeight",

@@ -90,6 +90,12 @@ class Portfolio(models.Model):
         db_default=ZERO,
         help_text="A rate a year as a fraction, which Sharpe, Sortino and alpha are measured against.",
     )
+    automatic_actions = models.BooleanField(
+        "book dividends and splits by itself",
+        default=False,
+        db_default=False,
+        help_text="Dividends and splits of what is held are booked on their ex-date without asking.",
+    )
     revision = models.PositiveBigIntegerField(default=0)
     last_sequence = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField()

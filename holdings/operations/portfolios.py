@@ -46,6 +46,7 @@ def create_portfolio(
     tax_country: str = "",
     time_zone: str = "",
     risk_free_rate: Decimal = ZERO,
+    automatic_actions: bool = False,
     starting_cash: Decimal | None = None,
     starting_cash_currency: str = "",
 ) -> Portfolio:
@@ -79,6 +80,7 @@ def create_portfolio(
             tax_country=tax_country,
             time_zone=time_zone or owner.time_zone,
             risk_free_rate=risk_free_rate,
+            automatic_actions=automatic_actions,
             created_at=now,
         )
         cash = Account.objects.create(
@@ -122,10 +124,12 @@ def update_portfolio(
     tax_country: str | None = None,
     time_zone: str | None = None,
     risk_free_rate: Decimal | None = None,
+    automatic_actions: bool | None = None,
 ) -> Portfolio:
     """Change the settings that are given. What the figures follow from is recomputed in the same transaction.
 
-    `risk_free_rate` is a fraction a year (0.025).
+    `risk_free_rate` is a fraction a year (0.025). With `automatic_actions` the dividends and splits that wait without a
+    doubt are booked within minutes, and later ones on their ex-date.
 
     The base currency and the time zone can change only while the journal is empty: entries carry the rate to the one
     and the day in the other. Raises `PortfolioRefused`, `PortfolioUnknown`, `PortfolioArchived`.
@@ -154,6 +158,8 @@ def update_portfolio(
         if risk_free_rate is not None:
             _check_rate(risk_free_rate)
             changed["risk_free_rate"] = risk_free_rate
+        if automatic_actions is not None:
+            changed["automatic_actions"] = automatic_actions
         if {"base_currency", "time_zone"} & changed.keys() and _has_entries(portfolio_id):
             field = "base_currency" if "base_currency" in changed else "time_zone"
             raise PortfolioRefused(

@@ -57,6 +57,14 @@ from holdings.queries.portfolios import (
     visible_portfolio,
 )
 from holdings.queries.pricing import PriceNow
+from holdings.queries.proposals import MOST as MOST_PROPOSALS
+from holdings.queries.proposals import (
+    OpenProposals,
+    ProposalView,
+    open_proposals,
+    proposal_of,
+    proposals_of,
+)
 from holdings.queries.transactions import (
     EntryFilter,
     EntryPage,
@@ -73,6 +81,7 @@ from holdings.queries.valuing import CashRow, HoldingRow, Snapshot, snapshot, sn
 from holdings.queries.whole import whole_portfolio
 
 __all__ = [
+    "MOST_PROPOSALS",
     "RANGES",
     "AssetNotFound",
     "AssetSummary",
@@ -87,9 +96,11 @@ __all__ = [
     "HoldingRow",
     "LotRow",
     "Movement",
+    "OpenProposals",
     "PaperEntry",
     "PortfolioCard",
     "PriceNow",
+    "ProposalView",
     "RealisedRow",
     "Snapshot",
     "ValueSeries",
@@ -115,6 +126,7 @@ __all__ = [
     "main_portfolio",
     "movements_of",
     "open_lots",
+    "open_proposals",
     "paper_holders_before",
     "portfolio_export",
     "portfolio_value",
@@ -123,6 +135,8 @@ __all__ = [
     "position_costs",
     "position_quantities",
     "position_quantity",
+    "proposal_of",
+    "proposals_of",
     "range_start",
     "realised_trades",
     "require_asset",

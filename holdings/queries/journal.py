@@ -9,6 +9,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
+from django.db.models import Q
+
 from holdings.domain import types as domain
 from holdings.models import Account, Transaction
 from marketdata.models import Instrument
@@ -152,6 +154,31 @@ def load_journal(portfolio_id: int, *, since: date | None = None, until: date | 
     wanted |= {int(t.to_instrument) for t in transactions if t.to_instrument is not None}
     instruments = {str(i.pk): domain_instrument(i) for i in Instrument.objects.filter(pk__in=wanted)}
     return Journal(accounts=accounts, instruments=instruments, transactions=transactions)
+
+
+def load_journal_of(portfolio_id: int, instrument_id: int) -> Journal:
+    """What counts of one instrument, and of those that corporate actions tie to it; in the order of posting.
+
+    Four statements, and two more for each instrument that is tied to it.
+    """
+    counting = Transaction.objects.filter(portfolio_id=portfolio_id).counting()
+    names, fresh = {instrument_id}, {instrument_id}
+    while fresh:
+        tied = counting.filter(
+            Q(instrument__in=fresh) | Q(to_instrument__in=fresh), to_instrument__isnull=False
+        )
+        fresh = set(tied.values_list("instrument_id", flat=True)) | set(
+            tied.values_list("to_instrument_id", flat=True)
+        )
+        fresh -= {*names, None}
+        names |= fresh
+    accounts = domain_accounts(Account.objects.filter(portfolio_id=portfolio_id))
+    rows = counting.filter(Q(instrument__in=names) | Q(to_instrument__in=names)).order_by("sequence")
+    return Journal(
+        accounts=accounts,
+        instruments={str(i.pk): domain_instrument(i) for i in Instrument.objects.filter(pk__in=names)},
+        transactions=tuple(domain_transaction(row, accounts) for row in rows),
+    )
 
 
 def _latest(pk: int, successors: Mapping[int, int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from holdings.models import DraftTransaction, Portfolio
 from holdings.operations import post_transaction
 from holdings.tests.support import NOW, D, make_instrument, make_portfolio, make_prices, make_rates, post
 from marketdata.models import Instrument
+from portfolio_site.kernel.events import dispatch_pending
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +113,9 @@ def draft(filled: Portfolio, owner: Any) -> DraftTransaction:
     made = post_transaction(portfolio_id=filled.pk, entry=entry, actor=owner, now=NOW)
     assert isinstance(made, DraftTransaction)
     return made
+
+
+@pytest.fixture
+def deliver_events() -> Callable[[], Any]:
+    """Have every event delivered that waits, and those that come of it."""
+    return dispatch_pending

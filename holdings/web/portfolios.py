@@ -106,6 +106,7 @@ def detail(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             "has_entries": bool(snapshot.holdings or snapshot.cash)
             or Transaction.objects.filter(portfolio=portfolio).exists(),
             "drafts": queries.drafts_of(portfolio),
+            "proposals": queries.open_proposals(portfolio.pk),
             **_return_figures(series),
         },
     )

@@ -32,7 +32,7 @@ from marketdata.queries.history import (
     restatements_for,
     visible_restatement,
 )
-from marketdata.queries.hours import SessionView, is_market_open, market_session
+from marketdata.queries.hours import SessionView, is_market_open, market_session, night_before
 from marketdata.queries.instruments import (
     CLASS_ORDER,
     InstrumentNotFound,
@@ -144,6 +144,7 @@ __all__ = [
     "market_rows",
     "market_session",
     "next_exchange_session",
+    "night_before",
     "price_answers",
     "price_of_day",
     "prices_of",

@@ -4,7 +4,7 @@ calendar (holidays, half days and breaks included), the simulated one trades as 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
 
@@ -65,6 +65,21 @@ def just_opened(exchange: str, now: datetime, within: timedelta = timedelta(minu
     """Say whether the session of an exchange began in the last moments; False where no calendar is known."""
     session = session_at(exchange, now)
     return session is not None and session.is_open(now) and now - session.opens_at <= within
+
+
+def night_before(instrument: Instrument, day: date) -> datetime:
+    """Return the instant at which a trading day begins for what happens to its holders overnight: splits, ex-dates.
+
+    Eight hours before the session of an exchange opens, which lies between the late trades of the day before and the early
+    ones of the day; midnight (UTC) for what trades around the clock, is simulated, or has no session that day.
+    """
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    if instrument.asset_class in (AssetClass.CRYPTO, AssetClass.CURRENCY) or instrument.is_simulated:
+        return midnight
+    session = session_at(instrument.exchange, midnight + timedelta(hours=23, minutes=59))
+    if session is None or session.day != day:
+        return midnight
+    return session.opens_at - timedelta(hours=8)
 
 
 def last_close(instrument: Instrument, now: datetime) -> datetime | None:
