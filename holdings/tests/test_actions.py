@@ -624,7 +624,30 @@ class TestByThemselves:
         (found,) = queries.open_proposals(portfolio.pk).rows
         assert "rate" in found.doubt.lower()
 
-    def test_paper_portfolios_book_them_always_before_the_trades_of_the_day(
+    def test_what_trading_applies_to_paper_portfolios_is_left_to_it(
+        self, owner: Any, share: Instrument, deliver_events: Callable[[], Any]
+    ) -> None:
+        paper = make_portfolio(owner, base_currency="USD", kind="paper", starting_cash=D(10000), name="Paper")
+        post_trade(
+            portfolio_id=paper.pk, instrument_id=share.pk, fees=D(0), actor=owner, side="buy", quantity=D(10),
+            price=D(160), occurred_at=datetime(2026, 3, 9, 20, tzinfo=UTC), external_id="1", now=NOW,
+        )  # fmt: skip
+        fact(share, "2026-05-27", "dividend", "0.35")
+        fact(share, "2026-06-01", "split", "4")
+        deliver_events()
+        assert not ActionProposal.objects.filter(portfolio=paper).exists()
+
+    def test_a_dividend_owed_that_was_paid_is_recognised(
+        self, owner: Any, share: Instrument, deliver_events: Callable[[], Any]
+    ) -> None:
+        portfolio = make_portfolio(owner, base_currency="USD", allow_short=True)
+        post(portfolio, "sell", "2026-01-05", instrument_id=share.pk, quantity="10", price="100")
+        post(portfolio, "fee", "2026-03-11", instrument_id=share.pk, amount="3.50")
+        fact(share, "2026-03-10", "dividend", "0.35")
+        deliver_events()
+        assert states(portfolio) == ["known"]
+
+    def test_paper_portfolios_book_what_became_known_late_before_the_trades_of_its_day(
         self, owner: Any, share: Instrument, deliver_events: Callable[[], Any]
     ) -> None:
         Instrument.objects.filter(pk=share.pk).update(provider="simulated")

@@ -204,7 +204,7 @@ def _book(
         raise ProposalRefused(
             f"Its ex-date is {proposal.ex_date.isoformat()}. It can be booked from then on."
         )
-    meaning = _meaning(locked, instrument, proposal)
+    meaning = _meaning(locked, instrument, proposal, now=now)
     entries = (
         [_split_entry(locked, proposal, meaning, change)]
         if proposal.kind == ProposalKind.SPLIT
@@ -239,13 +239,15 @@ def _book(
     return proposal
 
 
-def _meaning(locked: LockedPortfolio, instrument: Instrument, proposal: ActionProposal) -> Meaning:
+def _meaning(
+    locked: LockedPortfolio, instrument: Instrument, proposal: ActionProposal, *, now: datetime
+) -> Meaning:
     """What it means for the books as they are this moment, under the lock."""
     decided = {
         (p.ex_date, p.kind): p
         for p in ActionProposal.objects.filter(portfolio=locked.id, instrument=instrument)
     }
-    for meaning in meanings(locked, instrument, decided=decided):
+    for meaning in meanings(locked, instrument, decided=decided, now=now):
         if (meaning.fact.ex_date, meaning.fact.kind) == (proposal.ex_date, proposal.kind):
             if meaning.matched.entry is not None:
                 raise ProposalRefused("It is in the books already.", code="already_booked")

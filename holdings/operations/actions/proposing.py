@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -37,7 +37,11 @@ from portfolio_site.kernel.money import round_money
 #: What was decided stays; these follow the books.
 _FOLLOWING = (ProposalState.OPEN, ProposalState.KNOWN, ProposalState.VOID)
 SOURCE = "corporate action"
+#: Trading applies what becomes known within a week to paper accounts.
+LATE = timedelta(days=8)
 _DIVIDENDS = (domain.TransactionType.DIVIDEND, domain.TransactionType.DISTRIBUTION)
+#: A dividend that who is short pays to the lender.
+_OWED = (domain.TransactionType.FEE,)
 _SPLITS = (domain.TransactionType.SPLIT, domain.TransactionType.DELIVERY_IN)
 _FEW = Fraction(1, 10**9)
 
@@ -96,7 +100,7 @@ def _refresh(locked: LockedPortfolio, instrument: Instrument, *, now: datetime) 
         (p.ex_date, p.kind): p
         for p in ActionProposal.objects.filter(portfolio=locked.id, instrument=instrument)
     }
-    for meaning in meanings(locked, instrument, decided=known):
+    for meaning in meanings(locked, instrument, decided=known, now=now):
         key = meaning.fact.ex_date, meaning.fact.kind
         _propose(locked, instrument, meaning, known.pop(key, None), now=now)
     # What a source no longer tells was a mistake of its, unless it was decided about.
@@ -109,21 +113,23 @@ def meanings(
     instrument: Instrument,
     *,
     decided: dict[tuple[date, str], ActionProposal],
+    now: datetime,
 ) -> list[Meaning]:
     """Return what each split and dividend since the first entry of the instrument means for the portfolio, oldest first.
 
     A split that is neither in the books nor dismissed counts for what is held after it: later dividends are told in its
-    shares.
+    shares. Of a paper portfolio only those that trading, which applies them on their day together with open orders, has left
+    alone because they became known too late.
     """
     journal = load_journal_of(locked.id, instrument.pk)
     if not journal.transactions:
         return []
     first = min(row.day for row in journal.transactions)
-    facts = list(
-        CorporateAction.objects.filter(instrument=instrument, ex_date__gte=first)
-        # A dividend of the day of a split is told in new shares.
-        .order_by("ex_date", "-kind")
-    )
+    told = CorporateAction.objects.filter(instrument=instrument, ex_date__gte=first)
+    if locked.is_paper:
+        told = told.filter(ex_date__lt=now.date() - LATE)
+    # A dividend of the day of a split is told in new shares.
+    facts = list(told.order_by("ex_date", "-kind"))
     if not facts:
         return []
     ordered = in_order(journal.transactions, locked.time_zone)
@@ -180,12 +186,14 @@ def _match_dividends(
 ) -> None:
     """Find for each dividend the entry that is it, and keep it there."""
     dividends = [each for each in found if each.fact.kind == ProposalKind.DIVIDEND]
-    expected = [
-        (each.fact.ex_date, due(each.held.quantity, each.fact.value, instrument)) for each in dividends
-    ]
-    entries = [_known(row) for row in rows if row.type in _DIVIDENDS]
-    for each, matched in zip(dividends, match_dividends(expected, entries), strict=True):
-        each.matched = matched
+    for is_short, types in ((False, _DIVIDENDS), (True, _OWED)):
+        ours = [each for each in dividends if (each.held.quantity < 0) is is_short]
+        expected = [
+            (each.fact.ex_date, due(each.held.quantity, each.fact.value, instrument)) for each in ours
+        ]
+        entries = [_known(row) for row in rows if row.type in types]
+        for each, matched in zip(ours, match_dividends(expected, entries), strict=True):
+            each.matched = matched
 
 
 def _dismissed(decided: dict[tuple[date, str], ActionProposal], facts: Iterable[CorporateAction]) -> set[int]:
