@@ -32,7 +32,7 @@ class HeldPriceSerializer(serializers.Serializer[Any]):
     source = serializers.CharField()  # type: ignore[assignment]
 
 
-class ProblemSerializer(serializers.Serializer[Any]):
+class TroubleSerializer(serializers.Serializer[Any]):
     """An instrument whose price is old, missing or doubted."""
 
     instrument = serializers.IntegerField()
@@ -87,7 +87,7 @@ class HealthSerializer(serializers.Serializer[Any]):
     """The state of the prices that concern the caller."""
 
     instruments = serializers.IntegerField(help_text="How many instruments concern you.")
-    problems = ProblemSerializer(many=True)
+    problems = TroubleSerializer(many=True)
     providers = ProviderSerializer(
         many=True, required=False, help_text="Only for administrators and auditors."
     )

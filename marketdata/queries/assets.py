@@ -16,6 +16,7 @@ from marketdata.queries.quotes import QuoteView, cached_quotes
 
 #: What an asset is called by the doors that know two kinds only.
 CRYPTO, STOCK = "crypto", "stock"
+ASSET_KINDS = [(CRYPTO, CRYPTO), (STOCK, STOCK)]
 
 
 def kind_of(asset_class: str) -> str:

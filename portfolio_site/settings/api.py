@@ -51,6 +51,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "OrderTypeEnum": "trading.api_serializers.TYPE_CHOICES",
+        "AssetKindEnum": "marketdata.queries.assets.ASSET_KINDS",
         "TransactionTypeEnum": "holdings.models.TransactionType",
     },
 }

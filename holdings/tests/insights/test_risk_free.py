@@ -14,6 +14,7 @@ from holdings.domain.parsing import parse
 from holdings.models import Portfolio
 from holdings.operations import PortfolioRefused, update_portfolio
 from holdings.queries import portfolio_export
+from holdings.queries.insights.benchmarks import Benchmark
 from holdings.queries.insights.explaining import Asked, explained, value_of
 from holdings.queries.insights.lens import Lens
 from holdings.queries.insights.performance import figures_of, period_of
@@ -48,7 +49,7 @@ class TestRiskFreeRate:
         assert value_of(before, "volatility") == value_of(after, "volatility")
 
     def test_moves_alpha_by_what_beta_leaves_of_it(self, filled, rated, acme):
-        before, after = measured_by(filled, acme), measured_by(rated, acme)
+        before, after = measured_by(filled, Benchmark(acme)), measured_by(rated, Benchmark(acme))
         beta, old, new = value_of(after, "beta"), value_of(before, "alpha"), value_of(after, "alpha")
         assert beta is not None
         assert old is not None
