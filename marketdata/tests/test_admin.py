@@ -61,7 +61,7 @@ class TestSourcesOfAnInstrument:
             for name, value in InstrumentAdminForm(instance=instrument).initial.items()
             if value is not None
         }
-        data |= {"fallback_providers": "", "provider_symbols": "{}", **changed}
+        data |= {"fallback_providers": "", **changed}
         return InstrumentAdminForm(data, instance=instrument)
 
     def test_are_kept_in_order_and_each_once(self, make_instrument):
@@ -72,6 +72,32 @@ class TestSourcesOfAnInstrument:
         saved = form.save()
         saved.refresh_from_db()
         assert saved.providers == ["simulated", "manual"]
+
+    def test_names_at_providers_have_a_box_each(self, make_instrument):
+        instrument = make_instrument(provider_symbols={"yahoo": "ACME.DE", "gone": "x1"})
+        shown = str(InstrumentAdminForm(instance=instrument)["provider_symbols"])
+        assert 'name="provider_symbols-yahoo"' in shown
+        assert 'value="ACME.DE"' in shown
+        assert "CoinGecko</label>" in shown
+        form = self.form(
+            instrument,
+            **{
+                "provider_symbols-yahoo": "",
+                "provider_symbols-coingecko": " acme ",
+                "provider_symbols-gone": "x1",
+            },
+        )
+        assert form.is_valid(), form.errors
+        assert form.save().provider_symbols == {"coingecko": "acme", "gone": "x1"}
+
+    def test_names_that_are_too_long_are_refused(self, make_instrument):
+        form = self.form(make_instrument(), **{"provider_symbols-yahoo": "x" * 61})
+        assert "no symbol at Yahoo" in str(form.errors["provider_symbols"])
+
+    def test_pence_go_with_pounds(self, make_instrument):
+        form = self.form(make_instrument(currency="GBP"), quoted_in="ZAc")
+        assert not form.is_valid()
+        assert "hundredth of the currency" in str(form.errors)
 
     @pytest.mark.parametrize(("field", "value"), [("provider", "nobody"), ("fallback_providers", "nobody")])
     def test_must_exist(self, make_instrument, field, value):
