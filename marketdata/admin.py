@@ -17,6 +17,7 @@ from marketdata.models import (
     HistoryGap,
     HistoryJob,
     Instrument,
+    PriceSourceChange,
     Quote,
     Restatement,
 )
@@ -170,3 +171,35 @@ class HistoryGapAdmin(_ToLookAt):
 
     list_display = ("instrument", "first_date", "last_date", "days", "found_at", "asked_at", "is_final")
     list_filter = ("is_final",)
+
+
+@admin.register(PriceSourceChange)
+class PriceSourceChangeAdmin(admin.ModelAdmin[PriceSourceChange]):
+    """Which instruments went over from simulated to real prices, and when, to look at."""
+
+    list_display = (
+        "instrument",
+        "changed_at",
+        "from_provider",
+        "to_provider",
+        "history_source",
+        "bars_removed",
+        "bars_added",
+    )
+    list_filter = ("to_provider", "history_source")
+    search_fields = ("instrument__symbol_key__startswith",)
+    list_select_related = ("instrument",)
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Not by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PriceSourceChange | None = None) -> bool:
+        """What happened has happened."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: PriceSourceChange | None = None) -> bool:
+        """Nor is it forgotten."""
+        return False

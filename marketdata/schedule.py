@@ -23,6 +23,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "real-prices-adopt": {
+        "task": "marketdata.tasks.adopt_real_prices",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     # The ECB publishes once a day; who was offline then has the rates within half an hour of being back.
     "fx-rates-refresh": {
         "task": "marketdata.tasks.refresh_fx_rates",

@@ -11,6 +11,9 @@ from marketdata import operations
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.jobs import enqueue
 
+_NO_REAL_PRICES = "marketdata:no-real-prices"
+_IN_VAIN = "marketdata:no-real-prices:times"
+
 
 @shared_task(name="marketdata.tasks.refresh_quotes")
 def refresh_quotes() -> int:
@@ -82,3 +85,21 @@ def find_gaps() -> int:
 def refresh_fx_rates() -> int:
     """Fetch exchange rates that have been published. Returns how many were stored."""
     return sum(operations.refresh_fx_rates(now=clock.now()).stored.values())
+
+
+@shared_task(name="marketdata.tasks.adopt_real_prices")
+def adopt_real_prices() -> int:
+    """Let simulated instruments go over to real prices where those can be had. Returns how many did.
+
+    While nobody can be reached, or nothing is left to do, it looks ever more rarely.
+    """
+    if cache.get(_NO_REAL_PRICES) is not None:
+        return 0
+    result = operations.adopt_real_prices(now=clock.now())
+    if result.adopted or (result.waiting and not result.unreachable):
+        cache.delete(_IN_VAIN)
+        return len(result.adopted)
+    times = min(int(cache.get(_IN_VAIN, 0)), 6) + 1
+    cache.set(_IN_VAIN, times, timeout=timedelta(days=1).total_seconds())
+    cache.set(_NO_REAL_PRICES, 1, timeout=60 * 2**times)
+    return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,9 @@ from holdings.models import Portfolio, PortfolioKind, Position, Transaction, Tra
 from holdings.queries.valuing import unit_of
 from marketdata.models import Instrument
 from marketdata.queries import HeldView, TradeView
+
+#: The source of entries that the demo site makes up.
+DEMO_SOURCE = "demo"
 
 
 class BooksForMarkets:
@@ -66,6 +69,18 @@ def held_instruments() -> Iterable[int]:
 def instruments_held_by(user: Any) -> Iterable[int]:
     """The instruments that a person holds now in portfolios of their own. One statement."""
     return _positions(user).exclude(quantity=0).values_list("instrument_id", flat=True).distinct()
+
+
+def bound_to_simulated_prices(instrument_ids: Collection[int]) -> set[int]:
+    """Return which of these instruments were traded in at the prices they have had here: in practice accounts, and in
+    the demo portfolio, whose story was made of them. What people entered themselves they paid elsewhere."""
+    ids = list(instrument_ids)
+    practice = Position.objects.filter(portfolio__kind=PortfolioKind.PAPER, instrument_id__in=ids)
+    demo = Transaction.objects.counting().filter(source=DEMO_SOURCE, instrument_id__in=ids)
+    return {
+        *practice.values_list("instrument_id", flat=True).distinct(),
+        *demo.values_list("instrument_id", flat=True).distinct(),
+    }
 
 
 def _portfolios(user: Any) -> QuerySet[Portfolio]:

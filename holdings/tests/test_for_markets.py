@@ -6,11 +6,12 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
-from holdings.operations import archive_portfolio, void_transaction
-from holdings.queries.for_markets import held_instruments
+from holdings.operations import archive_portfolio, post_trade, void_transaction
+from holdings.queries.for_markets import bound_to_simulated_prices, held_instruments
 from holdings.tests.support import NOW, make_instrument, make_portfolio, post
-from marketdata.operations import instruments_that_matter
+from marketdata.operations import instruments_that_matter, used_at_simulated_prices
 from marketdata.queries import held_by, held_of, trades_of
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +101,45 @@ class TestInterest:
 
     def test_is_registered(self, books):
         assert books[2].pk in instruments_that_matter()
+
+
+class TestBoundToSimulatedPrices:
+    def test_is_what_a_practice_account_or_the_demo_traded_in(self, books, owner, django_assert_num_queries):
+        long_run, _, acme, bond = books
+        demo, practised = make_instrument("DEMO"), make_instrument("PRACTISED")
+        post(long_run, "buy", "2026-01-05", instrument_id=demo.pk, quantity="1", price="100", source="demo")
+        trade(
+            make_portfolio(owner, name="Practice", kind="paper", base_currency="USD", starting_cash=D(1000)),
+            "buy",
+            practised,
+        )
+        ids = [acme.pk, bond.pk, demo.pk, practised.pk]
+        with django_assert_num_queries(2):
+            assert bound_to_simulated_prices(ids) == {demo.pk, practised.pk}
+        assert bound_to_simulated_prices([acme.pk]) == set()
+        assert set(used_at_simulated_prices(ids)) == {demo.pk, practised.pk}
+
+    def test_also_after_it_was_sold(self, owner, acme):
+        practice = make_portfolio(
+            owner, name="Practice", kind="paper", base_currency="USD", starting_cash=D(1000)
+        )
+        trade(practice, "buy", acme)
+        trade(practice, "sell", acme)
+        assert bound_to_simulated_prices([acme.pk]) == {acme.pk}
+
+
+def trade(portfolio, side, instrument):
+    """A fill, as the counter posts it."""
+    with transaction.atomic():
+        post_trade(
+            portfolio_id=portfolio.pk,
+            instrument_id=instrument.pk,
+            side=side,
+            quantity=D(1),
+            price=D(100),
+            fees=D(0),
+            occurred_at=NOW,
+            external_id=f"fill-{side}",
+            actor=portfolio.owner,
+            now=NOW,
+        )

@@ -27,6 +27,7 @@ from marketdata.models.instruments import (
 )
 from marketdata.models.intraday import IntradayBar
 from marketdata.models.prices import FxRate, PriceBar, Quote
+from marketdata.models.sources import PriceSourceChange
 from marketdata.models.visibility import AUDITOR_GROUP, OfInstrumentQuerySet
 from marketdata.models.watchlists import Watchlist, WatchlistItem
 
@@ -46,6 +47,7 @@ __all__ = [
     "IntradayBar",
     "OfInstrumentQuerySet",
     "PriceBar",
+    "PriceSourceChange",
     "ProviderHealth",
     "ProviderState",
     "Quote",

@@ -1,5 +1,6 @@
 """Market data: every change of state, one verb-first function per use case."""
 
+from marketdata.operations.beginning import begin_with_real_prices
 from marketdata.operations.finding import Finding, Findings, add_found_instrument, search_providers
 from marketdata.operations.gateway import limits_by_provider, reset_provider
 from marketdata.operations.history import (
@@ -54,6 +55,8 @@ from marketdata.operations.quotes import (
     set_quote,
 )
 from marketdata.operations.rates import RatesRefreshed, refresh_fx_rates
+from marketdata.operations.real_prices import Adoption, adopt_real_prices
+from marketdata.operations.simulated_use import register_simulated_use, used_at_simulated_prices
 from marketdata.operations.sources import choose_source, retry_quotes, sources_to_choose_from
 from marketdata.operations.watchlists import (
     MOST_ITEMS,
@@ -72,6 +75,7 @@ from marketdata.operations.watchlists import (
 __all__ = [
     "MOST_ITEMS",
     "MOST_WATCHLISTS",
+    "Adoption",
     "AppliedQuotes",
     "Finding",
     "Findings",
@@ -90,10 +94,12 @@ __all__ = [
     "accept_restatement",
     "add_found_instrument",
     "add_to_watchlist",
+    "adopt_real_prices",
     "apply_quotes",
     "ask_for_gaps",
     "asked_providers",
     "backfill_history",
+    "begin_with_real_prices",
     "choose_source",
     "confirm_held_quote",
     "create_instrument",
@@ -121,6 +127,7 @@ __all__ = [
     "refresh_quotes",
     "refresh_wanted_quotes",
     "register_interest",
+    "register_simulated_use",
     "register_use",
     "release_quote",
     "remove_from_watchlist",
@@ -135,6 +142,7 @@ __all__ = [
     "set_quote",
     "sources_to_choose_from",
     "update_instrument",
+    "used_at_simulated_prices",
     "uses_of",
     "waiting_history_jobs",
 ]

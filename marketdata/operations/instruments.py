@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -15,6 +16,7 @@ from django.db.models import Q
 from marketdata.domain.currencies import major
 from marketdata.domain.numbers import isin_is_valid
 from marketdata.models import AssetClass, CorporateAction, Instrument
+from marketdata.operations.real_prices import assign_real_sources
 from marketdata.providers.starter import starter_instruments
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.money import is_currency
@@ -185,7 +187,8 @@ def load_starter_instruments() -> int:
     """Enter the instruments of the starter list that are not there yet, with their splits; return how many
     were new.
 
-    What is there is left as it is: an administrator may have changed it.
+    What is there is left as it is: an administrator may have changed it. They begin on the simulated market; with
+    `MARKET_DATA=real` with a real source, or without any.
     """
     with transaction.atomic():
         present = set(Instrument.objects.shared().values_list("symbol_key", "currency"))
@@ -194,7 +197,7 @@ def load_starter_instruments() -> int:
             for line in starter_instruments().values()
             if (line.symbol.upper(), line.currency) not in present
         ]
-        made = Instrument.objects.bulk_create(
+        begun = [
             Instrument(
                 symbol=line.symbol,
                 name=line.name,
@@ -213,7 +216,11 @@ def load_starter_instruments() -> int:
                 provider_symbols=dict(line.provider_symbols),
             )
             for line in missing
-        )
+        ]
+        if settings.MARKET_DATA == "real":
+            for instrument in begun:
+                assign_real_sources(instrument)
+        made = Instrument.objects.bulk_create(begun)
         CorporateAction.objects.bulk_create(
             CorporateAction(
                 instrument=instrument, ex_date=ex_date, kind="split", value=ratio, source=STARTER_SOURCE

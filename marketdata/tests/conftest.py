@@ -14,9 +14,10 @@ from django.core.cache import cache
 from django.test import Client
 
 from marketdata.models import FxRate, Instrument, PriceBar
+from marketdata.tests.support.internet import internet
 from marketdata.tests.support.vendor import vendor
 
-__all__ = ["vendor"]
+__all__ = ["internet", "vendor"]
 
 #: A Friday, after the anchor day of the starter list.
 NOW = datetime(2026, 11, 20, 15, 30, 7, tzinfo=UTC)

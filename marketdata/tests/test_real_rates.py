@@ -11,7 +11,7 @@ import pytest
 from marketdata import operations, queries
 from marketdata.models import FxRate
 from marketdata.operations.rates import published_through
-from marketdata.providers import ecb, registry
+from marketdata.providers import ecb
 from marketdata.tests.conftest import rate
 from marketdata.tests.providers.test_ecb import archive, xml
 from marketdata.tests.scripted import forget_gateway
@@ -31,24 +31,13 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def world(vendor, settings, monkeypatch):
+def world(internet, monkeypatch):
     """The ECB and Yahoo on this machine, and a site that may ask them."""
-    forget_gateway()
-    registry._made.cache_clear()
-    settings.MARKET_DATA = "auto"
-    settings.PROVIDER_LIMITS = {"ecb": (None, None), "yahoo": (None, None)}
-    settings.MARKET_DATA_PROVIDERS = {
-        "ecb": {"base_url": f"{vendor.url}/ecb", "timeout": 0.4},
-        "yahoo": {"base_url": vendor.url, "timeout": 0.4},
-    }
-    monkeypatch.setattr("marketdata.operations.gateway.calling._sleep", lambda seconds: None)
     monkeypatch.setattr(
         "marketdata.operations.rates.simulated_currencies", lambda: {"USD": 1, "JPY": 1, "GBP": 1}
     )
-    vendor.on("/ecb/" + ecb.WHOLE, Reply(archive(TABLE)))
-    yield vendor
-    registry._made.cache_clear()
-    forget_gateway()
+    internet.on("/ecb/" + ecb.WHOLE, Reply(archive(TABLE)))
+    return internet
 
 
 def chart(currency: str, *days: tuple[str, float]) -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,6 +59,16 @@ def instruments_ordered_by(user: Any) -> Iterable[int]:
     return (
         Order.objects.open().filter(portfolio__owner=user).values_list("instrument_id", flat=True).distinct()
     )
+
+
+def in_open_orders(instrument_ids: Collection[int]) -> Iterable[int]:
+    """Which of these instruments open orders wait for. One statement."""
+    found: Iterable[int] = (
+        Order.objects.open()
+        .filter(instrument_id__in=list(instrument_ids))
+        .values_list("instrument_id", flat=True)
+    )
+    return found
 
 
 def visible_order(user: Any, order_id: UUID) -> OrderView | None:

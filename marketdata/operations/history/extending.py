@@ -21,6 +21,7 @@ from marketdata.operations.history.storing import (
     store_history,
 )
 from marketdata.operations.interest import instruments_that_matter
+from marketdata.operations.price_sources import is_still_simulated
 from marketdata.operations.providing import names_with, provider_named, ref_of
 from marketdata.providers.base import Capability, ProviderError
 from marketdata.providers.starter import starter_instruments
@@ -110,6 +111,9 @@ def _simulate(instrument: Instrument, last: date | None, *, first: date, today: 
     if not bars and not facts:
         return Stored()
     with transaction.atomic():
+        with connection.cursor() as cursor:
+            if not is_still_simulated(cursor, instrument.pk):
+                return Stored()
         added = store_bars(instrument.pk, bars, source=instrument.provider)
         found = store_actions(instrument.pk, facts, source=instrument.provider)
     return Stored(bars=added, actions=len(found))

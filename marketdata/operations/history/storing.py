@@ -15,12 +15,22 @@ from marketdata.models import HistoryStatus, Instrument
 from marketdata.operations.history.asking import HistoryAnswer
 from marketdata.operations.history.restating import compare_with_stored
 from marketdata.operations.history.revising import revise
+from marketdata.operations.price_sources import SIMULATED, is_still_simulated
 from marketdata.providers.base import ActionData, BarData
 from portfolio_site.kernel.events import publish
 
 log = structlog.get_logger(__name__)
 
-SIMULATED = "simulated"
+__all__ = [
+    "SIMULATED",
+    "Stored",
+    "announce_actions",
+    "note_trouble",
+    "raw_cursor",
+    "store_actions",
+    "store_bars",
+    "store_history",
+]
 
 _NEW_BARS = """
 CREATE TEMP TABLE IF NOT EXISTS new_bars
@@ -59,6 +69,8 @@ def store_history(
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
+            if answer.is_simulated and not is_still_simulated(cursor, instrument.pk):
+                return Stored()
             _stage(cursor, answer.bars)
             restated = (
                 0

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from marketdata.domain.validation import fault_in_quote, fault_in_sizes, fault_in_volume
 from marketdata.events import PricesRefreshed
 from marketdata.operations.intraday import record_minutes_after_commit
+from marketdata.operations.price_sources import share_sources
 from marketdata.operations.quotes.jumping import Held, hold, weigh
 from marketdata.providers.base import QuoteData
 from marketdata.queries import quote_cache
@@ -31,7 +32,9 @@ WITH incoming AS (
                 %s::numeric[], %s::numeric[], %s::numeric[], %s::timestamptz[], %s::int[], %s::boolean[])
          AS n(id, bid, ask, bid_size, ask_size, last, previous_close, day_low, day_high, volume, quoted_at, source,
               is_simulated)
-    WHERE EXISTS (SELECT 1 FROM marketdata_instrument i WHERE i.id = n.id)
+    -- Simulated prices that were worked out before their instrument went over to real ones are late.
+    WHERE EXISTS (SELECT 1 FROM marketdata_instrument i WHERE i.id = n.id AND (
+        NOT n.is_simulated OR i.provider = 'simulated' OR 'simulated' = ANY(i.fallback_providers)))
 ), untroubled AS (
     DELETE FROM marketdata_instrumenttrouble WHERE instrument_id IN (
         SELECT t.instrument_id FROM marketdata_instrumenttrouble t JOIN incoming ON incoming.id = t.instrument_id
@@ -151,6 +154,8 @@ def store(quotes: Sequence[QuoteData], *, now: datetime, by_hand: bool = False) 
     ]
     with transaction.atomic(savepoint=False):
         with connection.cursor() as cursor:
+            if any(quote.is_simulated for quote in quotes):
+                share_sources(cursor)
             cursor.execute(_UPSERT, [sources, *columns, now, by_hand, by_hand])
             rows: list[tuple[int, str, bool]] = cursor.fetchall()
         changed = [pk for pk, _, is_news in rows if is_news]

@@ -19,7 +19,13 @@ from holdings.operations import create_portfolio, post_transactions
 from holdings.queries import portfolios_for
 from marketdata import queries as market
 from marketdata.models import ActionKind, Instrument
-from marketdata.operations import backfill_history, load_starter_instruments, refresh_quotes
+from marketdata.operations import (
+    Adoption,
+    backfill_history,
+    begin_with_real_prices,
+    load_starter_instruments,
+    refresh_quotes,
+)
 from portfolio_site.web.demo import savings
 from trading.operations import OrderRefusedError, open_paper_account, place_order
 
@@ -61,11 +67,27 @@ def demo_logins(path: Path) -> list[Login]:
     return logins
 
 
-def make_market(*, now: datetime) -> None:
-    """Load the starter instruments, fill in their history and give each a first quote; safe to repeat."""
+def make_market(*, now: datetime) -> Adoption:
+    """Load the starter instruments, with real prices where those can be had at once and simulated ones else, and give
+    each a first quote; safe to repeat. The demo's own history is then made of the prices that came."""
     load_starter_instruments()
+    story = Instrument.objects.shared().filter(symbol__in=[*_symbols_of_story(), *_symbols_of_orders()])
+    real = begin_with_real_prices(now=now, instrument_ids=list(story.values_list("pk", flat=True)))
     backfill_history(now=now)
     refresh_quotes(now=now)
+    return real
+
+
+def _symbols_of_story() -> set[str]:
+    return {
+        *(symbol for _, symbol, _ in savings.PURCHASES),
+        *(symbol for _, symbol, *_ in savings.BONDS),
+        *dict(savings.MONTHLY_ETFS),
+    }
+
+
+def _symbols_of_orders() -> set[str]:
+    return {order[1] for order in ORDERS}
 
 
 def make_people(*, logins: list[Login], now: datetime) -> dict[str, Any]:
@@ -136,11 +158,7 @@ def make_practice(*, owner: Any, now: datetime) -> None:
 
 def _listed(today: date) -> dict[str, savings.Listed]:
     """Collect what the story needs of each instrument in it."""
-    symbols = {
-        *(symbol for _, symbol, _ in savings.PURCHASES),
-        *(symbol for _, symbol, *_ in savings.BONDS),
-        *dict(savings.MONTHLY_ETFS),
-    }
+    symbols = _symbols_of_story()
     start = today - timedelta(days=366 * savings.YEARS + 40)
     instruments = list(Instrument.objects.shared().filter(symbol__in=symbols))
     closes = market.closes([instrument.pk for instrument in instruments], start, today)

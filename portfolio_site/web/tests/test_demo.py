@@ -14,9 +14,20 @@ from django.core.management import CommandError, call_command
 from holdings.models import Portfolio, Transaction
 from holdings.queries import portfolios_for
 from holdings.queries.verification import verify_portfolio
+from marketdata.operations import load_starter_instruments
+from marketdata.tests.support.internet import (
+    CHARTS,
+    QUOTES,
+    charts_of_everything,
+    everything,
+    internet,
+)
+from marketdata.tests.support.vendor import vendor
 from portfolio_site.kernel import clock
 from portfolio_site.web.demo import making
 from trading.models import Order
+
+__all__ = ["internet", "vendor"]
 
 
 @pytest.fixture
@@ -61,6 +72,33 @@ class TestMakeDemo:
         assert states == {"filled", "new"}
         assert not people["trader"].is_staff
         assert people["administrator"].is_staff
+
+    def test_is_made_of_real_prices_where_they_can_be_had(
+        self, db: None, internet: Any, logins: list[making.Login]
+    ) -> None:
+        now = clock.now()
+        load_starter_instruments()
+        internet.on(QUOTES, everything(at=now - timedelta(minutes=15)))
+        internet.on(
+            CHARTS, charts_of_everything(now.date() - timedelta(days=1), [20.0 + n / 50 for n in range(1400)])
+        )
+        made = making.make_market(now=now)
+        assert len(made.adopted) > 500
+        people = making.make_people(logins=logins, now=now)
+        making.make_savings(owner=people["trader"], now=now)
+        for portfolio in Portfolio.objects.all():
+            assert verify_portfolio(portfolio.pk).problems == ()
+        bought = Transaction.objects.filter(portfolio__name=making.SAVINGS, type="buy").select_related(
+            "instrument"
+        )
+        kinds = {row.instrument.symbol: row.instrument.provider for row in bought if row.instrument}
+        assert kinds.pop("DE000BU2Z031") == kinds.pop("US91282CLW90") == "simulated"
+        assert set(kinds.values()) == {"yahoo"}
+        assert all(
+            20 <= row.price <= 48
+            for row in bought
+            if row.instrument and row.price and row.instrument.provider == "yahoo"
+        )
 
     def test_is_refused_on_a_site_that_is_no_demo(self, db: None, settings: Any) -> None:
         settings.DEMO = False
