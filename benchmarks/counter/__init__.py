@@ -1,0 +1,1 @@
+"""What `benchmarks/orders.py` is made of: the site, the load, the floor it is held against, and the tick."""
