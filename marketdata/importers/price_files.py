@@ -3,9 +3,11 @@
 Forms understood, told apart by their header (columns in any order, capitals do not matter):
 
 * tidy: `symbol,date,open,high,low,close[,adj_close][,volume]`; without `symbol` when the symbol is given;
-close alone will do * corporate actions: `symbol,ex_date,type,value[,source][,value_kind]` * euro reference
-rates as the ECB publishes them: `Date,USD,JPY,…`, one column a currency, `N/A` where there is none * wide
-closes: `Date,AAPL,MSFT,…`, one column a symbol
+close alone will do
+* an interest rate: `date,rate_pct`, percent a year; its symbol is the one given, else the file's name
+* corporate actions: `symbol,ex_date,type,value[,source][,value_kind]`
+* euro reference rates as the ECB publishes them: `Date,USD,JPY,…`, one column a currency, `N/A` where there is none
+* wide closes: `Date,AAPL,MSFT,…`, one column a symbol
 
 Numbers are compared as floats, which is enough to tell a mistake, and passed on as the text they came as.
 """
@@ -45,14 +47,20 @@ _NAMES = {
     "price": "close",
     "adj close": "adj_close",
     "adjclose": "adj_close",
+    "rate_pct": "close",
 }
 
 
 def begin(
-    lines: Iterator[list[str]], *, on_fault: Callable[[Fault], None], today: date, symbol: str = ""
+    lines: Iterator[list[str]],
+    *,
+    on_fault: Callable[[Fault], None],
+    today: date,
+    symbol: str = "",
+    name: str = "",
 ) -> Reading:
-    """Read the header and say what follows. Raises `NotAPriceFile` with a sentence about what was found
-    instead."""
+    """Read the header and say what follows. `symbol` is that of a file without a symbol column; an interest rate is
+    else called by the file's `name`. Raises `NotAPriceFile` with a sentence about what was found instead."""
     header = next(lines, None)
     if not header or not any(cell.strip() for cell in header):
         raise NotAPriceFile("the file is empty")
@@ -63,7 +71,10 @@ def begin(
     if {"symbol", "ex_date", "type", "value"} <= known:
         reading.form = Form.ACTIONS
     elif "date" in known and "close" in known:
-        if "symbol" not in known and not symbol:
+        reading.is_rate = any(cell.strip().lower() == "rate_pct" for cell in header)
+        if reading.is_rate and not symbol:
+            reading.symbol = name.upper()[:40]
+        if "symbol" not in known and not reading.symbol:
             raise NotAPriceFile("it has no symbol column; name the symbol with --symbol")
     elif names[0] == "date" and len(names) > 1:
         columns = [cell.strip() for cell in header[1:] if cell.strip()]

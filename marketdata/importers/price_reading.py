@@ -41,6 +41,7 @@ class Reading:
 
     `symbols` numbers the symbols in the order in which they appeared; rows carry the number. `rows` counts
     the data rows read, good or bad. `may_repeat`: rows came in no order that would keep a day from being there twice.
+    `is_rate`: its figures are an interest rate in percent a year.
     """
 
     form: Form
@@ -49,6 +50,7 @@ class Reading:
     today: date
     symbol: str = ""
     has_adjusted_close: bool = False
+    is_rate: bool = False
     rows: int = 0
     may_repeat: bool = False
     symbols: dict[str, int] = field(default_factory=dict)

@@ -61,7 +61,7 @@ class TestPrices:
         assert "3 added, 0 changed, 0 as they were, 0 faulty" in out
         found = PriceBar.objects.get(instrument=aapl, date=date(2020, 8, 31))
         assert (found.open, found.high, found.low, found.close, found.volume) == (
-            D("127.580002"), D(131), D(126), D("129.039993"), 225702700,
+            D("127.58"), D(131), D(126), D("129.04"), 225702700,
         )  # fmt: skip
         assert found.source == "file prices, was split-adjusted"
 
@@ -124,14 +124,14 @@ class TestPrices:
         load("prices.csv", SPLIT_ADJUSTED)
         quote = queries.latest_quote(aapl.pk, now=NOW)
         assert quote is not None
-        assert (quote.last, quote.previous_close, quote.is_stale) == (D("129.039993"), D("124.807503"), True)
+        assert (quote.last, quote.previous_close, quote.is_stale) == (D("129.04"), D("124.8075"), True)
         assert quote.quoted_at.date() == date(2020, 8, 31)
 
     @pytest.mark.parametrize(
         ("name", "text"),
         [
             ("hours.json", '{"Equity": []}'),
-            ("rates.csv", "date,rate_pct\n2003-01-09,2.25\n"),
+            ("gaps.csv", "date,width_pct\n2003-01-09,2.25\n"),
             ("empty.csv", ""),
             ("wide.csv", "Date,AAPL,KO\n2020-01-02,1,2\n"),
         ],
@@ -159,10 +159,10 @@ class TestSplitAdjustedFiles:
         aapl = make_instrument("AAPL")
         load("corporate_actions.csv", ACTIONS)
         load("prices.csv", SPLIT_ADJUSTED)
-        assert closes(aapl) == [D("500.040008"), D("499.230012"), D("129.039993")]
+        assert closes(aapl) == [D("500.04"), D("499.23"), D("129.04")]
         assert PriceBar.objects.get(date=date(2020, 8, 28)).volume == 46907500
         adjusted = queries.bars(aapl.pk, date(2020, 8, 1), date(2020, 9, 1))
-        assert [round(b.close, 6) for b in adjusted] == [D("125.010002"), D("124.807503"), D("129.039993")]
+        assert [round(b.close, 6) for b in adjusted] == [D("125.01"), D("124.8075"), D("129.04")]
 
     def test_a_split_after_the_files_last_day_is_not_in_it(self, load, make_instrument):
         aapl = make_instrument("AAPL")
@@ -200,7 +200,30 @@ class TestSplitAdjustedFiles:
         _, _, err = load("corporate_actions.csv", ACTIONS)
         assert "load those price files again for: AAPL" in err
         load("prices.csv", SPLIT_ADJUSTED)
-        assert closes(aapl)[1] == D("499.230012")
+        assert closes(aapl)[1] == D("499.23")
+
+    def test_what_a_float_added_to_a_price_goes(self, load, make_instrument):
+        aapl = make_instrument("AAPL")
+        load("corporate_actions.csv", ACTIONS + "AAPL,2014-06-09,SPLIT,7.0,yahoo\n")
+        load("prices.csv", HEADER + "AAPL,2014-06-06,23.210714,23.259287,23.016787,23.05607,20,349938000\n"
+             "AAPL,2014-06-09,23.174999,23.469999,22.9375,23.424999,21,301660000\n"
+             "AAPL,2026-06-30,288.123456,290,288,289.5,289.5,5\n")  # fmt: skip
+        assert closes(aapl) == [D("645.57"), D("93.7"), D("289.5")]
+        # What is further from a price of cents than a float's error is left as it is.
+        assert PriceBar.objects.get(date=date(2026, 6, 30)).open == D("288.123456")
+
+    def test_prices_far_below_a_cent_keep_their_digits(self, load, make_instrument):
+        coin = make_instrument("TINY")
+        load("prices.csv", HEADER + "TINY,2020-01-02,0.0000012,0.0000013,0.0000009,0.0000011,0.0000011,5\n")
+        assert closes(coin) == [D("0.0000011")]
+
+    def test_prices_as_traded_are_not_worn_down_by_adjusted_ones(self, load, make_instrument):
+        make_instrument("AAPL")
+        load("corporate_actions.csv", ACTIONS)
+        load("raw.csv", "symbol,date,open,high,low,close,volume\n"
+             "AAPL,2020-08-28,504.05,505.77,498.31,499.23,46907500\n")  # fmt: skip
+        _, out, _ = load("prices.csv", SPLIT_ADJUSTED)
+        assert "2 added, 0 changed, 1 as they were" in out
 
     def test_closes_adjusted_for_dividends_are_never_mixed_with_traded_ones(self, load, make_instrument):
         traded, new = make_instrument("KO"), make_instrument("NEW")
@@ -210,6 +233,31 @@ class TestSplitAdjustedFiles:
         )
         assert "left alone, they have prices as traded: KO" in err
         assert (closes(traded), closes(new)) == ([80], [5])
+
+    def test_a_name_that_says_adjusted_closes_is_believed(self, load):
+        code, out, _ = load("fund_adjclose_2014.csv", "Date,KO,NEW\n1990-01-02,2.1,5\n", "--create")
+        assert code == 0
+        assert "adjusted: total" in out
+        assert PriceBar.objects.filter(source__endswith=", adjusted for dividends").count() == 2
+
+
+class TestInterestRates:
+    def test_a_file_of_a_rate_becomes_an_index_called_like_it(self, load):
+        code, _, _ = load(
+            "us_primary_credit_rate.csv", "date,rate_pct\n2003-01-09,2.25\n2003-06-26,2.0\n", "--create"
+        )
+        assert code == 0
+        made = Instrument.objects.get()
+        assert (made.symbol, made.asset_class, closes(made)) == (
+            "US_PRIMARY_CREDIT_RATE",
+            "index",
+            [D("2.25"), 2],
+        )
+
+    def test_is_unknown_till_it_is_made(self, load):
+        code, _, err = load("credit_rate.csv", "date,rate_pct\n2003-01-09,2.25\n")
+        assert code == 1
+        assert "CREDIT_RATE (1 rows)" in err
 
 
 class TestRates:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,11 +26,13 @@ from marketdata.importers.price_files import (
     copy_rows,
     open_reader,
 )
+from marketdata.models import AssetClass
 from marketdata.operations.history import raw_cursor
 from marketdata.operations.loading import actions, prices, rates
 from marketdata.operations.loading.symbols import Resolved, resolve
 from portfolio_site.kernel.errors import DomainError
 
+_ADJUSTED_NAME = re.compile(r"adj(usted)?[ _-]?close", re.IGNORECASE)
 ADJUSTMENTS = ("auto", "none", "split", "total")
 
 
@@ -46,8 +49,8 @@ class LoadOptions:
     `adjusted`: what was done to the prices in the file. `none`: as traded. `split`: adjusted for splits;
     those known to lie between a bar and the file's last day are undone. `total`: for dividends too; such
     closes are taken only for instruments that have no others. `auto`: `split` where the file has an
-    `adj_close` column (then its prices are Yahoo's), else `none`; a wide file of closes does not say, and is
-    refused. `create`: unknown symbols become instruments, in `currency`, of `asset_class` unless the symbol
+    `adj_close` column (then its prices are Yahoo's), else `none`; a wide file of closes is `total` where its name says
+    `adjclose`, and else refused. `create`: unknown symbols become instruments, in `currency`, of `asset_class` unless the symbol
     tells (`^` an index, `BTC-USD` crypto), served by `provider`. `symbol`: for a file without a symbol
     column.
     """
@@ -97,7 +100,11 @@ def load_prices(
             reader = open_reader(text)
             try:
                 reading = begin(
-                    reader, on_fault=counted, today=now.astimezone(UTC).date(), symbol=options.symbol
+                    reader,
+                    on_fault=counted,
+                    today=now.astimezone(UTC).date(),
+                    symbol=options.symbol,
+                    name=_stem(path.name),
                 )
             except NotAPriceFile as error:
                 raise FileRefused(f"{path.name} is not a price file: {error}.") from error
@@ -129,7 +136,7 @@ def _store(
         rates=reading.form is Form.RATES,
         create=options.create,
         currency=options.currency,
-        asset_class=options.asset_class,
+        asset_class=AssetClass.INDEX if reading.is_rate else options.asset_class,
         exchange=options.exchange,
         provider=options.provider,
     )
@@ -160,6 +167,8 @@ def _adjustment(reading: Reading, options: LoadOptions, name: str) -> str:
     if options.adjusted != "auto":
         return options.adjusted
     if reading.form is Form.WIDE:
+        if _ADJUSTED_NAME.search(name):
+            return "total"
         raise FileRefused(
             f"{name} holds closes without saying whether they are adjusted: "
             "add --adjusted none, split or total (for dividends too)."

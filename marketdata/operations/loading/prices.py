@@ -28,21 +28,39 @@ _CHUNK = 200
 # What a price of a span of days is multiplied by to be one as traded, and a volume divided by.
 _SPANS = "unnest(%s::int[], %s::bigint[], %s::date[], %s::date[], %s::numeric[], %s::numeric[])"
 _SCALED = """
-    SELECT {distinct} g.id, s.date,
-           CASE WHEN g.price = 1 THEN s.open ELSE round(s.open * g.price, 6) END AS open,
-           CASE WHEN g.price = 1 THEN s.high ELSE round(s.high * g.price, 6) END AS high,
-           CASE WHEN g.price = 1 THEN s.low ELSE round(s.low * g.price, 6) END AS low,
-           CASE WHEN g.price = 1 THEN s.close ELSE round(s.close * g.price, 6) END AS close,
+    SELECT {distinct} g.id, s.date, {prices},
            CASE WHEN g.shares = 1 THEN s.volume ELSE round(s.volume / g.shares) END AS volume
     FROM staged s JOIN {spans} AS g(sym, id, since, until, price, shares)
       ON g.sym = s.sym AND s.date >= g.since AND s.date < g.until
     {order}
 """
-_PLAIN = _SCALED.format(distinct="", spans=_SPANS, order="")
-# Of rows that a file has twice the later one counts.
-_LATEST = _SCALED.format(
-    distinct="DISTINCT ON (g.id, s.date)", spans=_SPANS, order="ORDER BY g.id, s.date, s.ctid DESC"
-)
+_AS_WRITTEN = "CASE WHEN g.price = 1 THEN s.{name} ELSE round(s.{name} * g.price, 6) END AS {name}"
+# Yahoo divides by all splits, in 32-bit floats written with six digits: 645.57 comes back as 645.569960. Where a price of
+# cents (or of hundredths of cents) is within what both take away, it was that. The error is that of a float's last digit,
+# and of half the sixth digit as often as it is multiplied; never more than a hundred-thousandth of a tiny price.
+_OF_FLOATS = """
+    CASE WHEN abs(s.{name} * g.price - round(s.{name} * g.price, 2))
+              <= s.{name} * g.price * 0.00000012 + least(0.0000006 * g.price, s.{name} * g.price * 0.00001)
+         THEN round(s.{name} * g.price, 2)
+         WHEN abs(s.{name} * g.price - round(s.{name} * g.price, 4))
+              <= s.{name} * g.price * 0.00000012 + least(0.0000006 * g.price, s.{name} * g.price * 0.00001)
+         THEN round(s.{name} * g.price, 4)
+         WHEN g.price = 1 THEN s.{name}
+         ELSE round(s.{name} * g.price, 6) END AS {name}"""
+
+
+def _rows(adjusted: str, *, may_repeat: bool) -> str:
+    """The statement that says what the staged rows are as traded."""
+    form = _OF_FLOATS if adjusted == "split" else _AS_WRITTEN
+    return _SCALED.format(
+        prices=", ".join(form.format(name=name) for name in ("open", "high", "low", "close")),
+        spans=_SPANS,
+        # Of rows that a file has twice the later one counts.
+        distinct="DISTINCT ON (g.id, s.date)" if may_repeat else "",
+        order="ORDER BY g.id, s.date, s.ctid DESC" if may_repeat else "",
+    )
+
+
 _KNOWN = """
 SELECT EXISTS (SELECT 1 FROM marketdata_pricebar
                WHERE instrument_id = ANY(%s::bigint[]) AND date BETWEEN %s::date AND %s::date)
@@ -150,7 +168,7 @@ def merge(
     )
     spans = spans_of(known, last_days if adjusted == "split" else {})
     # Two symbols of the file may mean one instrument.
-    rows = _LATEST if may_repeat or len(ids) < len(known) else _PLAIN
+    rows = _rows(adjusted, may_repeat=may_repeat or len(ids) < len(known))
     cursor.execute(
         "SELECT count(*), min(date), max(date) FROM staged WHERE sym = ANY(%s::int[])",
         [[instrument.number for instrument in known]],
