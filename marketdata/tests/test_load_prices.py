@@ -234,6 +234,22 @@ class TestSplitAdjustedFiles:
         assert "left alone, they have prices as traded: KO" in err
         assert (closes(traded), closes(new)) == ([80], [5])
 
+    def test_closes_adjusted_for_dividends_give_way_to_traded_ones(self, load, make_instrument):
+        share, other = make_instrument("KO"), make_instrument("NEW")
+        load("wide.csv", "Date,KO,NEW\n1990-01-02,2.1,5\n1990-01-03,2.2,6\n", "--adjusted", "total")
+        _, _, err = load("traded.csv", HEADER + "KO,1990-01-03,80,81,79,80,2,5\n")
+        assert "gave way to prices as traded: KO" in err
+        assert (closes(share), closes(other)) == ([80], [5, 6])
+
+    def test_adjusted_closes_are_loaded_after_traded_prices(self, make_instrument, tmp_path, time_machine):
+        time_machine.move_to(NOW)
+        share = make_instrument("KO")
+        wide, traded = tmp_path / "a_adjclose.csv", tmp_path / "b.csv"
+        wide.write_text("Date,KO\n1990-01-02,2.1\n")
+        traded.write_text(HEADER + "KO,1990-01-03,80,81,79,80,2,5\n")
+        call_command("load_prices", str(wide), str(traded))
+        assert closes(share) == [80]
+
     def test_a_name_that_says_adjusted_closes_is_believed(self, load):
         code, out, _ = load("fund_adjclose_2014.csv", "Date,KO,NEW\n1990-01-02,2.1,5\n", "--create")
         assert code == 0

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from marketdata.importers.price_files import Fault
 from marketdata.models import AssetClass
 from marketdata.operations.loading import LoadOptions, LoadSummary, load_prices
-from marketdata.operations.loading.files import ADJUSTMENTS, FileRefused
+from marketdata.operations.loading.files import ADJUSTED_NAME, ADJUSTMENTS, FileRefused
 from marketdata.providers import registry
 from portfolio_site.kernel import clock
 
@@ -53,7 +53,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Load file after file, corporate actions first: prices adjusted for splits are undone with them."""
+        """Load file after file. Corporate actions come first: prices adjusted for splits are undone with them. Closes
+        adjusted for dividends come last: they are taken only where nothing else is known."""
         load = LoadOptions(
             adjusted=options["adjusted"],
             create=options["create"],
@@ -64,7 +65,7 @@ class Command(BaseCommand):
             symbol=options["symbol"],
         )
         refused = incomplete = 0
-        for path in sorted(options["files"], key=lambda file: "action" not in file.name.lower()):
+        for path in sorted(options["files"], key=_turn):
             reporter = _Reporter(self, path.name, limit=None if options["all_faults"] else 20)
             began = time.monotonic()
             try:
@@ -121,6 +122,13 @@ class _Reporter:
             self._command.stderr.write(
                 f"{self._name}: and {rest:,} more faulty rows (--all-faults names them)"
             )
+
+
+def _turn(path: Path) -> int:
+    """When a file's turn is, as its name tells."""
+    if "action" in path.name.lower():
+        return 0
+    return 2 if ADJUSTED_NAME.search(path.name) else 1
 
 
 def _some(names: list[str]) -> str:

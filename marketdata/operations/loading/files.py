@@ -32,7 +32,8 @@ from marketdata.operations.loading import actions, prices, rates
 from marketdata.operations.loading.symbols import Resolved, resolve
 from portfolio_site.kernel.errors import DomainError
 
-_ADJUSTED_NAME = re.compile(r"adj(usted)?[ _-]?close", re.IGNORECASE)
+#: What files of closes adjusted for dividends are called.
+ADJUSTED_NAME = re.compile(r"adj(usted)?[ _-]?close", re.IGNORECASE)
 ADJUSTMENTS = ("auto", "none", "split", "total")
 
 
@@ -167,7 +168,7 @@ def _adjustment(reading: Reading, options: LoadOptions, name: str) -> str:
     if options.adjusted != "auto":
         return options.adjusted
     if reading.form is Form.WIDE:
-        if _ADJUSTED_NAME.search(name):
+        if ADJUSTED_NAME.search(name):
             return "total"
         raise FileRefused(
             f"{name} holds closes without saying whether they are adjusted: "

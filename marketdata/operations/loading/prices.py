@@ -88,6 +88,13 @@ WHERE i.id = ANY(%s::bigint[]) AND EXISTS (
     WHERE b.instrument_id = i.id AND b.source <> %s AND b.source NOT LIKE '%%, adjusted for dividends'
 )
 """
+_DROP_ADJUSTED = """
+WITH gone AS (
+    DELETE FROM marketdata_pricebar
+    WHERE instrument_id = ANY(%s::bigint[]) AND source LIKE '%%, adjusted for dividends' RETURNING instrument_id
+)
+SELECT i.symbol FROM marketdata_instrument i WHERE i.id IN (SELECT instrument_id FROM gone) ORDER BY i.symbol
+"""
 _ANCHOR = """
 UPDATE marketdata_instrument i SET anchor_date = b.date, anchor_price = b.close
 FROM unnest(%s::bigint[]) AS n(id)
@@ -158,6 +165,8 @@ def merge(
         return Counts(notes=notes)
     ids = sorted({instrument.instrument_id for instrument in known})
     last_days = _last_days(cursor, known)
+    if adjusted != "total":
+        notes += _give_way(cursor, ids)
     cursor.execute(
         "DELETE FROM marketdata_pricebar WHERE instrument_id = ANY(%s::bigint[]) AND source = %s",
         [ids, SIMULATED],
@@ -197,6 +206,13 @@ def _add_all(cursor: Any, statement: str, parameters: list[Any]) -> None:
             cursor.execute(statement, parameters)
     except IntegrityError:
         cursor.execute(statement + _UNLESS_THERE, parameters)
+
+
+def _give_way(cursor: Any, ids: list[int]) -> list[str]:
+    """Closes adjusted for dividends go where prices as traded come; a note says whose."""
+    cursor.execute(_DROP_ADJUSTED, [ids])
+    gone = [symbol for (symbol,) in cursor.fetchall()]
+    return [f"closes adjusted for dividends gave way to prices as traded: {', '.join(gone)}"] if gone else []
 
 
 def _last_days(cursor: Any, known: Sequence[KnownInstrument]) -> dict[int, date]:
