@@ -178,6 +178,16 @@ class MarginCalled(Event):
     at: datetime
 
 
+@event("trading.broker_told")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerInstructed(Event):
+    """There is something to be said to a broker: an order, a cancel, a replacement. Sent after this has committed."""
+
+    connection_id: UUID
+    portfolio_id: int
+    at: datetime
+
+
 @event("trading.account_changed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountChanged(Event):

@@ -16,10 +16,11 @@ ZERO = Decimal(0)
 
 
 class PortfolioKind(models.TextChoices):
-    """Who writes the journal: the person, or the simulated exchange."""
+    """Who writes the journal: the person, the simulated exchange, or a broker by way of trading."""
 
     TRACKED = "tracked", "Tracked"
     PAPER = "paper", "Paper trading"
+    BROKER = "broker", "At a broker"
 
 
 class CostBasisMethod(models.TextChoices):
@@ -129,6 +130,11 @@ class Portfolio(models.Model):
     def is_paper(self) -> bool:
         """Whether the simulated exchange writes the journal."""
         return self.kind == PortfolioKind.PAPER
+
+    @property
+    def is_traded(self) -> bool:
+        """Whether orders are placed in it: trading alone writes the journal, from simulated fills or a broker's."""
+        return self.kind in (PortfolioKind.PAPER, PortfolioKind.BROKER)
 
 
 class Account(models.Model):

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from holdings.entries import Entry
-from holdings.models import Portfolio, PortfolioKind, Position, Transaction
+from holdings.models import Portfolio, Position, Transaction
 from holdings.operations.correcting import void_transactions
 from holdings.operations.errors import EntryRefused, PaperJournalClosed, PortfolioUnknown
 from holdings.operations.locking import lock_for_writing
@@ -111,7 +111,7 @@ def _writable(owner: Any, portfolio_id: int | None) -> Portfolio | None:
         return None
     if portfolio.owner_id != owner.pk:
         raise PortfolioUnknown
-    if portfolio.kind == PortfolioKind.PAPER:
+    if portfolio.is_traded:
         raise PaperJournalClosed
     return portfolio
 

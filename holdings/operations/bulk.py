@@ -67,7 +67,7 @@ def restore_transactions(
     """
     _check_number(transaction_ids)
     with transaction.atomic():
-        if lock_for_writing(portfolio_id).is_paper:
+        if lock_for_writing(portfolio_id).is_traded:
             raise PaperJournalClosed
         back = Transaction.objects.filter(replaces=OuterRef("pk"))
         rows = Transaction.objects.filter(

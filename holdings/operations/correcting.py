@@ -76,7 +76,7 @@ def remove_draft(*, portfolio_id: int, draft_id: int, actor: Any, now: datetime)
 
 
 def _refuse_paper(locked: LockedPortfolio) -> None:
-    if locked.is_paper:
+    if locked.is_traded:
         raise PaperJournalClosed
 
 

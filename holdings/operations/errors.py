@@ -39,13 +39,13 @@ class AlreadyPosted(ConflictError):
 
 
 class PaperJournalClosed(DomainError):
-    """The journal of a paper portfolio is written by trading alone."""
+    """The journal of a paper portfolio, or of one at a broker, is written by trading alone."""
 
     code = "paper_journal_closed"
 
     def __init__(self) -> None:
         super().__init__(
-            "This is a paper trading portfolio: its entries come from orders only. Place an order instead, "
+            "This portfolio is for trading: its entries come from orders only. Place an order instead, "
             "or keep a tracked portfolio for what you own elsewhere."
         )
 

@@ -36,7 +36,7 @@ def set_holding(
     """
     with transaction.atomic():
         locked = lock_for_writing(portfolio_id)
-        if locked.is_paper:
+        if locked.is_traded:
             raise PaperJournalClosed
         if not quantity.is_finite():
             raise EntryRefused("The quantity is not a number.", code="not_a_number", field="quantity")

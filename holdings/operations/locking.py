@@ -29,8 +29,13 @@ class LockedPortfolio:
 
     @property
     def is_paper(self) -> bool:
-        """Whether trading alone writes the journal."""
+        """Whether the simulated exchange writes the journal."""
         return self.kind == "paper"
+
+    @property
+    def is_traded(self) -> bool:
+        """Whether trading alone writes the journal: from simulated fills, or from a broker's."""
+        return self.kind in ("paper", "broker")
 
 
 def lock_portfolio(portfolio_id: int) -> LockedPortfolio:

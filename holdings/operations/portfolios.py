@@ -148,9 +148,9 @@ def update_portfolio(
             for field, value in wanted.items()
             if value is not None and value != getattr(locked, field)
         }
-        if locked.is_paper and "allow_short" in changed:
+        if locked.is_traded and "allow_short" in changed:
             raise PortfolioRefused(
-                "Whether a paper account sells short is settled when it is opened.", field="allow_short"
+                "Whether a trading account sells short is settled when it is opened.", field="allow_short"
             )
         _check_settings(**{field: value for field, value in changed.items() if field != "allow_short"})
         if name is not None:

@@ -59,7 +59,7 @@ def post_transactions(*, portfolio_id: int, entries: Sequence[Entry], actor: Any
     """
     with transaction.atomic():
         locked = lock_for_writing(portfolio_id)
-        if locked.is_paper:
+        if locked.is_traded:
             raise PaperJournalClosed
         return post_locked(locked, entries=entries, actor=actor, now=now)
 
@@ -120,11 +120,11 @@ def post_starting_cash(
 
 
 def post_account_entry(*, portfolio_id: int, entry: Entry, actor: Any, now: datetime) -> Transaction:
-    """Post what happens to a paper account beside its trades (interest, borrow fees, dividends, splits), inside trading's
+    """Post what happens to a trading account beside its trades (interest, borrow fees, dividends, splits), inside trading's
     transaction, which holds the portfolio's lock. The same `external_id` again raises `AlreadyPosted`."""
     locked = lock_portfolio(portfolio_id)
-    if not locked.is_paper:
-        raise EntryRefused("Only a paper portfolio's journal is written by trading.", field="type")
+    if not locked.is_traded:
+        raise EntryRefused("Only the journal of a trading account is written by trading.", field="type")
     entry = replace(entry, source=TRADING_SOURCE)
     return post_locked(locked, entries=[entry], actor=actor, now=now).transactions[0]
 

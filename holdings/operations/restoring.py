@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from django.db import transaction
 
 from holdings.domain.backup_file import BackupUnreadable, Manifest, Member, read_manifest, read_member
-from holdings.models import Portfolio, PortfolioKind, Transaction
+from holdings.models import Portfolio, Transaction
 from holdings.operations.errors import PaperJournalClosed, PortfolioUnknown
 from holdings.operations.importing import (
     Change,
@@ -157,7 +157,7 @@ def _own(owner: Any, portfolio_id: int) -> Portfolio:
     )
     if portfolio is None:
         raise PortfolioUnknown
-    if portfolio.kind == PortfolioKind.PAPER:
+    if portfolio.is_traded:
         raise PaperJournalClosed
     return portfolio
 

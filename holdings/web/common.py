@@ -39,7 +39,7 @@ def own_portfolio(request: HttpRequest, portfolio_id: int) -> Portfolio:
 
 def may_write(request: HttpRequest, portfolio: Portfolio) -> bool:
     """Whether to offer this person anything that changes the portfolio by hand."""
-    return portfolio.owner_id == request.user.pk and portfolio.archived_at is None and not portfolio.is_paper
+    return portfolio.owner_id == request.user.pk and portfolio.archived_at is None and not portfolio.is_traded
 
 
 def done_once(

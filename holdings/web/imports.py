@@ -66,7 +66,7 @@ def refuses_large_uploads(view: View) -> View:
 def upload(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Step one: choose a file. Below: what was imported before."""
     portfolio = own_portfolio(request, portfolio_id)
-    if portfolio.is_paper:
+    if portfolio.is_traded:
         raise PaperJournalClosed
     form = ImportForm(request.POST or None, request.FILES or None)
     problems: list[dict[str, str]] = []

@@ -5,6 +5,7 @@ from .api import *  # noqa: F403
 from .auth import *  # noqa: F403
 from .base import *  # noqa: F403
 from .base import STORAGES
+from .brokers import *  # noqa: F403
 from .gateway import *  # noqa: F403
 from .jobs import *  # noqa: F403
 from .logs import *  # noqa: F403

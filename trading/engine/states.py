@@ -43,6 +43,8 @@ class Trigger(StrEnum):
     FILL = "fill"
     REQUEST_CANCEL = "request_cancel"
     CONFIRM_CANCEL = "confirm_cancel"
+    REFUSE_CANCEL = "refuse_cancel"
+    REFUSE_CANCEL_OF_PART = "refuse_cancel_of_part"  # the same for one that is filled in part
     REQUEST_REPLACE = "request_replace"
     CONFIRM_REPLACE = "confirm_replace"
     REFUSE_REPLACE = "refuse_replace"
@@ -111,11 +113,16 @@ TRANSITIONS: Final[Mapping[tuple[OrderStatus, Trigger], OrderStatus]] = MappingP
         (_S.PENDING_CANCEL, _T.CONFIRM_CANCEL): _S.CANCELED,
         (_S.PENDING_CANCEL, _T.PARTIAL_FILL): _S.PENDING_CANCEL,
         (_S.PENDING_CANCEL, _T.FILL): _S.FILLED,
+        (_S.PENDING_CANCEL, _T.EXPIRE): _S.EXPIRED,
+        (_S.PENDING_CANCEL, _T.REFUSE_CANCEL): _S.NEW,
+        (_S.PENDING_CANCEL, _T.REFUSE_CANCEL_OF_PART): _S.PARTIALLY_FILLED,
         (_S.PENDING_REPLACE, _T.CONFIRM_REPLACE): _S.REPLACED,
         (_S.PENDING_REPLACE, _T.REFUSE_REPLACE): _S.NEW,
         (_S.PENDING_REPLACE, _T.REFUSE_REPLACE_OF_PART): _S.PARTIALLY_FILLED,
         (_S.PENDING_REPLACE, _T.PARTIAL_FILL): _S.PENDING_REPLACE,
         (_S.PENDING_REPLACE, _T.FILL): _S.FILLED,
+        (_S.PENDING_REPLACE, _T.CONFIRM_CANCEL): _S.CANCELED,
+        (_S.PENDING_REPLACE, _T.EXPIRE): _S.EXPIRED,
         # Rare pauses.
         (_S.DONE_FOR_DAY, _T.RESUME): _S.NEW,
         (_S.DONE_FOR_DAY, _T.EXPIRE): _S.EXPIRED,
@@ -148,3 +155,33 @@ def advance(status: OrderStatus, trigger: Trigger) -> OrderStatus:
         return TRANSITIONS[status, trigger]
     except KeyError:
         raise ImpossibleTransitionError(status, trigger) from None
+
+
+#: What only an execution does: never a step on the way to what a broker tells.
+_TRADES: Final[frozenset[Trigger]] = frozenset(
+    {Trigger.PARTIAL_FILL, Trigger.FILL, Trigger.REFUSE_REPLACE_OF_PART, Trigger.REFUSE_CANCEL_OF_PART}
+)
+
+
+def steps(
+    status: OrderStatus, wanted: OrderStatus, *, is_part_filled: bool = False
+) -> tuple[Trigger, ...] | None:
+    """The fewest triggers that lead from ``status`` to ``wanted`` without an execution; None when none do.
+
+    For brokers, which tell where an order stands and not always how it came there. ``is_part_filled``: a refused cancel
+    or replacement leads back to partially filled instead of new.
+    """
+    barred = set(_TRADES)
+    if is_part_filled:
+        barred -= {Trigger.REFUSE_REPLACE_OF_PART, Trigger.REFUSE_CANCEL_OF_PART}
+        barred |= {Trigger.REFUSE_REPLACE, Trigger.REFUSE_CANCEL}
+    ways: dict[OrderStatus, tuple[Trigger, ...]] = {status: ()}
+    edge = [status]
+    while edge and wanted not in ways:
+        further = []
+        for (before, trigger), after in TRANSITIONS.items():
+            if before in edge and trigger not in barred and after not in ways:
+                ways[after] = (*ways[before], trigger)
+                further.append(after)
+        edge = further
+    return ways.get(wanted)

@@ -1,7 +1,17 @@
-"""The counter's tables: orders and fills, trading accounts, what halts trading, key pairs and the numbered log."""
+"""The counter's tables: orders and fills, trading accounts, brokers, what halts trading, key pairs and the numbered log."""
 
 from trading.models.accounts import TradingAccount
 from trading.models.applied import AppliedAction
+from trading.models.brokers import (
+    BrokerConnection,
+    BrokerExecution,
+    BrokerInstruction,
+    BrokerOrder,
+    ConnectionState,
+    Environment,
+    InstructionKind,
+    InstructionState,
+)
 from trading.models.controls import InstrumentTerms, SiteControl, TradingStatus
 from trading.models.keys import ApiKey, ApiKeyQuerySet
 from trading.models.log import TradeEvent, TradeEventQuerySet
@@ -34,8 +44,16 @@ __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
     "AppliedAction",
+    "BrokerConnection",
+    "BrokerExecution",
+    "BrokerInstruction",
+    "BrokerOrder",
+    "ConnectionState",
+    "Environment",
     "Fill",
     "FillQuerySet",
+    "InstructionKind",
+    "InstructionState",
     "InstrumentTerms",
     "Order",
     "OrderQuerySet",

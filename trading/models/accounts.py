@@ -53,13 +53,14 @@ class TradingAccountQuerySet(models.QuerySet["TradingAccount"]):
     context_field=pghistory.ContextJSONField(),
 )  # fmt: skip
 class TradingAccount(models.Model):
-    """How a paper portfolio trades.
+    """How a portfolio trades.
 
     ``multiplier`` 1 is a cash account; 2 (Regulation T) and 4 may borrow, and sell short where
     ``shorting_enabled``. What the person chooses is the configuration (``max_margin_multiplier`` to
     ``disable_overnight_trading``); what they or the house limit are the ``max_…`` columns (empty: no limit).
     ``fee_schedule`` empty: the site's. Rates are fractions a year. ``trading_blocked`` is the account's kill
-    switch: no new orders, cancels still work. ``margin_call_amount`` is what is missing to the maintenance margin since
+    switch: no new orders, cancels still work. With a ``broker_connection`` its orders are that broker's to execute, never the
+    simulated exchange's. ``margin_call_amount`` is what is missing to the maintenance margin since
     ``margin_call_at``.
     """
 
@@ -67,6 +68,13 @@ class TradingAccount(models.Model):
     portfolio = models.OneToOneField("holdings.Portfolio", on_delete=models.PROTECT, related_name="+")
     account_number = models.CharField(max_length=20, unique=True, default=new_account_number, editable=False)
     currency = models.CharField(max_length=8)
+    broker_connection = models.OneToOneField(
+        "trading.BrokerConnection",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="trading_account",
+    )
     multiplier = models.PositiveSmallIntegerField(default=1)
     shorting_enabled = models.BooleanField(default=False)
 

@@ -30,9 +30,9 @@ def own_desk(portfolio_id: int, actor: Any, *, now: datetime, for_new_orders: bo
     portfolio = desk.portfolio
     if portfolio.owner_id != actor.pk:
         raise ReadOnlyError if is_auditor(actor) else PortfolioUnknownError
-    if not portfolio.is_paper:
+    if not portfolio.is_traded:
         raise OrderRefusedError(
-            "Orders are placed in paper trading portfolios. This one is tracked: "
+            "Orders are placed in trading accounts. This portfolio is tracked: "
             "enter what you traded as a transaction instead.",
             code="portfolio_not_tradable",
         )

@@ -65,7 +65,8 @@ def _charge(desk: Desk) -> bool:
     account, today = desk.account, desk.now.astimezone(UTC).date()
     since = account.accrued_until or today - timedelta(days=1)
     days = (today - since).days
-    if days <= 0 or desk.portfolio.is_archived:
+    # A broker charges by itself, and tells what it took.
+    if days <= 0 or desk.portfolio.is_archived or account.broker_connection_id is not None:
         return False
     debit = -books.cash_balance(desk.portfolio.id, account.currency)
     account.accrued_interest += daily_charge(debit, account.margin_rate) * days

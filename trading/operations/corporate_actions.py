@@ -101,7 +101,8 @@ def _apply_everywhere(action: CorporateAction, now: datetime) -> int:
 
 
 def _apply(desk: Desk, action: CorporateAction, units: Decimal) -> bool:
-    if desk.portfolio.is_archived:
+    # A broker applies them to positions and orders itself.
+    if desk.portfolio.is_archived or desk.account.broker_connection_id is not None:
         return False
     _, is_new = AppliedAction.objects.get_or_create(
         portfolio_id=desk.portfolio.id,

@@ -193,11 +193,12 @@ class Desk:
         self.touch(order)
 
     def watch(self, order: Order) -> None:
-        """Put the order where the book looks for it. One that is held keeps what it was given."""
+        """Put the order where the book looks for it. One that is held keeps what it was given; one that a broker executes
+        is never looked for."""
         status = OrderStatus(order.status)
         if status is OrderStatus.HELD:
             return
-        if status not in OPEN:
+        if status not in OPEN or self.account.broker_connection_id is not None:
             order.watch, order.watch_price = Watch.NOTHING.value, None
         elif status in (OrderStatus.ACCEPTED, OrderStatus.PENDING_NEW):
             order.watch, order.watch_price = Watch.NOW.value, None

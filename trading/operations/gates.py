@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trading.operations.brokering.limits import check_connection
 from trading.operations.desk import Desk
 from trading.operations.errors import TradingHaltedError
 from trading.queries.accounts import site_control
@@ -19,6 +20,8 @@ def check_gates(desk: Desk) -> None:
         raise TradingHaltedError(
             "Trading is halted for this account." + _because(account.blocked_reason), code="account_blocked"
         )
+    if account.broker_connection_id is not None:
+        check_connection(account.broker_connection_id)
     if account.suspend_trade:
         raise TradingHaltedError(
             "You have suspended trading in this account's configuration. Cancels still work.",

@@ -127,7 +127,7 @@ def _lock_own_paper_account(portfolio_id: int, actor: Any) -> None:
         raise PortfolioUnknownError from None
     if portfolio.owner_id != actor.pk:
         raise ReadOnlyError if is_auditor(actor) else PortfolioUnknownError
-    if not portfolio.is_paper:
+    if not portfolio.is_traded:
         raise ApiKeyRefused("Keys are for paper trading accounts. This portfolio is tracked.")
 
 

@@ -57,7 +57,8 @@ def watch_margins(*, now: datetime) -> int:
 
 def _watch(desk: Desk) -> bool:
     account = desk.account
-    if account.multiplier == 1 or desk.portfolio.is_archived:
+    # A broker calls for margin itself.
+    if account.multiplier == 1 or desk.portfolio.is_archived or account.broker_connection_id is not None:
         return False
     figures = _figures(desk)
     if not figures.margin_deficit:

@@ -21,6 +21,7 @@ from trading.engine.wording import waiting_for_auction
 from trading.models import Order
 from trading.operations import ending
 from trading.operations.access import own_desk
+from trading.operations.brokering.handing import hand_over
 from trading.operations.desk import Desk
 from trading.operations.errors import ClientOrderIdTakenError, OrderRefusedError
 from trading.operations.gates import check_gates
@@ -242,8 +243,11 @@ def _legs_of(desk: Desk, assessment: Assessment, head: Order) -> list[Order]:
 
 
 def _first_look(desk: Desk, order: Order, assessment: Assessment) -> None:
-    """Route the order and match it at once, or say what it waits for."""
+    """Route the order and match it at once, or say what it waits for. A broker's order is handed to that broker."""
     market = assessment.market
+    if desk.account.broker_connection_id is not None:
+        hand_over(desk, order, market)
+        return
     legs = desk.family(order)
     if order.order_class == OrderClass.OCO:
         for leg in legs:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from holdings import queries as books
 from trading.models import Order, TradingAccount
@@ -29,6 +29,9 @@ def _open(alias: str) -> str:
     return f"{alias}.{IS_OPEN}"
 
 
+#: Orders of the simulated exchange: what a broker executes is that broker's to look for, and to keep in step.
+_OURS = "NOT EXISTS (SELECT 1 FROM trading_brokerorder b WHERE b.order_id = o.id)"
+
 # Each row is a fault: what an order says of itself against its fills, its group and where the book looks for it.
 _CONTRADICTIONS = f"""
 SELECT o.id, 'its fills add up to ' || coalesce(f.quantity, 0) || ', it says ' || o.filled_quantity
@@ -38,16 +41,18 @@ WHERE o.updated_at >= %(since)s AND coalesce(f.quantity, 0) <> o.filled_quantity
 UNION ALL
 SELECT o.id, 'it is open and nothing looks for it'
 FROM trading_order o
-WHERE {_open("o")} AND o.status <> 'held' AND o.watch = ''
+WHERE {_open("o")} AND o.status <> 'held' AND o.watch = '' AND {_OURS}
 UNION ALL
 SELECT o.id, 'it is held and its entry has ended'
 FROM trading_order o JOIN trading_order p ON p.id = o.parent_id
 WHERE o.status = 'held' AND o.watch = '' AND p.status IN ('filled', 'canceled', 'expired', 'rejected')
+  AND {_OURS}
 UNION ALL
 SELECT o.id, 'its exits stand for different quantities'
 FROM trading_order o JOIN trading_order s ON coalesce(s.parent_id, s.id) = coalesce(o.parent_id, o.id)
 WHERE o.role = 'take_profit' AND s.role = 'stop_loss' AND {_open("o")} AND {_open("s")}
   AND o.quantity - o.filled_quantity <> s.quantity - s.filled_quantity
+  AND {_OURS}
 """  # noqa: S608 - statuses of this room's own enumeration
 
 
@@ -73,11 +78,15 @@ def reconcile_orders(*, now: datetime) -> Reconciliation:
 def check_reservations() -> list[str]:
     """Compare what open orders hold with the books; returns a sentence for each promise that is not covered.
 
-    Money is compared for accounts that cannot borrow: what the others may hold moves with the prices. Two statements per
+    Money is compared for accounts that cannot borrow: what the others may hold moves with the prices. Accounts at brokers are
+    compared with those brokers instead. Two statements per
     portfolio and currency or instrument with open orders.
     """
     faults = []
-    may_borrow = TradingAccount.objects.filter(multiplier__gt=1).values("portfolio_id")
+    may_borrow = TradingAccount.objects.filter(
+        Q(multiplier__gt=1) | Q(broker_connection__isnull=False)
+    ).values("portfolio_id")
+    at_brokers = TradingAccount.objects.filter(broker_connection__isnull=False).values("portfolio_id")
     held_cash = (
         Order.objects.open()
         .filter(reserved_cash__gt=0)
@@ -94,6 +103,7 @@ def check_reservations() -> list[str]:
     held_units = (
         Order.objects.open()
         .filter(reserved_quantity__gt=0)
+        .exclude(portfolio_id__in=at_brokers)
         .values_list("portfolio_id", "instrument_id", "side")
         .annotate(held=Sum("reserved_quantity"))
     )

@@ -15,6 +15,7 @@ from trading.engine.states import (
     OrderStatus,
     Trigger,
     advance,
+    steps,
 )
 
 PICTURE = """
@@ -27,8 +28,10 @@ new,partially_filled,pending_cancel,pending_replace fill filled
 pending_cancel partial_fill pending_cancel
 pending_replace partial_fill pending_replace
 new,partially_filled,accepted,pending_new,held,pending_review,accepted_for_bidding request_cancel pending_cancel
-pending_cancel confirm_cancel canceled
-new,partially_filled,done_for_day expire expired
+pending_cancel,pending_replace confirm_cancel canceled
+pending_cancel refuse_cancel new
+pending_cancel refuse_cancel_of_part partially_filled
+new,partially_filled,done_for_day,pending_cancel,pending_replace expire expired
 new,partially_filled,held request_replace pending_replace
 pending_replace confirm_replace replaced
 pending_replace refuse_replace new
@@ -81,3 +84,37 @@ class TestTransitionTable:
         assert MATCHABLE < OPEN
         assert OrderStatus.PENDING_REPLACE not in CANCELABLE
         assert REPLACEABLE < CANCELABLE
+
+
+class TestSteps:
+    """What a broker tells is reached by the table, too."""
+
+    def test_leads_over_what_was_not_told(self):
+        assert steps(OrderStatus.PENDING_NEW, OrderStatus.CANCELED) == (
+            Trigger.REQUEST_CANCEL,
+            Trigger.CONFIRM_CANCEL,
+        )
+        assert steps(OrderStatus.HELD, OrderStatus.EXPIRED) == (Trigger.ARM, Trigger.EXPIRE)
+
+    def test_standing_there_already_takes_no_step(self):
+        assert steps(OrderStatus.NEW, OrderStatus.NEW) == ()
+
+    def test_never_by_an_execution(self):
+        assert steps(OrderStatus.NEW, OrderStatus.FILLED) is None
+        assert steps(OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED) is None
+
+    def test_a_refused_cancel_leads_back_to_where_the_order_stood(self):
+        assert steps(OrderStatus.PENDING_CANCEL, OrderStatus.NEW) == (Trigger.REFUSE_CANCEL,)
+        assert steps(OrderStatus.PENDING_CANCEL, OrderStatus.PARTIALLY_FILLED, is_part_filled=True) == (
+            Trigger.REFUSE_CANCEL_OF_PART,
+        )
+
+    def test_nothing_comes_back_from_an_end(self):
+        assert steps(OrderStatus.FILLED, OrderStatus.CANCELED) is None
+
+    @pytest.mark.parametrize(("status", "wanted"), list(itertools.product(OPEN, OrderStatus)))
+    def test_every_way_is_one_of_the_table(self, status, wanted):
+        way = steps(status, wanted)
+        for trigger in way or ():
+            status = advance(status, trigger)
+        assert way is None or status is wanted

@@ -28,4 +28,4 @@ def own_portfolio(request: HttpRequest, portfolio_id: int) -> Any:
 
 def can_trade(portfolio: Any) -> bool:
     """Whether orders are taken for it."""
-    return bool(portfolio.kind == "paper" and portfolio.archived_at is None)
+    return bool(portfolio.kind in ("paper", "broker") and portfolio.archived_at is None)

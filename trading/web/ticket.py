@@ -135,7 +135,9 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Where a "Buy" button without a portfolio leads: the person's paper account, or the choice between several."""
     user = person(request)
     accounts = [
-        card for card in books.portfolios_for(user) if card.kind == "paper" and card.owner_id == user.pk
+        card
+        for card in books.portfolios_for(user)
+        if card.kind in ("paper", "broker") and card.owner_id == user.pk
     ]
     query = request.GET.urlencode()
     if len(accounts) == 1:

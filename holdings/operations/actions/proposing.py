@@ -126,6 +126,8 @@ def meanings(
         return []
     first = min(row.day for row in journal.transactions)
     told = CorporateAction.objects.filter(instrument=instrument, ex_date__gte=first)
+    if locked.kind == "broker":
+        return []  # the broker tells what it paid and split
     if locked.is_paper:
         told = told.filter(ex_date__lt=now.date() - LATE)
     # A dividend of the day of a split is told in new shares.

@@ -46,7 +46,7 @@ def upload_import(
         raise ImportRefused("No entry of the file can be imported.", wrong)
     with transaction.atomic():
         locked = lock_for_writing(portfolio_id)
-        if locked.is_paper:
+        if locked.is_traded:
             raise PaperJournalClosed
         return ImportBatch.objects.create(
             portfolio_id=portfolio_id,
@@ -175,7 +175,7 @@ def _open(batch_id: int) -> tuple[ImportBatch, LockedPortfolio]:
     if portfolio_id is None:
         raise ImportUnknown
     locked = lock_for_writing(portfolio_id)
-    if locked.is_paper:
+    if locked.is_traded:
         raise PaperJournalClosed
     batch = ImportBatch.objects.filter(pk=batch_id).first()
     if batch is None:
