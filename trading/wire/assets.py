@@ -15,9 +15,12 @@ from uuid import UUID
 from django.db.models import Q
 
 from marketdata.models import AssetClass, Instrument, InstrumentQuerySet, QuoteUnit
+from trading.engine.margin import MAINTENANCE_RATE
+from trading.engine.terms import Tradable
+from trading.queries import things_of
 from trading.wire.calls import Call
 from trading.wire.errors import invalid, not_found
-from trading.wire.values import read_uuid, read_words
+from trading.wire.values import number_of, read_uuid, read_words, text_of
 
 EQUITY: Final = "us_equity"
 CRYPTO: Final = "crypto"
@@ -135,14 +138,24 @@ def spelled(instrument: Instrument, text: str) -> bool:
     return instrument.symbol.upper() in _spellings(text) and _fits(instrument, text)
 
 
-def asset_object(
-    instrument: Instrument, *, margin: bool = False, shortable: bool | None = None
-) -> dict[str, Any]:
-    """The asset as the wire tells it."""
+def asset_objects(instruments: Iterable[Instrument]) -> list[dict[str, Any]]:
+    """Assets as the wire tells them, in the order given. One statement for the terms they trade under."""
+    rows = list(instruments)
+    things = things_of(rows)
+    return [_asset_object(row, things[row.pk]) for row in rows]
+
+
+def asset_object(instrument: Instrument) -> dict[str, Any]:
+    """One asset as the wire tells it. One statement."""
+    return asset_objects([instrument])[0]
+
+
+def _asset_object(instrument: Instrument, thing: Tradable) -> dict[str, Any]:
     crypto = is_crypto(instrument)
-    plain = not crypto and instrument.is_tradable
-    can_short = plain if shortable is None else shortable
     step = instrument.quantity_step
+    rate = MAINTENANCE_RATE if thing.maintenance_rate is None else thing.maintenance_rate
+    margin = text_of(rate * 100) if thing.is_marginable else "100"
+    can_short = thing.is_tradable and thing.is_shortable
     facts: dict[str, Any] = {
         "id": str(instrument.public_id),
         "class": class_of(instrument),
@@ -150,21 +163,22 @@ def asset_object(
         "symbol": symbol_of(instrument),
         "name": instrument.name,
         "status": "active" if instrument.is_active else "inactive",
-        "tradable": instrument.is_tradable,
-        "marginable": plain,
+        "tradable": thing.is_tradable and thing.status == "normal",
+        "marginable": thing.is_tradable and thing.is_marginable,
         "shortable": can_short,
-        "easy_to_borrow": can_short,
-        "fractionable": crypto or step < 1,
-        "maintenance_margin_requirement": 100 if crypto else 30,
-        "margin_requirement_long": "100" if crypto else "30",
-        "margin_requirement_short": "100" if crypto else "30",
+        "easy_to_borrow": can_short and thing.is_easy_to_borrow,
+        "borrow_status": "easy_to_borrow" if can_short and thing.is_easy_to_borrow else "not_available",
+        "fractionable": thing.is_fractionable,
+        "maintenance_margin_requirement": number_of(Decimal(margin)),
+        "margin_requirement_long": margin,
+        "margin_requirement_short": margin,
         "attributes": _attributes(instrument),
     }
     if crypto:
         facts |= {
             "min_order_size": _plain(step),
             "min_trade_increment": _plain(step),
-            "price_increment": _plain(Decimal("0.000000001")),
+            "price_increment": _plain(thing.price_increment or Decimal("0.000000001")),
         }
     return facts
 
@@ -188,7 +202,7 @@ def list_assets(call: Call) -> Any:
         rows = rows.filter(crypto if exchange == "CRYPTO" else Q(exchange__in=mics))
     wanted = set(read_words(call.text("attributes") or ""))
     found = sorted(
-        (asset_object(row) for row in rows),
+        asset_objects(rows),
         key=lambda asset: (asset["class"], asset["exchange"], asset["symbol"]),
     )
     return [asset for asset in found if wanted <= set(asset["attributes"])]

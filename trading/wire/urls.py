@@ -7,7 +7,17 @@ from typing import Any, TypeAlias
 
 from django.urls import URLPattern, path
 
-from trading.wire import accounts, activities, assets, clock, history, orders, positions, watchlists
+from trading.wire import (
+    accounts,
+    activities,
+    announcements,
+    assets,
+    clock,
+    history,
+    orders,
+    positions,
+    watchlists,
+)
 from trading.wire.assets import CRYPTO, EQUITY
 from trading.wire.calls import Call, Endpoint, endpoint
 from trading.wire.data import views as data
@@ -83,6 +93,16 @@ urlpatterns: list[URLPattern] = [
         "v2/account/activities/<str:activity_type>",
         endpoint(GET=activities.list_of_type),
         name="activities-of-type",
+    ),
+    path(
+        "v2/corporate_actions/announcements",
+        endpoint(GET=announcements.list_announcements),
+        name="announcements",
+    ),
+    path(
+        "v2/corporate_actions/announcements/<str:announcement_id>",
+        endpoint(GET=announcements.get_announcement),
+        name="announcement",
     ),
     path("v2/clock", endpoint(GET=clock.get_clock), name="clock"),
     path("v2/calendar", endpoint(GET=clock.get_calendar), name="calendar"),

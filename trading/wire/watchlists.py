@@ -15,7 +15,7 @@ from marketdata.operations import (
 )
 from marketdata.queries import WatchlistNotFound, WatchlistView, visible_watchlist, watchlists_of
 from trading.wire.accounts import account_id_of
-from trading.wire.assets import asset_object, find_asset, find_assets, spelled
+from trading.wire.assets import asset_objects, find_asset, find_assets, spelled
 from trading.wire.calls import NO_CONTENT, Call
 from trading.wire.errors import WireError, invalid, not_found
 from trading.wire.values import moment
@@ -169,5 +169,5 @@ def _head(call: Call, view: WatchlistView) -> dict[str, Any]:
 
 def _object(call: Call, view: WatchlistView) -> dict[str, Any]:
     rows = Instrument.objects.visible_to(call.actor).in_bulk(view.instrument_ids)
-    assets = [asset_object(rows[pk]) for pk in view.instrument_ids if pk in rows]
+    assets = asset_objects(rows[pk] for pk in view.instrument_ids if pk in rows)
     return {**_head(call, view), "assets": assets}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from marketdata.models import Instrument
 from marketdata.queries import Adjustment, DailySeries, daily_series
+from trading.wire.assets import is_crypto
 from trading.wire.data.forms import WireBar, day_starts
 from trading.wire.data.frames import Frame, gathered
 from trading.wire.data.minutes import minutes_of
@@ -15,6 +17,7 @@ from trading.wire.values import NEW_YORK
 
 RAW: Final = "raw"
 ADJUSTMENTS: Final = frozenset({RAW, "split", "dividend", "all"})
+_ONE_DAY: Final = Frame(1, "Day")
 #: No series begins earlier.
 _FIRST: Final = date(1800, 1, 1)
 #: Adjusted prices have this many places; what was traded is told as it was.
@@ -45,10 +48,25 @@ def _days(
     # What came after the last day that is asked for counts in an adjusted price, too.
     until = last if adjustment == RAW else today
     series = daily_series([instrument.pk], start=first, end=until).get(instrument.pk)
-    if series is None:
-        return []
-    found = [bar for bar in _bars(series, adjustment) if bar.at <= day_starts(last)]
+    found = [] if series is None else _bars(series, adjustment)
+    if last >= today and not (found and found[-1].at == day_starts(today)):
+        found += _forming(instrument, now)
+    found = [bar for bar in found if bar.at <= day_starts(last)]
     return gathered(found, frame) if frame.unit != "Day" else found
+
+
+def _forming(instrument: Instrument, now: datetime) -> list[WireBar]:
+    """The day that is not over, from the minutes it has had; nothing before its first."""
+    if is_crypto(instrument):
+        # The days of coins are those of UTC, under whatever instant they are told.
+        begun = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        day = begun.date()
+    else:
+        day = now.astimezone(NEW_YORK).date()
+        begun = day_starts(day)
+    minutes = minutes_of(instrument, start=begun, end=now)
+    whole = gathered([replace(minute, at=day_starts(day)) for minute in minutes], _ONE_DAY)
+    return [replace(bar, at=day_starts(day)) for bar in whole]
 
 
 def _bars(series: DailySeries, adjustment: str) -> list[WireBar]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from alpaca.data.requests import (
     CryptoLatestTradeRequest,
     CryptoSnapshotRequest,
     StockBarsRequest,
+    StockLatestBarRequest,
     StockLatestQuoteRequest,
     StockLatestTradeRequest,
     StockQuotesRequest,
@@ -26,17 +28,26 @@ from alpaca.data.requests import (
 )
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from alpaca.trading.client import TradingClient
-from alpaca.trading.enums import AssetClass, AssetExchange, AssetStatus
+from alpaca.trading.enums import (
+    AssetClass,
+    AssetExchange,
+    AssetStatus,
+    CorporateActionSubType,
+    CorporateActionType,
+)
 from alpaca.trading.requests import (
     CreateWatchlistRequest,
     GetAssetsRequest,
     GetCalendarRequest,
+    GetCorporateAnnouncementsRequest,
     UpdateWatchlistRequest,
 )
 
-from marketdata.models import CorporateAction, PriceBar
+from marketdata.models import CorporateAction, IntradayBar, PriceBar
 from trading.tests.support import make_instrument, set_quote
+from trading.wire.data.forms import day_starts
 from trading.wire.tests.support import make_bot
+from trading.wire.values import NEW_YORK
 
 
 def make_days(instrument, first, closes):
@@ -172,6 +183,38 @@ class TestAssets:
         )
         assert [asset.symbol for asset in active] == ["ACME"]
         assert sdk.raw.get_asset("ACME")["class"] == "us_equity"
+
+
+class TestAnnouncements:
+    def test_dividends_and_splits(self, sdk, acme):
+        for kind, day, value in (("dividend", 5, "0.24"), ("split", 7, "4"), ("split", 9, "0.1")):
+            CorporateAction.objects.create(
+                instrument=acme, ex_date=date(2026, 1, day), kind=kind, value=Decimal(value), source="test"
+            )
+        asked = GetCorporateAnnouncementsRequest(
+            ca_types=[CorporateActionType.DIVIDEND, CorporateActionType.SPLIT],
+            since=date(2026, 1, 1),
+            until=date(2026, 3, 1),
+            symbol="ACME",
+        )
+        with pytest.warns(DeprecationWarning, match="deprecated"):
+            paid, split, reverse = sdk.trading.get_corporate_announcements(asked)
+        assert (paid.ca_type, paid.ca_sub_type, paid.cash, paid.ex_date) == (
+            CorporateActionType.DIVIDEND, CorporateActionSubType.CASH, 0.24, date(2026, 1, 5),
+        )  # fmt: skip
+        assert (split.ca_sub_type, split.new_rate, split.old_rate) == (
+            CorporateActionSubType.STOCK_SPLIT,
+            4,
+            1,
+        )
+        assert (reverse.ca_sub_type, reverse.new_rate, reverse.old_rate) == (
+            CorporateActionSubType.REVERSE_SPLIT, 1, 10,
+        )  # fmt: skip
+        assert sdk.trading.get_corporate_announcement_by_id(paid.id) == paid
+        for nonsense in (uuid.uuid4(), uuid.UUID(int=paid.id.int + 999)):
+            with pytest.raises(APIError) as unknown:
+                sdk.trading.get_corporate_announcement_by_id(nonsense)
+            assert unknown.value.status_code == 404
 
 
 class TestWatchlists:
@@ -317,6 +360,42 @@ class TestStockData:
             StockTradesRequest(symbol_or_symbols="ACME", start=start - timedelta(days=9), end=start)
         )
         assert trades.data == {}
+
+
+class TestMinutes:
+    def test_bars_within_a_day_and_the_day_that_is_not_over(self, sdk, acme):
+        now = datetime.now(UTC).replace(second=0, microsecond=0)
+        if now == day_starts(now.astimezone(NEW_YORK).date()):
+            time.sleep(60)
+            now += timedelta(minutes=1)
+        begun = day_starts(now.astimezone(NEW_YORK).date())
+        first = max(begun, now - timedelta(minutes=7))
+        places = [first + timedelta(minutes=n) for n in range(int((now - first).total_seconds()) // 60)]
+        for number, at in enumerate(places):
+            price = Decimal(100 + number)
+            IntradayBar.objects.create(
+                instrument=acme, at=at, open=price, high=price + 1, low=price - 1, close=price, volume=Decimal(5),
+                quoted_at=at, seen_at=at, source="test",
+            )  # fmt: skip
+        asked = StockBarsRequest(symbol_or_symbols="ACME", timeframe=TimeFrame.Minute, start=first)
+        bars = sdk.stocks.get_stock_bars(asked)["ACME"]
+        assert [(bar.timestamp, bar.open, bar.close) for bar in bars] == [
+            (at, 100 + number, 100 + number) for number, at in enumerate(places)
+        ]
+        hours = sdk.stocks.get_stock_bars(
+            StockBarsRequest(symbol_or_symbols="ACME", timeframe=TimeFrame.Hour, start=begun)
+        )["ACME"]
+        assert sum(hour.volume for hour in hours) == 5 * len(places)
+        assert all(hour.timestamp.minute == 0 for hour in hours)
+        today = sdk.stocks.get_stock_bars(
+            StockBarsRequest(symbol_or_symbols="ACME", timeframe=TimeFrame.Day, start=begun)
+        )["ACME"][-1]
+        assert (today.timestamp, today.open, today.close) == (begun, 100, 100 + len(places) - 1)
+        latest = sdk.stocks.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols="ACME"))["ACME"]
+        assert latest.timestamp == places[-1]
+        shot = sdk.stocks.get_stock_snapshot(StockSnapshotRequest(symbol_or_symbols="ACME"))["ACME"]
+        assert shot.minute_bar.timestamp == places[-1]
+        assert (shot.daily_bar.timestamp, shot.previous_daily_bar) == (begun, None)
 
 
 class TestCoinData:
