@@ -38,19 +38,31 @@ class CryptoTier:
 
 
 SEC_RATES: tuple[SecRate, ...] = (
-    SecRate(date(2024, 5, 22), Decimal("0.0000278"), "SEC fee rate advisory #2 for fiscal year 2024"),
-    SecRate(date(2025, 5, 14), Decimal(0), "SEC fee rate advisory #3 for fiscal year 2025"),
-    SecRate(date(2026, 4, 4), Decimal("0.0000206"), "SEC fee rate advisory #2 for fiscal year 2026"),
+    SecRate(
+        date(2024, 5, 22),
+        Decimal("0.0000278"),
+        "SEC fee rate advisory #2 for fiscal year 2024 (Release 34-99973, 89 FR 29402)",
+    ),
+    SecRate(date(2025, 5, 14), Decimal(0), "SEC fee rate advisory #2 for fiscal year 2025"),
+    # In force until 60 days after the appropriation of fiscal year 2027.
+    SecRate(
+        date(2026, 4, 4),
+        Decimal("0.0000206"),
+        "SEC fee rate advisory #2 for fiscal year 2026 (Release 34-104909, 91 FR 10643)",
+    ),
 )
 TAF_RATES: tuple[TafRate, ...] = (
     TafRate(
         date(2024, 1, 1), Decimal("0.000166"), Decimal("8.30"), "FINRA By-Laws, Schedule A, section 1 (2024)"
     ),
     TafRate(
-        date(2026, 1, 1), Decimal("0.000195"), Decimal("9.79"), "FINRA By-Laws, Schedule A, section 1 (2026)"
+        date(2026, 1, 1), Decimal("0.000195"), Decimal("9.79"), "FINRA SR-FINRA-2024-019 (Release 34-101696)"
     ),
+    # A quarter without the fee; then what was in force before, held until the end of 2028.
+    TafRate(date(2026, 10, 1), Decimal(0), Decimal(0), "FINRA SR-FINRA-2026-021 (Release 34-106409)"),
+    TafRate(date(2027, 1, 1), Decimal("0.000195"), Decimal("9.79"), "FINRA SR-FINRA-2026-020 and 2026-021"),
 )
-#: Alpaca's published crypto fee table: 0.15 % / 0.25 % down to 0 / 0.10 %.
+#: Alpaca's published crypto fee table, in force since 13 March 2023 (support page "Crypto maker/taker FAQ").
 CRYPTO_TIERS: tuple[CryptoTier, ...] = (
     CryptoTier(Decimal(0), Decimal("0.0015"), Decimal("0.0025")),
     CryptoTier(Decimal(100_000), Decimal("0.0012"), Decimal("0.0022")),

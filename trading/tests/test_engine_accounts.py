@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -140,7 +141,12 @@ class TestFees:
         [
             (date(2024, 7, 1), "0.28", "0.02"),
             (date(2025, 7, 1), None, "0.02"),
-            (date(2026, 7, 1), "0.21", "0.02"),
+            (date(2026, 4, 3), None, "0.02"),
+            (date(2026, 4, 4), "0.21", "0.02"),
+            (date(2026, 9, 30), "0.21", "0.02"),
+            (date(2026, 10, 1), "0.21", None),
+            (date(2026, 12, 31), "0.21", None),
+            (date(2027, 1, 1), "0.21", "0.02"),
         ],
     )
     def test_regulatory_fees_are_those_of_the_day_rounded_up(self, on, sec, taf):
@@ -149,9 +155,27 @@ class TestFees:
             charge.kind: charge
             for charge in model.charges(Trade(side=Side.SELL, quantity=D(100), notional=D(10000), on=on))
         }
-        assert charges["taf"].amount == D(taf)
-        assert (charges["sec"].amount if "sec" in charges else None) == (sec and D(sec))
-        assert "FINRA" in charges["taf"].note
+        assert {kind: charge.amount for kind, charge in charges.items()} == {
+            kind: D(amount) for kind, amount in (("sec", sec), ("taf", taf)) if amount
+        }
+        assert all(
+            ("FINRA" if kind == "taf" else "SEC fee rate advisory") in charge.note
+            for kind, charge in charges.items()
+        )
+
+    def test_an_account_may_have_rates_of_its_own(self):
+        trade = Trade(side=Side.SELL, quantity=D(100_000), notional=D(10000), on=date(2026, 11, 21))
+        charges = parse_fee_model("us_regulatory:0.00008:0.0002:9.79").charges(trade)
+        assert [(charge.kind, charge.amount) for charge in charges] == [
+            ("sec", D("0.80")),
+            ("taf", D("9.79")),
+        ]
+        assert {charge.note for charge in charges} == {"rate set for this account or site"}
+        only_sec = parse_fee_model("us_regulatory:0").charges(replace(trade, on=date(2026, 7, 1)))
+        assert [(charge.kind, charge.amount) for charge in only_sec] == [("taf", D("9.79"))]
+        coin = replace(trade, kind="crypto", quantity=D(1), liquidity=Liquidity.MAKER, volume=D(10**9))
+        assert parse_fee_model("crypto:0.001:0.002").fee(coin) == 10
+        assert parse_fee_model("crypto:0.001:0.002").fee(replace(coin, liquidity=Liquidity.TAKER)) == 20
 
     def test_taf_has_a_most(self):
         trade = Trade(side=Side.SELL, quantity=D(1_000_000), notional=D(10), on=date(2026, 7, 1))
@@ -192,7 +216,11 @@ class TestFees:
         trade = Trade(side=Side.SELL, quantity=D(100), notional=D(10000), on=date(2026, 7, 1))
         assert model.fee(trade) == D("0.21") + D("0.02") + 1
 
-    @pytest.mark.parametrize("text", ["", "free", "us_regulatory:1", "crypto_tiers+", "percent", "none:1"])
+    @pytest.mark.parametrize("text", [
+            "", "free", "us_regulatory:1", "us_regulatory:x", "us_regulatory:0:0:0:0", "crypto_tiers+", "percent", "none:1",
+            "crypto:0.25", "crypto:0.1:1", "crypto_tiers:0.1", "percent:NaN",
+        ],
+    )  # fmt: skip
     def test_nonsense_is_refused(self, text):
         with pytest.raises(ValueError, match="is not a fee model"):
             parse_fee_model(text)

@@ -65,7 +65,7 @@ class TestEveryAddress:
             answer = Client().generic(method, path_of(pattern, belongings), b"{}", "application/json")
             allowed = {401} if not endpoint.is_open else {200, 405, 422}
             assert answer.status_code in allowed, (method, answer.content)
-            if answer.status_code != 200:
+            if answer.status_code != 200 and method != "HEAD":
                 assert {"code", "message"} <= answer.json().keys()
         assert state() == before
 
@@ -82,7 +82,7 @@ class TestEveryAddress:
                     # The address itself may come back in a refusal.
                     assert str(belongings[name]) not in text or answer.status_code == 404
                 assert bot.key_id not in text
-                if answer.status_code >= 400:
+                if answer.status_code >= 400 and method != "HEAD":
                     assert {"code", "message"} <= answer.json().keys()
         # What the stranger may have placed is their own.
         mine = [row for row in state()[0] if row[0] in {found[0] for found in before[0]}]
