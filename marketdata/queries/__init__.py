@@ -46,6 +46,7 @@ from marketdata.queries.instruments import (
     visible_instrument,
 )
 from marketdata.queries.intraday import IntradayBarView, intraday_bars, latest_minutes
+from marketdata.queries.minutes import MinuteSeries, minute_series
 from marketdata.queries.overview import ExchangeView, MarketRow, exchanges, market_rows, rates_into
 from marketdata.queries.own import price_of_day, prices_of
 from marketdata.queries.personal import (
@@ -96,6 +97,7 @@ __all__ = [
     "InstrumentNotFound",
     "IntradayBarView",
     "MarketRow",
+    "MinuteSeries",
     "PriceAnswer",
     "PriceRange",
     "QuoteView",
@@ -143,6 +145,7 @@ __all__ = [
     "latest_quotes",
     "market_rows",
     "market_session",
+    "minute_series",
     "next_exchange_session",
     "night_before",
     "price_answers",

@@ -37,6 +37,8 @@ class Call:
     request: HttpRequest
     now: datetime
     maybe_holder: KeyHolder | None
+    #: Query parameters that stand in the path, in place of those of the query string.
+    from_path: dict[str, str] = field(default_factory=dict)
 
     @property
     def holder(self) -> KeyHolder:
@@ -62,7 +64,12 @@ class Call:
     @property
     def query(self) -> QueryDict:
         """The query string."""
-        return self.request.GET
+        if not self.from_path:
+            return self.request.GET
+        query = self.request.GET.copy()
+        for name, value in self.from_path.items():
+            query[name] = value
+        return query
 
     def text(self, name: str) -> str | None:
         """A query parameter; None when it is missing or empty."""

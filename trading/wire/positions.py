@@ -17,7 +17,7 @@ from trading.wire.orderforms import order_form
 from trading.wire.refusals import Asked, wire_error_of
 from trading.wire.values import optional_text, read_number, read_positive, read_uuid, rounded, text_of
 
-#: Prices and fractions have at most this many places, amounts the fewer.
+#: Prices, fractions and percentages have at most this many places, amounts the fewer.
 _PLACES: Final = 9
 _MONEY_PLACES: Final = 6
 
@@ -41,6 +41,8 @@ def close(call: Call, symbol: str) -> Any:
     share = None if percentage is None else read_number(percentage, "percentage")
     if share is not None and not 0 < share <= 100:
         raise invalid("percentage must be between 0 and 100")
+    if share is not None and share != rounded(share, _PLACES):
+        raise invalid(f"percentage has more than {_PLACES} decimals")
     try:
         order = operations.close_position(
             portfolio_id=call.portfolio_id,

@@ -20,6 +20,7 @@ from trading.wire import (
 )
 from trading.wire.assets import CRYPTO, EQUITY
 from trading.wire.calls import Call, Endpoint, endpoint
+from trading.wire.data import single
 from trading.wire.data import views as data
 
 DataView: TypeAlias = Callable[[Call, str], Any]
@@ -33,6 +34,16 @@ _STOCK_DATA: dict[str, DataView] = {
     "quotes/latest": data.latest_quotes,
     "trades/latest": data.latest_trades,
     "snapshots": data.snapshots,
+}
+#: What older clients ask of one stock, its symbol in the path.
+_ONE_STOCK_DATA: dict[str, DataView] = {
+    "bars": single.points(data.bars, "bars"),
+    "quotes": single.points(data.quotes, "quotes"),
+    "trades": single.points(data.trades, "trades"),
+    "bars/latest": single.latest(data.latest_bars, "bar"),
+    "quotes/latest": single.latest(data.latest_quotes, "quote"),
+    "trades/latest": single.latest(data.latest_trades, "trade"),
+    "snapshot": single.snapshot,
 }
 _COIN_DATA: dict[str, DataView] = {
     "bars": data.bars,
@@ -49,7 +60,9 @@ _COIN_DATA: dict[str, DataView] = {
 def _data(view: DataView, kind: str) -> Endpoint:
     """A data view for one asset class. Coins are told without a key, too, as the SDK expects."""
 
-    def answer(call: Call, feed: str = "") -> Any:
+    def answer(call: Call, feed: str = "", symbol: str = "") -> Any:
+        if symbol:
+            call.from_path["symbols"] = symbol
         return view(call, kind)
 
     return endpoint(is_open=kind == CRYPTO, GET=answer)
@@ -141,6 +154,10 @@ urlpatterns: list[URLPattern] = [
     *(
         path(f"v2/stocks/{tail}", _data(view, EQUITY), name=f"stocks-{tail.replace('/', '-')}")
         for tail, view in _STOCK_DATA.items()
+    ),
+    *(
+        path(f"v2/stocks/<str:symbol>/{tail}", _data(view, EQUITY), name=f"stock-{tail.replace('/', '-')}")
+        for tail, view in _ONE_STOCK_DATA.items()
     ),
     *(
         path(

@@ -76,8 +76,10 @@ def _read_token(token: str | None) -> tuple[str, datetime | None] | None:
         return None
     try:
         plain = base64.b64decode(token, altchars=b"-_", validate=True).decode()
-        symbol, _, at = plain.partition("|")
+        symbol, bar, at = plain.partition("|")
         moment = datetime.fromisoformat(at).astimezone(UTC) if at else None
     except (binascii.Error, ValueError):
         raise bad_request("invalid page_token") from None
+    if not bar:
+        raise bad_request("invalid page_token")
     return symbol, moment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -30,11 +31,22 @@ def bars_of(
     """The bars that begin in start..end, both included, oldest first."""
     if frame.is_intraday:
         first = frame.begins(start)
-        minutes = minutes_of(instrument, start=first, end=end + timedelta(minutes=frame.minutes))
+        minutes = minutes_of(instrument, start=first, end=end + timedelta(minutes=frame.minutes), now=now)
         found = gathered(minutes, frame)
     else:
         found = _days(instrument, frame, start=start, end=end, adjustment=adjustment, now=now)
     return [bar for bar in found if start <= bar.at <= end]
+
+
+def last_days_of(
+    instruments: Iterable[Instrument], *, since: datetime, now: datetime
+) -> dict[int, list[WireBar]]:
+    """The daily bars of several instruments, as traded, the forming one included. Two statements, and one for each
+    whose day has no bar yet."""
+    rows = list(instruments)
+    today = now.astimezone(NEW_YORK).date()
+    series = daily_series([row.pk for row in rows], start=since.astimezone(NEW_YORK).date(), end=today)
+    return {row.pk: _with_today(row, series.get(row.pk), RAW, now=now) for row in rows}
 
 
 def _days(
@@ -48,11 +60,21 @@ def _days(
     # What came after the last day that is asked for counts in an adjusted price, too.
     until = last if adjustment == RAW else today
     series = daily_series([instrument.pk], start=first, end=until).get(instrument.pk)
-    found = [] if series is None else _bars(series, adjustment)
-    if last >= today and not (found and found[-1].at == day_starts(today)):
-        found += _forming(instrument, now)
+    if last >= today:
+        found = _with_today(instrument, series, adjustment, now=now)
+    else:
+        found = [] if series is None else _bars(series, adjustment)
     found = [bar for bar in found if bar.at <= day_starts(last)]
     return gathered(found, frame) if frame.unit != "Day" else found
+
+
+def _with_today(
+    instrument: Instrument, series: DailySeries | None, adjustment: str, *, now: datetime
+) -> list[WireBar]:
+    found = [] if series is None else _bars(series, adjustment)
+    if not (found and found[-1].at == day_starts(now.astimezone(NEW_YORK).date())):
+        found += _forming(instrument, now)
+    return found
 
 
 def _forming(instrument: Instrument, now: datetime) -> list[WireBar]:
@@ -64,7 +86,7 @@ def _forming(instrument: Instrument, now: datetime) -> list[WireBar]:
     else:
         day = now.astimezone(NEW_YORK).date()
         begun = day_starts(day)
-    minutes = minutes_of(instrument, start=begun, end=now)
+    minutes = minutes_of(instrument, start=begun, end=now, now=now)
     whole = gathered([replace(minute, at=day_starts(day)) for minute in minutes], _ONE_DAY)
     return [replace(bar, at=day_starts(day)) for bar in whole]
 

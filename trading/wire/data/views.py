@@ -11,23 +11,22 @@ from marketdata.queries import QuoteView, cached_quotes
 from trading.wire.assets import CRYPTO, class_of, find_assets
 from trading.wire.calls import Call, Reply
 from trading.wire.data.forms import bar_form, book_form, day_starts, quote_form, trade_form
-from trading.wire.data.frames import Frame, read_frame
+from trading.wire.data.frames import read_frame
 from trading.wire.data.minutes import latest_minutes
 from trading.wire.data.paging import Point, page_of
-from trading.wire.data.series import ADJUSTMENTS, RAW, bars_of
+from trading.wire.data.series import ADJUSTMENTS, RAW, bars_of, last_days_of
 from trading.wire.errors import invalid
 from trading.wire.values import NEW_YORK
 
 _MOST_SYMBOLS: Final = 1000
 _FEEDS: Final = frozenset({"iex", "sip", "delayed_sip", "otc", "boats", "overnight", "us", "us-1", "eu-1"})
-_DAY: Final = Frame(1, "Day")
 #: How far back the last two daily bars are looked for: over any run of holidays.
 _LOOK_BACK: Final = timedelta(days=14)
 
 Form = Callable[[QuoteView, Instrument], dict[str, Any]]
 
 
-def bars(call: Call, kind: str) -> Any:
+def bars(call: Call, kind: str) -> Reply:
     """``GET /stocks/bars``, ``GET /crypto/us/bars``"""
     instruments = _instruments(call, kind)
     frame = read_frame(call.text("timeframe"))
@@ -43,7 +42,7 @@ def bars(call: Call, kind: str) -> Any:
     return _paged(call, "bars", instruments, series, descending=descending)
 
 
-def ticks(call: Call, kind: str, key: str, form: Form) -> Any:
+def ticks(call: Call, kind: str, key: str, form: Form) -> Reply:
     """``GET /stocks/quotes``, ``…/trades``: no history of ticks is kept, so the latest one alone is told, where
     it lies in the span."""
     instruments = _instruments(call, kind)
@@ -60,45 +59,46 @@ def ticks(call: Call, kind: str, key: str, form: Form) -> Any:
     return _paged(call, key, instruments, series, descending=descending)
 
 
-def quotes(call: Call, kind: str) -> Any:
+def quotes(call: Call, kind: str) -> Reply:
     """``GET /stocks/quotes``, ``GET /crypto/us/quotes``"""
     return ticks(call, kind, "quotes", quote_form)
 
 
-def trades(call: Call, kind: str) -> Any:
+def trades(call: Call, kind: str) -> Reply:
     """``GET /stocks/trades``, ``GET /crypto/us/trades``"""
     return ticks(call, kind, "trades", trade_form)
 
 
-def latest_quotes(call: Call, kind: str) -> Any:
+def latest_quotes(call: Call, kind: str) -> Reply:
     """``GET /stocks/quotes/latest``, ``GET /crypto/us/latest/quotes``"""
     return _latest(call, kind, "quotes", quote_form)
 
 
-def latest_trades(call: Call, kind: str) -> Any:
+def latest_trades(call: Call, kind: str) -> Reply:
     """``GET /stocks/trades/latest``, ``GET /crypto/us/latest/trades``"""
     return _latest(call, kind, "trades", trade_form)
 
 
-def latest_orderbooks(call: Call, kind: str) -> Any:
+def latest_orderbooks(call: Call, kind: str) -> Reply:
     """``GET /crypto/us/latest/orderbooks``: the top of the book."""
     return _latest(call, kind, "orderbooks", lambda quote, _instrument: book_form(quote))
 
 
-def latest_bars(call: Call, kind: str) -> Any:
+def latest_bars(call: Call, kind: str) -> Reply:
     """``GET /stocks/bars/latest``, ``GET /crypto/us/latest/bars``: the last minute with a trade."""
     instruments = _instruments(call, kind)
-    minutes = latest_minutes(instruments.values())
+    minutes = latest_minutes(instruments.values(), now=call.now)
     found = {
         symbol: bar_form(minutes[row.pk]) for symbol, row in sorted(instruments.items()) if row.pk in minutes
     }
     return _reply({"bars": found}, instruments)
 
 
-def snapshots(call: Call, kind: str) -> Any:
+def snapshots(call: Call, kind: str) -> Reply:
     """``GET /stocks/snapshots`` (by symbol, without an envelope), ``GET /crypto/us/snapshots`` (in one)."""
     instruments = _instruments(call, kind)
-    quotes, minutes = _quotes(call, instruments), latest_minutes(instruments.values())
+    quotes, minutes = _quotes(call, instruments), latest_minutes(instruments.values(), now=call.now)
+    by_day = last_days_of(instruments.values(), since=call.now - _LOOK_BACK, now=call.now)
     found = {}
     for symbol, instrument in sorted(instruments.items()):
         shot: dict[str, Any] = {}
@@ -108,14 +108,7 @@ def snapshots(call: Call, kind: str) -> Any:
             shot["latestQuote"] = quote_form(quote, instrument)
         if instrument.pk in minutes:
             shot["minuteBar"] = bar_form(minutes[instrument.pk])
-        days = bars_of(
-            instrument,
-            _DAY,
-            start=call.now - _LOOK_BACK,
-            end=call.now,
-            adjustment=RAW,
-            now=call.now,
-        )
+        days = by_day[instrument.pk]
         if days:
             shot["dailyBar"] = bar_form(days[-1])
         if len(days) > 1:

@@ -19,9 +19,8 @@ from marketdata.queries import QuoteView, latest_quotes
 from portfolio_site.kernel import clock
 from trading.operations.price_news import PRICES_CHANNEL
 from trading.wire.data.forms import WireBar
-from trading.wire.data.frames import Frame
-from trading.wire.data.minutes import latest_minutes
-from trading.wire.data.series import RAW, bars_of
+from trading.wire.data.minutes import latest_minutes, minutes_of
+from trading.wire.data.series import last_days_of
 from trading.wire.streams.subscription import Subscription
 from trading.wire.streams.threads import aside
 
@@ -29,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 #: How long after its end a minute is told: by then the ticks that belong to it are stored.
 _AFTER_MINUTE: Final = timedelta(seconds=2)
-_DAY: Final = Frame(1, "Day")
 
 
 class Watcher(Protocol):
@@ -110,15 +108,15 @@ class PriceHub:
 def _bars(ids: Iterable[int], begun: datetime) -> dict[int, tuple[WireBar, WireBar | None]]:
     """The minutes that began then, and the day so far of each instrument that has one."""
     instruments = Instrument.objects.in_bulk(list(ids))
-    found = {}
-    for pk, minute in latest_minutes(instruments.values()).items():
-        if minute.at == begun:
-            now = datetime.now(UTC)
-            days = bars_of(
-                instruments[pk], _DAY, start=now - timedelta(days=2), end=now, adjustment=RAW, now=now
-            )
-            found[pk] = (minute, days[-1] if days else None)
-    return found
+    now, ended = datetime.now(UTC), begun + timedelta(minutes=1)
+    minutes = latest_minutes(instruments.values(), now=ended)
+    for pk, minute in minutes.items():
+        if minute.at > begun:
+            # Somebody has traded since: the minute that is over is the one before.
+            minutes[pk] = next(iter(minutes_of(instruments[pk], start=begun, end=ended, now=ended)), minute)
+    over = [instruments[pk] for pk, minute in minutes.items() if minute.at == begun]
+    days = last_days_of(over, since=now - timedelta(days=2), now=now)
+    return {row.pk: (minutes[row.pk], days[row.pk][-1] if days[row.pk] else None) for row in over}
 
 
 _hubs: dict[asyncio.AbstractEventLoop, PriceHub] = {}

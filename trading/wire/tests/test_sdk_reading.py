@@ -364,6 +364,9 @@ class TestStockData:
 
 class TestMinutes:
     def test_bars_within_a_day_and_the_day_that_is_not_over(self, sdk, acme):
+        # The minutes of the simulated market are worked out; these are told by a source.
+        told = make_instrument("TOLD", provider="manual")
+        set_quote(told, "100.00", "100.02", "100.01", at=datetime.now(UTC))
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         if now == day_starts(now.astimezone(NEW_YORK).date()):
             time.sleep(60)
@@ -374,26 +377,26 @@ class TestMinutes:
         for number, at in enumerate(places):
             price = Decimal(100 + number)
             IntradayBar.objects.create(
-                instrument=acme, at=at, open=price, high=price + 1, low=price - 1, close=price, volume=Decimal(5),
+                instrument=told, at=at, open=price, high=price + 1, low=price - 1, close=price, volume=Decimal(5),
                 quoted_at=at, seen_at=at, source="test",
             )  # fmt: skip
-        asked = StockBarsRequest(symbol_or_symbols="ACME", timeframe=TimeFrame.Minute, start=first)
-        bars = sdk.stocks.get_stock_bars(asked)["ACME"]
+        asked = StockBarsRequest(symbol_or_symbols="TOLD", timeframe=TimeFrame.Minute, start=first)
+        bars = sdk.stocks.get_stock_bars(asked)["TOLD"]
         assert [(bar.timestamp, bar.open, bar.close) for bar in bars] == [
             (at, 100 + number, 100 + number) for number, at in enumerate(places)
         ]
         hours = sdk.stocks.get_stock_bars(
-            StockBarsRequest(symbol_or_symbols="ACME", timeframe=TimeFrame.Hour, start=begun)
-        )["ACME"]
+            StockBarsRequest(symbol_or_symbols="TOLD", timeframe=TimeFrame.Hour, start=begun)
+        )["TOLD"]
         assert sum(hour.volume for hour in hours) == 5 * len(places)
         assert all(hour.timestamp.minute == 0 for hour in hours)
         today = sdk.stocks.get_stock_bars(
-            StockBarsRequest(symbol_or_symbols="ACME", timeframe=TimeFrame.Day, start=begun)
-        )["ACME"][-1]
+            StockBarsRequest(symbol_or_symbols="TOLD", timeframe=TimeFrame.Day, start=begun)
+        )["TOLD"][-1]
         assert (today.timestamp, today.open, today.close) == (begun, 100, 100 + len(places) - 1)
-        latest = sdk.stocks.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols="ACME"))["ACME"]
+        latest = sdk.stocks.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols="TOLD"))["TOLD"]
         assert latest.timestamp == places[-1]
-        shot = sdk.stocks.get_stock_snapshot(StockSnapshotRequest(symbol_or_symbols="ACME"))["ACME"]
+        shot = sdk.stocks.get_stock_snapshot(StockSnapshotRequest(symbol_or_symbols="TOLD"))["TOLD"]
         assert shot.minute_bar.timestamp == places[-1]
         assert (shot.daily_bar.timestamp, shot.previous_daily_bar) == (begun, None)
 

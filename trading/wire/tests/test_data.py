@@ -1,0 +1,166 @@
+"""Market data without a server: one stock in the path, simulated minutes, what many symbols cost, what is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+
+from marketdata.models import IntradayBar, PriceBar
+from trading.tests.support import make_instrument, set_quote
+from trading.wire.values import NEW_YORK
+
+pytestmark = pytest.mark.django_db
+
+#: A Wednesday noon in New York.
+NOON = datetime(2026, 11, 18, 17, tzinfo=UTC)
+
+
+def day(instrument, on, close):
+    PriceBar.objects.create(
+        instrument=instrument,
+        date=on,
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        volume=10,
+        source="test",
+    )
+
+
+class TestOneStock:
+    def test_points_are_under_its_name(self, bot, share):
+        day(share, date(2026, 1, 5), 10)
+        day(share, date(2026, 1, 6), 11)
+        query = {"timeframe": "1Day", "start": "2026-01-01", "end": "2026-02-01"}
+        page = bot.get("/v2/stocks/ACME/bars", **query, limit=1)
+        assert (page["symbol"], [bar["c"] for bar in page["bars"]]) == ("ACME", [10])
+        rest = bot.get("/v2/stocks/ACME/bars", **query, page_token=page["next_page_token"])
+        assert ([bar["c"] for bar in rest["bars"]], rest["next_page_token"]) == ([11], None)
+        none = bot.get("/v2/stocks/NOSUCH/bars", **query)
+        assert none == {"symbol": "NOSUCH", "bars": None, "next_page_token": None}
+        quotes = bot.get("/v2/stocks/acme/quotes", start="2026-01-01", symbols="OTHER")
+        assert [quote["ap"] for quote in quotes["quotes"]] == [100.02]
+        assert [trade["p"] for trade in bot.get("/v2/stocks/ACME/trades", start="2026-01-01")["trades"]] == [
+            100.01
+        ]
+
+    def test_the_latest_and_the_snapshot(self, bot, share):
+        assert bot.get("/v2/stocks/ACME/quotes/latest")["quote"]["bp"] == 100
+        assert bot.get("/v2/stocks/ACME/trades/latest")["trade"]["p"] == 100.01
+        shot = bot.get("/v2/stocks/ACME/snapshot")
+        assert (shot["symbol"], shot["latestTrade"]["p"]) == ("ACME", 100.01)
+        for path in (
+            "NOSUCH/quotes/latest",
+            "NOSUCH/snapshot",
+            "NOSUCH/bars/latest",
+            "ACME,OTHER/trades/latest",
+        ):
+            answer = bot.send("GET", f"/v2/stocks/{path}")
+            assert (answer.status_code, answer.json()["code"]) == (404, 40410000)
+
+
+class TestSimulatedMinutes:
+    @pytest.fixture
+    def ticking(self, settings):
+        settings.SIMULATED_TICKS = True
+        settings.SIMULATED_SESSION = "exchange"
+        with time_machine.travel(NOON, tick=False):
+            yield
+
+    def minutes(self, bot, **query):
+        query = {
+            "symbols": "ACME",
+            "timeframe": "1Min",
+            "start": (NOON - timedelta(minutes=5)).isoformat(),
+            **query,
+        }
+        return bot.get("/v2/stocks/bars", **query)["bars"].get("ACME", [])
+
+    def test_are_there_though_nobody_was_listening(self, ticking, bot, share):
+        found = self.minutes(bot)
+        assert [bar["t"][11:16] for bar in found] == ["16:55", "16:56", "16:57", "16:58", "16:59"]
+        assert all(
+            bar["l"] <= min(bar["o"], bar["c"]) <= max(bar["o"], bar["c"]) <= bar["h"] for bar in found
+        )
+        assert found == self.minutes(bot)
+        latest = bot.get("/v2/stocks/bars/latest", symbols="ACME")["bars"]["ACME"]
+        assert latest == found[-1]
+        shot = bot.get("/v2/stocks/snapshots", symbols="ACME")["ACME"]
+        assert shot["minuteBar"] == latest
+        today = self.minutes(bot, start=datetime(2026, 11, 18, tzinfo=NEW_YORK).isoformat(), limit=10000)
+        assert shot["dailyBar"]["h"] == max(bar["h"] for bar in today)
+        assert shot["dailyBar"]["c"] == today[-1]["c"]
+
+    def test_a_price_set_by_hand_is_told_as_it_was(self, ticking, bot, share):
+        at = NOON - timedelta(minutes=3)
+        IntradayBar.objects.create(
+            instrument=share,
+            at=at,
+            open=500,
+            high=510,
+            low=490,
+            close=505,
+            quoted_at=at,
+            seen_at=at,
+            source="manual",
+        )
+        found = {bar["t"][11:16]: bar for bar in self.minutes(bot)}
+        assert (found["16:57"]["o"], found["16:57"]["h"], found["16:57"]["c"]) == (500, 510, 505)
+        assert found["16:56"]["h"] < 490
+
+    def test_reach_back_no_further_than_minutes_are_kept(self, ticking, settings, bot, share):
+        settings.INTRADAY_DAYS = 2
+        found = self.minutes(bot, start="2015-01-01", limit=10000)
+        assert found[0]["t"][:10] == "2026-11-16"
+
+
+class TestManySymbols:
+    def test_snapshots_cost_the_same_for_one_and_for_many(self, bot, share, django_assert_max_num_queries):
+        names = ["ACME"]
+        for number in range(5):
+            other = make_instrument(f"OTHER{number}")
+            set_quote(other, "10", "10.02", at=datetime.now(UTC))
+            day(other, datetime.now(NEW_YORK).date(), Decimal(10))
+            names.append(other.symbol)
+        day(share, datetime.now(NEW_YORK).date(), Decimal(100))
+        bot.get("/v2/stocks/snapshots", symbols=",".join(names))
+        with django_assert_max_num_queries(7):
+            assert set(bot.get("/v2/stocks/snapshots", symbols=",".join(names))) == set(names)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"symbols": ""}, {"symbols": ",,"}, {"timeframe": ""}, {"timeframe": "60Min"}, {"timeframe": "24Hour"},
+            {"timeframe": "2Day"}, {"timeframe": "5Month"}, {"timeframe": "1Year"}, {"timeframe": "0Min"},
+            {"limit": "0"}, {"limit": "10001"}, {"limit": "x"}, {"start": "yesterday"}, {"end": "2020-01-01"},
+            {"sort": "up"}, {"adjustment": "some"}, {"feed": "reuters"}, {"currency": "EUR"},
+            {"symbols": ",".join(f"S{n}" for n in range(1001))},
+        ],
+    )  # fmt: skip
+    def test_with_422(self, bot, share, query):
+        asked = {"symbols": "ACME", "timeframe": "1Day", "start": "2026-01-01", **query}
+        answer = bot.send("GET", "/v2/stocks/bars", **asked)
+        assert (answer.status_code, answer.json()["code"]) == (422, 40010001)
+
+    @pytest.mark.parametrize("token", ["x", "AAAA", "%00", "QUNNRXx4", "é", "=" * 9])
+    def test_page_tokens_of_nobody(self, bot, share, token):
+        answer = bot.send("GET", "/v2/stocks/bars", symbols="ACME", timeframe="1Day", page_token=token)
+        assert (answer.status_code, answer.json()["code"]) == (400, 40010000)
+
+    @pytest.mark.parametrize(
+        "timeframe", ["1Min", "59Min", "23Hour", "1Day", "1Week", "1Month", "12Month", "5T", "1H", "1D"]
+    )
+    def test_but_every_documented_time_frame_is_taken(self, bot, share, timeframe):
+        assert bot.get("/v2/stocks/bars", symbols="ACME", timeframe=timeframe)["next_page_token"] is None
+
+    def test_classes_are_kept_apart(self, bot, share, coin):
+        assert bot.get("/v2/stocks/quotes/latest", symbols="BTC/USD,ACME")["quotes"].keys() == {"ACME"}
+        assert bot.get("/v1beta3/crypto/us/latest/quotes", symbols="BTC/USD,ACME")["quotes"].keys() == {
+            "BTC/USD"
+        }
