@@ -95,6 +95,8 @@ class InstrumentAdminForm(forms.ModelForm[Instrument]):
         for name in names:
             if name not in registry.names():
                 raise forms.ValidationError(f"There is no provider “{name}”. {_known()}")
+            if name == "simulated":
+                raise forms.ValidationError("Prices that are made up never stand in for real ones.")
         first = self.cleaned_data.get("provider")
         return [name for name in dict.fromkeys(names) if name != first]
 

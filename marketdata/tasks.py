@@ -13,6 +13,10 @@ from portfolio_site.kernel.jobs import enqueue
 
 _NO_REAL_PRICES = "marketdata:no-real-prices"
 _IN_VAIN = "marketdata:no-real-prices:times"
+_ADOPTING = "marketdata:adopting"
+#: Who has been offline is noticed within so many seconds after they are back.
+_LONGEST_PAUSE = 600
+_LONGEST_ROUND = 900
 
 
 @shared_task(name="marketdata.tasks.refresh_quotes")
@@ -50,7 +54,8 @@ def refresh_wanted() -> int:
 
 @shared_task(name="marketdata.tasks.extend_history")
 def extend_history() -> int:
-    """Add the daily bars and rates of the days that have passed. Returns how many bars were added."""
+    """Add the daily bars and rates of the days that have passed, real rates first. Returns how many bars were added."""
+    operations.refresh_fx_rates(now=clock.now())
     return operations.backfill_history(now=clock.now()).bars
 
 
@@ -91,15 +96,18 @@ def refresh_fx_rates() -> int:
 def adopt_real_prices() -> int:
     """Let simulated instruments go over to real prices where those can be had. Returns how many did.
 
-    While nobody can be reached, or nothing is left to do, it looks ever more rarely.
+    While nobody can be reached, or nothing is left to do, it looks more rarely; never twice at once.
     """
-    if cache.get(_NO_REAL_PRICES) is not None:
+    if cache.get(_NO_REAL_PRICES) is not None or not cache.add(_ADOPTING, 1, timeout=_LONGEST_ROUND):
         return 0
-    result = operations.adopt_real_prices(now=clock.now())
+    try:
+        result = operations.adopt_real_prices(now=clock.now())
+    finally:
+        cache.delete(_ADOPTING)
     if result.adopted or (result.waiting and not result.unreachable):
         cache.delete(_IN_VAIN)
         return len(result.adopted)
     times = min(int(cache.get(_IN_VAIN, 0)), 6) + 1
     cache.set(_IN_VAIN, times, timeout=timedelta(days=1).total_seconds())
-    cache.set(_NO_REAL_PRICES, 1, timeout=60 * 2**times)
+    cache.set(_NO_REAL_PRICES, 1, timeout=min(60 * 2**times, _LONGEST_PAUSE))
     return 0

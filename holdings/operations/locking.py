@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from holdings.models import Portfolio
 from holdings.operations.errors import PortfolioArchived, PortfolioUnknown
+from marketdata.operations import SHARE_PRICE_SOURCES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
     """Lock the portfolio's row until the transaction ends, and return what it holds.
 
     `SELECT … FOR NO KEY UPDATE`: rows that refer to the portfolio can still be inserted. Where several portfolios are
-    needed, lock them in the order of their ids. Raises `RuntimeError` outside a transaction (the lock would be gone at
+    needed, lock them in the order of their ids. Prices that are read from now on are of the kind (simulated or real) that
+    they stay until then. Raises `RuntimeError` outside a transaction (the lock would be gone at
     once) and `PortfolioUnknown`.
     """
     if not connection.in_atomic_block:
@@ -63,6 +66,7 @@ def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
             "revision",
             "last_sequence",
             "archived_at",
+            RawSQL(SHARE_PRICE_SOURCES, []),  # noqa: S611 - a constant
         )
         .first()
     )

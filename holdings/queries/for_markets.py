@@ -6,12 +6,20 @@ from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.urls import reverse
 
-from holdings.models import Portfolio, PortfolioKind, Position, Transaction, TransactionType
+from holdings.models import (
+    ActionProposal,
+    Portfolio,
+    PortfolioKind,
+    Position,
+    ProposalState,
+    Transaction,
+    TransactionType,
+)
 from holdings.queries.valuing import unit_of
-from marketdata.models import Instrument
+from marketdata.models import CorporateAction, Instrument
 from marketdata.queries import HeldView, TradeView
 
 #: The source of entries that the demo site makes up.
@@ -72,14 +80,23 @@ def instruments_held_by(user: Any) -> Iterable[int]:
 
 
 def bound_to_simulated_prices(instrument_ids: Collection[int]) -> set[int]:
-    """Return which of these instruments were traded in at the prices they have had here: in practice accounts, and in
-    the demo portfolio, whose story was made of them. What people entered themselves they paid elsewhere."""
+    """Return which of these instruments something was booked of at the prices they have had here: in practice accounts, in
+    the demo portfolio, whose story was made of them, and dividends of the simulated market wherever they were booked. What
+    people entered themselves they paid elsewhere."""
     ids = list(instrument_ids)
     practice = Position.objects.filter(portfolio__kind=PortfolioKind.PAPER, instrument_id__in=ids)
     demo = Transaction.objects.counting().filter(source=DEMO_SOURCE, instrument_id__in=ids)
+    made_up = CorporateAction.objects.filter(
+        instrument=OuterRef("instrument"),
+        ex_date=OuterRef("ex_date"),
+        kind=OuterRef("kind"),
+        source="simulated",
+    )
+    paid = ActionProposal.objects.filter(Exists(made_up), state=ProposalState.BOOKED, instrument_id__in=ids)
     return {
-        *practice.values_list("instrument_id", flat=True).distinct(),
-        *demo.values_list("instrument_id", flat=True).distinct(),
+        pk
+        for rows in (practice, demo, paid)
+        for pk in rows.order_by().values_list("instrument_id", flat=True).distinct()
     }
 
 

@@ -6,12 +6,18 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
-from holdings.operations import archive_portfolio, post_trade, void_transaction
+from holdings.models import ActionProposal
+from holdings.operations import archive_portfolio, lock_portfolio, post_trade, void_transaction
+from holdings.operations.actions import book_proposal
 from holdings.queries.for_markets import bound_to_simulated_prices, held_instruments
 from holdings.tests.support import NOW, make_instrument, make_portfolio, post
-from marketdata.operations import instruments_that_matter, used_at_simulated_prices
+from marketdata.models import CorporateAction
+from marketdata.operations import instruments_that_matter, price_sources, used_at_simulated_prices
+from marketdata.operations.history import announce_actions
+from marketdata.operations.switching import switch_to_real
+from marketdata.providers.base import QuoteData
 from marketdata.queries import held_by, held_of, trades_of
 
 pytestmark = pytest.mark.django_db
@@ -114,7 +120,7 @@ class TestBoundToSimulatedPrices:
             practised,
         )
         ids = [acme.pk, bond.pk, demo.pk, practised.pk]
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             assert bound_to_simulated_prices(ids) == {demo.pk, practised.pk}
         assert bound_to_simulated_prices([acme.pk]) == set()
         assert set(used_at_simulated_prices(ids)) == {demo.pk, practised.pk}
@@ -143,3 +149,64 @@ def trade(portfolio, side, instrument):
             actor=portfolio.owner,
             now=NOW,
         )
+
+
+class TestSimulatedDividends:
+    """A dividend of the simulated market that was booked binds its instrument to that market; one that was only proposed
+    goes with it."""
+
+    @pytest.fixture
+    def proposed(self, owner, deliver_events, at_noon):
+        share = make_instrument("MADEUP", provider="simulated")
+        long_run = make_portfolio(owner, base_currency="USD")
+        post(long_run, "buy", "2026-01-05", instrument_id=share.pk, quantity="10", price="100")
+        fact = CorporateAction.objects.create(
+            instrument=share, ex_date=date(2026, 3, 2), kind="dividend", value=D("0.5"), source="simulated"
+        )
+        announce_actions(share.pk, [fact.pk])
+        deliver_events()
+        return ActionProposal.objects.get(portfolio=long_run, kind="dividend", ex_date=fact.ex_date)
+
+    def test_bind_once_they_are_booked(self, proposed):
+        assert used_at_simulated_prices([proposed.instrument_id]) == {}
+        book_proposal(
+            portfolio_id=proposed.portfolio_id,
+            proposal_id=proposed.pk,
+            actor=proposed.portfolio.owner,
+            now=NOW,
+        )
+        assert set(used_at_simulated_prices([proposed.instrument_id])) == {proposed.instrument_id}
+
+    def test_that_are_not_booked_yet_are_no_longer_proposed_at_real_prices(self, proposed, deliver_events):
+        quote = QuoteData(instrument_id=proposed.instrument_id, last=D(90), quoted_at=NOW, source="yahoo")
+        assert switch_to_real(
+            instrument_id=proposed.instrument_id,
+            provider="yahoo",
+            fallbacks=[],
+            quote=quote,
+            history=None,
+            history_from=date(2016, 1, 1),
+            now=NOW,
+        )
+        deliver_events()
+        assert not ActionProposal.objects.filter(pk=proposed.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestBookingAndTheSourcesOfPrices:
+    def test_no_source_changes_while_something_is_booked(self, owner, monkeypatch):
+        """Who books holds the portfolio; who changes a source, in another connection, waits until that is over."""
+        monkeypatch.setattr(price_sources, "_PATIENCE_SECONDS", 0.1)
+        portfolio = make_portfolio(owner, base_currency="USD")
+        other = connection.copy()
+        try:
+            other.set_autocommit(False)
+            with transaction.atomic():
+                lock_portfolio(portfolio.pk)
+                with other.cursor() as cursor, pytest.raises(price_sources.SourcesBusyError):
+                    price_sources.change_sources(cursor)
+            with other.cursor() as cursor:
+                price_sources.change_sources(cursor)
+        finally:
+            other.rollback()
+            other.close()

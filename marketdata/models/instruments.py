@@ -145,8 +145,7 @@ class Instrument(models.Model):
         default=list,
         blank=True,
         db_default=[],
-        help_text="Who is asked next when that one cannot answer, in this order. The simulated market only ever "
-        "stands in for what has no real price.",
+        help_text="Who is asked next when that one cannot answer, in this order. The simulated market never stands in.",
     )
     provider_symbols = models.JSONField(
         default=dict, blank=True, help_text='How each provider calls it: {"yahoo": "SAP.DE"}.'

@@ -34,6 +34,7 @@ from marketdata.operations.own_instruments import (
     uses_of,
 )
 from marketdata.operations.partitions import PartitionsPrepared, prepare_partitions
+from marketdata.operations.price_sources import SHARE_SQL as SHARE_PRICE_SOURCES
 from marketdata.operations.prices import (
     OwnPricesLoaded,
     PriceRefused,
@@ -75,6 +76,7 @@ from marketdata.operations.watchlists import (
 __all__ = [
     "MOST_ITEMS",
     "MOST_WATCHLISTS",
+    "SHARE_PRICE_SOURCES",
     "Adoption",
     "AppliedQuotes",
     "Finding",

@@ -45,12 +45,16 @@ def begin_with_real_prices(
     while True:
         part = adopt_real_prices(now=now, instrument_ids=ids, with_history=True)
         whole.take(part)
-        if part.unreachable or not part.waiting or time.monotonic() > ends_at:
+        nobody = bool(part.unreachable) and not part.adopted
+        if nobody or not part.waiting or time.monotonic() > ends_at:
             break
         time.sleep(_BETWEEN_TRIES)
+    # Entries keep the rate that they were made at: what can be had comes before them.
+    refresh_fx_rates(now=now)
     if whole.adopted:
-        refresh_fx_rates(now=now)
-        whole.take(adopt_real_prices(now=now))
+        # What did not get its history in time is made up now, whole, and what is made of it stays with it.
+        simulated = Instrument.objects.shared().active().filter(provider=SIMULATED).exclude(pk__in=ids)
+        whole.take(adopt_real_prices(now=now, instrument_ids=list(simulated.values_list("pk", flat=True))))
     return whole
 
 

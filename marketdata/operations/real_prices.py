@@ -10,7 +10,8 @@ import copy
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from math import prod
 from typing import Final
 
 import structlog
@@ -18,7 +19,8 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Exists, OuterRef, QuerySet
 
-from marketdata.models import Instrument, PriceBar, Quote
+from marketdata.domain.jumps import is_within, limit_of
+from marketdata.models import ActionKind, Instrument, PriceBar, Quote
 from marketdata.operations import gateway
 from marketdata.operations.gateway import NotAsked
 from marketdata.operations.history import HISTORY_YEARS
@@ -27,7 +29,7 @@ from marketdata.operations.history.extending import newest_bars
 from marketdata.operations.price_sources import SIMULATED
 from marketdata.operations.providing import names_with, options_of, provider_named, ref_of
 from marketdata.operations.simulated_use import used_at_simulated_prices
-from marketdata.operations.switching import switch_to_real
+from marketdata.operations.switching import forget_late_minutes, switch_to_real
 from marketdata.providers import registry
 from marketdata.providers.base import Capability, ProviderError, QuoteData, SymbolUnknown
 
@@ -49,7 +51,8 @@ OLDEST_QUOTE: Final = timedelta(days=10)
 #: In one go at most so many instruments are looked at, and so many histories fetched.
 QUOTES_AT_ONCE: Final = 1000
 HISTORIES_AT_ONCE: Final = 40
-#: What a provider does not know is asked for again after this.
+#: What a provider does not know is asked for again after this, and then once a day: it may have answered by halves.
+AGAIN_FIRST_SECONDS: Final = 1800
 AGAIN_AFTER_SECONDS: Final = 86_400
 
 
@@ -92,6 +95,7 @@ def adopt_real_prices(
     result = Adoption()
     if settings.MARKET_DATA == SIMULATED and instrument_ids is None:
         return result
+    forget_late_minutes(now=now)
     candidates = _candidates(instrument_ids, result, even_if_used=even_if_used)
     quotes = _real_quotes(candidates, result, now=now)
     today = now.astimezone(UTC).date()
@@ -115,7 +119,11 @@ def adopt_real_prices(
             if answer is None:
                 continue
             histories += 1
-        _switch(instrument, *quotes[instrument.pk], answer, result, now=now)
+        name, quote = quotes[instrument.pk]
+        if doubt := _doubt(instrument, quote, answer):
+            result.kept[instrument.symbol] = doubt
+            continue
+        _switch(instrument, name, quote, answer, result, now=now, even_if_used=even_if_used)
     if result.adopted or result.unreachable:
         log.info(
             "real_prices_adopted",
@@ -142,6 +150,7 @@ def _switch(
     result: Adoption,
     *,
     now: datetime,
+    even_if_used: bool,
 ) -> None:
     changed = switch_to_real(
         instrument_id=instrument.pk,
@@ -151,6 +160,7 @@ def _switch(
         history=answer,
         history_from=first_day(now),
         now=now,
+        even_if_used=even_if_used,
     )
     if changed:
         result.adopted[instrument.symbol] = name
@@ -214,7 +224,8 @@ def _left_alone(pks: Iterable[int]) -> set[int]:
 
 def _leave_alone(instrument: Instrument, why: str, result: Adoption) -> None:
     result.kept[instrument.symbol] = why
-    cache.set(_key(instrument.pk), 1, timeout=AGAIN_AFTER_SECONDS)
+    is_first = cache.add(f"{_key(instrument.pk)}:before", 1, timeout=7 * AGAIN_AFTER_SECONDS)
+    cache.set(_key(instrument.pk), 1, timeout=AGAIN_FIRST_SECONDS if is_first else AGAIN_AFTER_SECONDS)
 
 
 def _key(pk: int) -> str:
@@ -311,6 +322,37 @@ def _history(instrument: Instrument, result: Adoption, *, now: datetime) -> Hist
             return answer
     _leave_alone(instrument, "nobody has a real history of it that reaches to these days", result)
     return None
+
+
+def _doubt(instrument: Instrument, quote: QuoteData, answer: HistoryAnswer | None) -> str:
+    """Why a first real price is not believed, there being no earlier one to hold it against: it is far from the last close
+    that the provider itself tells."""
+    last = (
+        max(
+            (bar for bar in answer.bars if bar.date < quote.quoted_at.date()),
+            key=lambda bar: bar.date,
+            default=None,
+        )
+        if answer
+        else None
+    )
+    known, of = (
+        (last.close, datetime.combine(last.date, time(), UTC))
+        if last
+        else (quote.previous_close, quote.quoted_at)
+    )
+    if known is None or not known > 0:
+        return ""
+    splits = [
+        fact.value
+        for fact in (answer.actions if answer else ())
+        if fact.kind == ActionKind.SPLIT and of.date() < fact.ex_date <= quote.quoted_at.date()
+    ]
+    limit = limit_of(instrument.asset_class, settings.QUOTE_JUMP_LIMITS, age=quote.quoted_at - of)
+    expected = known / prod(splits)
+    if is_within(quote.last, expected, limit):
+        return ""
+    return f"its first real price ({quote.last:f}) is far from its last close ({expected:f})"
 
 
 def first_day(now: datetime) -> date:

@@ -65,13 +65,16 @@ class TestSourcesOfAnInstrument:
         return InstrumentAdminForm(data, instance=instrument)
 
     def test_are_kept_in_order_and_each_once(self, make_instrument):
-        form = self.form(
-            make_instrument(), provider="simulated", fallback_providers="manual,simulated,manual"
-        )
+        form = self.form(make_instrument(), provider="yahoo", fallback_providers="manual,yahoo,manual")
         assert form.is_valid(), form.errors
         saved = form.save()
         saved.refresh_from_db()
-        assert saved.providers == ["simulated", "manual"]
+        assert saved.providers == ["yahoo", "manual"]
+
+    def test_prices_that_are_made_up_never_stand_in(self, make_instrument):
+        form = self.form(make_instrument(), provider="yahoo", fallback_providers="simulated")
+        assert not form.is_valid()
+        assert "never stand in" in str(form.errors["fallback_providers"])
 
     def test_names_at_providers_have_a_box_each(self, make_instrument):
         instrument = make_instrument(provider_symbols={"yahoo": "ACME.DE", "gone": "x1"})

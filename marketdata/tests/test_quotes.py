@@ -144,7 +144,7 @@ class TestRefresh:
             assert queries.cached_quotes([simulated.pk], now=NOW)
 
     def test_few_statements(self, simulated, django_assert_max_num_queries):
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             operations.refresh_quotes(now=NOW, providers=["simulated"])
 
     def test_ticks_off_keeps_the_market_still_and_it_is_not_stale(self, simulated):

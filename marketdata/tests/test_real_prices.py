@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from marketdata import operations, queries, tasks
 from marketdata.models import (
@@ -20,7 +21,7 @@ from marketdata.models import (
     PriceSourceChange,
     Quote,
 )
-from marketdata.operations import price_sources, simulated_use
+from marketdata.operations import price_sources, real_prices, simulated_use, switching
 from marketdata.operations.history.asking import ask_history
 from marketdata.operations.history.storing import store_history
 from marketdata.operations.providing import provider_named, ref_of
@@ -146,7 +147,14 @@ class TestGoingOver:
             "SHEL.L", provider="simulated", exchange="XLON", currency="GBP", quoted_in="GBp"
         )
         internet.on(
-            QUOTES, quotes_of({"SHEL.L": yahoo.quote("SHEL.L", 2650.5, currency="GBp", bid=0, ask=0)})
+            QUOTES,
+            quotes_of(
+                {
+                    "SHEL.L": yahoo.quote(
+                        "SHEL.L", 2650.5, regularMarketPreviousClose=2640, currency="GBp", bid=0, ask=0
+                    )
+                }
+            ),
         )
         operations.adopt_real_prices(now=NOW)
         assert Quote.objects.get(instrument=shell).last == Decimal("26.505")
@@ -284,6 +292,107 @@ class TestStayingSimulated:
         assert operations.adopt_real_prices(now=NOW, instrument_ids=[apple.pk]).adopted == {"AAPL": "yahoo"}
 
 
+class TestHalfAnswers:
+    """What is missing or odd in an answer never leaves a mixture behind."""
+
+    def test_what_is_traded_in_while_providers_are_asked_stays_simulated(
+        self, apple, yahoo_is_there, monkeypatch
+    ):
+        """An order that was filled at a simulated price after the first look, before the real prices were here."""
+        looks = []
+
+        def bought_meanwhile(ids):
+            looks.append(ids)
+            return [] if len(looks) == 1 else ids
+
+        monkeypatch.setitem(simulated_use._sources, "in a practice account", bought_meanwhile)
+        before = state_of(apple)
+        assert operations.adopt_real_prices(now=NOW).adopted == {}
+        assert len(looks) == 2
+        assert state_of(apple) == before
+
+    def test_an_absurd_first_price_is_not_believed(self, apple, yahoo_is_there):
+        before = state_of(apple)
+        yahoo_is_there.on(QUOTES, quotes_of({"AAPL": yahoo.quote("AAPL", 24460.0, bid=0, ask=0)}))
+        why = operations.adopt_real_prices(now=NOW).kept["AAPL"]
+        assert why == "its first real price (24460.0) is far from its last close (243.0)"
+        assert state_of(apple) == before
+
+    def test_a_split_of_today_is_no_absurd_price(self, apple, yahoo_is_there):
+        yahoo_is_there.on(
+            CHARTS,
+            yahoo.chart(days_until(YESTERDAY, [244.0, 243.0]), splits=[("2026-11-20T09:30:00-05:00", 10, 1)]),
+        )
+        assert operations.adopt_real_prices(now=NOW).adopted == {"AAPL": "yahoo"}
+
+    def test_without_a_history_the_close_before_is_what_a_price_is_held_against(
+        self, internet, make_instrument
+    ):
+        make_instrument("AAA", provider="simulated", exchange="XNYS")
+        internet.on(QUOTES, quotes_of({"AAA": yahoo.quote("AAA", 0.01, bid=0, ask=0)}))
+        result = operations.adopt_real_prices(now=NOW)
+        assert "far from its last close" in result.kept["AAA"]
+        assert not Quote.objects.filter(is_simulated=False).exists()
+
+    def test_those_that_were_left_out_of_an_answer_stay_and_are_asked_for_again_soon(
+        self, internet, make_instrument
+    ):
+        for symbol in ("AAA", "BBB"):
+            make_instrument(symbol, provider="simulated", exchange="XNYS")
+        rows = {symbol: yahoo.quote(symbol) for symbol in ("AAA", "BBB")}
+        internet.on(QUOTES, quotes_of({"AAA": rows["AAA"]}))
+        result = operations.adopt_real_prices(now=NOW)
+        assert (set(result.adopted), set(result.kept)) == ({"AAA"}, {"BBB"})
+        cache.delete(real_prices._key(Instrument.objects.get(symbol="BBB").pk))
+        internet.on(QUOTES, quotes_of(rows))
+        assert set(operations.adopt_real_prices(now=NOW).adopted) == {"BBB"}
+
+    def test_a_split_that_is_told_of_another_day_counts_once(self, apple, yahoo_is_there):
+        CorporateAction.objects.create(
+            instrument=apple, ex_date=date(2026, 11, 16), kind="split", value=4, source="starter list"
+        )
+        yahoo_is_there.on(
+            CHARTS,
+            yahoo.chart(
+                days_until(YESTERDAY, [240.0, 241.5, 243.0]), splits=[("2026-11-17T09:30:00-05:00", 4, 1)]
+            ),
+        )
+        operations.adopt_real_prices(now=NOW)
+        splits = CorporateAction.objects.filter(kind="split").values_list("ex_date", flat=True)
+        assert list(splits) == [date(2026, 11, 17)]
+
+    def test_one_that_cannot_go_over_holds_up_nobody(
+        self, apple, yahoo_is_there, make_instrument, monkeypatch
+    ):
+        other = make_instrument("AAA", provider="simulated", exchange="XNYS")
+        yahoo_is_there.on(QUOTES, quotes_of({"AAPL": yahoo.quote("AAPL", 244.6), "AAA": yahoo.quote("AAA")}))
+        real = switching._remove_simulated
+
+        def fail(instrument, history):
+            if instrument.pk == other.pk:
+                raise IntegrityError("something refers to its prices")
+            return real(instrument, history)
+
+        monkeypatch.setattr(switching, "_remove_simulated", fail)
+        result = operations.adopt_real_prices(now=NOW)
+        assert (result.adopted, result.waiting) == ({"AAPL": "yahoo"}, 1)
+
+    def test_a_minute_that_was_being_made_of_a_simulated_price_goes_later(self, apple, yahoo_is_there):
+        operations.adopt_real_prices(now=NOW)
+        fields = dict.fromkeys(("open", "high", "low", "close"), 99)
+        IntradayBar.objects.create(
+            instrument=apple,
+            at=NOW,
+            quoted_at=NOW,
+            seen_at=NOW,
+            source="simulated",
+            is_simulated=True,
+            **fields,
+        )
+        operations.adopt_real_prices(now=NOW + timedelta(minutes=1))
+        assert not IntradayBar.objects.filter(is_simulated=True).exists()
+
+
 class TestLateSimulatedPrices:
     """Worked out before an instrument went over, stored after."""
 
@@ -304,7 +413,7 @@ class TestLateSimulatedPrices:
     @pytest.mark.django_db(transaction=True)
     def test_that_are_being_stored_are_waited_for(self, apple, yahoo_is_there, monkeypatch):
         """Who holds the lock together with others is in a connection of its own here."""
-        monkeypatch.setattr(price_sources, "_PATIENCE", "200ms")
+        monkeypatch.setattr(price_sources, "_PATIENCE_SECONDS", 0.2)
         other = connection.copy()
         try:
             other.set_autocommit(False)
@@ -396,6 +505,9 @@ class TestANewSite:
 
     def test_begins_simulated_at_once_where_not(self, world):
         world.on(QUOTES, FAULTS["hangs"])
+        world.on("/ecb/", FAULTS["500"])
+        world.on("/ecb/" + ecb.WHOLE, FAULTS["500"])
+        world.on(CHARTS, FAULTS["500"])
         apple = Instrument.objects.get(symbol="AAPL")
         real = operations.begin_with_real_prices(now=NOW, instrument_ids=[apple.pk])
         assert (real.adopted, list(real.unreachable)) == ({}, ["yahoo"])

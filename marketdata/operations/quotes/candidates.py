@@ -28,7 +28,7 @@ _REST_EVERY_SECONDS: Final = 60
 _WANTED_SECONDS: Final = 5.0
 
 _FACTS: Final = """
-SELECT i.id, q.quoted_at, q.is_simulated, COALESCE(q.is_held, FALSE), COALESCE(t.times, 0), COALESCE(t.kind, '')
+SELECT i.id, COALESCE(q.is_held, FALSE), COALESCE(t.times, 0), COALESCE(t.kind, '')
 FROM unnest(%s::bigint[]) AS i(id)
 LEFT JOIN marketdata_quote q ON q.instrument_id = i.id
 LEFT JOIN marketdata_instrumenttrouble t ON t.instrument_id = i.id
@@ -55,8 +55,6 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    quoted_at: datetime | None
-    is_simulated: bool | None
     is_held: bool
     failures: int
     trouble: str
@@ -96,7 +94,7 @@ def wanted_now(ids: Collection[int], *, now: datetime) -> list[Candidate]:
     real = asked_providers()
     askable = [one for one in instruments if not facts[one.pk].is_held and _askable(one, real)]
     taken = claim(dict.fromkeys((one.pk for one in askable), _WANTED_SECONDS))
-    return [_candidate(one, facts[one.pk], real) for one in askable if one.pk in taken]
+    return [_candidate(one, real) for one in askable if one.pk in taken]
 
 
 def served_first_by(provider: str) -> list[Instrument]:
@@ -157,23 +155,16 @@ def _claimed(
         intervals[instrument.pk] = after_failures(seconds, times=known.failures, kind=known.trouble)
     taken = claim(intervals)
     real = asked_providers()
-    return [_candidate(one, facts[one.pk], real) for one in instruments if one.pk in taken]
+    return [_candidate(one, real) for one in instruments if one.pk in taken]
 
 
-def _candidate(instrument: Instrument, known: _Facts, real: Collection[str]) -> Candidate:
-    names = _askable(instrument, real)
-    # What is made up may stand in for a price that nobody has, and never replaces a real one.
-    if known.quoted_at is None or known.is_simulated:
-        names += [name for name in instrument.providers if name not in names and _is_simulated_market(name)]
-    return Candidate(instrument=instrument, providers=tuple(names))
+def _candidate(instrument: Instrument, real: Collection[str]) -> Candidate:
+    # What is made up never stands in for a real price: what is bought at it would be worth another one tomorrow.
+    return Candidate(instrument=instrument, providers=tuple(_askable(instrument, real)))
 
 
 def _askable(instrument: Instrument, real: Collection[str]) -> list[str]:
     return [name for name in instrument.providers if name in real]
-
-
-def _is_simulated_market(name: str) -> bool:
-    return name in names_with(Capability.QUOTES) and provider_named(name).is_simulated
 
 
 def _facts(instruments: Iterable[Instrument]) -> dict[int, _Facts]:

@@ -34,7 +34,7 @@ WITH incoming AS (
               is_simulated)
     -- Simulated prices that were worked out before their instrument went over to real ones are late.
     WHERE EXISTS (SELECT 1 FROM marketdata_instrument i WHERE i.id = n.id AND (
-        NOT n.is_simulated OR i.provider = 'simulated' OR 'simulated' = ANY(i.fallback_providers)))
+        NOT n.is_simulated OR i.provider = 'simulated'))
 ), untroubled AS (
     DELETE FROM marketdata_instrumenttrouble WHERE instrument_id IN (
         SELECT t.instrument_id FROM marketdata_instrumenttrouble t JOIN incoming ON incoming.id = t.instrument_id

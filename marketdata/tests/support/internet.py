@@ -60,7 +60,15 @@ def everything(at: datetime | None = None) -> Any:
     """A Yahoo that knows all that is on the list now, in the currency it is expected in, as of an instant."""
     time = {"regularMarketTime": int(at.timestamp())} if at else {}
     rows = {
-        symbol: yahoo.quote(symbol, 50.0, bid=49.9, ask=50.1, currency=one.quoted_in or one.currency, **time)
+        symbol: yahoo.quote(
+            symbol,
+            50.0,
+            bid=49.9,
+            ask=50.1,
+            regularMarketPreviousClose=49.5,
+            currency=one.quoted_in or one.currency,
+            **time,
+        )
         for one, symbol in _on_the_list()
     }
     return quotes_of(rows)
