@@ -55,6 +55,28 @@ class OrderRouted(Event):
     at: datetime
 
 
+@event("trading.order_triggered")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTriggered(Event):
+    """A stop was reached: ``price`` traded, and the order works at the market from now on (at ``limit_price``, where it has
+    one). ``quantity`` is what it still has to do."""
+
+    order_id: UUID
+    portfolio_id: int
+    user_id: int
+    instrument_id: int
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal
+    stop_price: Decimal | None
+    price: Decimal
+    limit_price: Decimal | None
+    currency: str
+    status: str
+    at: datetime
+
+
 @event("trading.order_replaced")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReplaced(Event):

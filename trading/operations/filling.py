@@ -66,6 +66,24 @@ def trigger(desk: Desk, order: Order, found: Triggered) -> None:
     order.cap_price = found.cap_price
     desk.watch(order)
     desk.note(order, found.note, kind="triggered")
+    desk.news.append(
+        events.OrderTriggered(
+            order_id=order.pk,
+            portfolio_id=order.portfolio_id,
+            user_id=desk.portfolio.owner_id,
+            instrument_id=order.instrument_id,
+            symbol=order.instrument.symbol,
+            side=order.side,
+            type=order.type,
+            quantity=order.remaining,
+            stop_price=order.stop_price,
+            price=found.price,
+            limit_price=order.limit_price,
+            currency=order.currency,
+            status=order.status,
+            at=desk.now,
+        )
+    )
 
 
 def mark(desk: Desk, order: Order, found: Mark) -> None:

@@ -5,29 +5,14 @@ from __future__ import annotations
 from trading.operations.brokering.limits import check_connection
 from trading.operations.desk import Desk
 from trading.operations.errors import TradingHaltedError
-from trading.queries.accounts import site_control
+from trading.queries.accounts import halted_because, site_control
 
 
 def check_gates(desk: Desk) -> None:
     """Raise ``TradingHaltedError`` where no new order may be taken. Cancels are never stopped. One statement."""
-    halted, reason = site_control()
-    account = desk.account
-    if halted:
-        raise TradingHaltedError(
-            "Trading is halted for the whole site at the moment." + _because(reason), code="site_halted"
-        )
-    if account.trading_blocked:
-        raise TradingHaltedError(
-            "Trading is halted for this account." + _because(account.blocked_reason), code="account_blocked"
-        )
-    if account.broker_connection_id is not None:
-        check_connection(account.broker_connection_id)
-    if account.suspend_trade:
-        raise TradingHaltedError(
-            "You have suspended trading in this account's configuration. Cancels still work.",
-            code="trading_suspended",
-        )
-
-
-def _because(reason: str) -> str:
-    return f" {reason}" if reason else ""
+    found = halted_because(desk.account, site=site_control())
+    if found is not None:
+        code, sentence = found
+        raise TradingHaltedError(sentence, code=code)
+    if desk.account.broker_connection_id is not None:
+        check_connection(desk.account.broker_connection_id)

@@ -302,6 +302,10 @@ def _refuse_duplicate(desk: Desk, assessment: Assessment) -> None:
             type=terms.type.value,
             limit_price=terms.limit_price,
             notional=terms.notional,
+            trail_price=terms.trail_price,
+            trail_percent=terms.trail_percent,
+            order_class=terms.order_class.value,
+            time_in_force=terms.time_in_force.value,
             parent__isnull=True,
         )
         .exclude(status__in=[OrderStatus.CANCELED.value, OrderStatus.REPLACED.value])
@@ -309,6 +313,8 @@ def _refuse_duplicate(desk: Desk, assessment: Assessment) -> None:
     )
     if terms.quantity is not None:
         twin = twin.filter(quantity=terms.quantity)
+    if terms.stop_price is not None:
+        twin = twin.filter(stop_price=terms.stop_price)
     found = twin.values_list("pk", flat=True).first()
     if found is not None:
         raise OrderRefusedError(

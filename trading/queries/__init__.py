@@ -25,8 +25,18 @@ from trading.queries.accounts import (
     account_figures,
     account_of,
     accounts_for,
+    halted_because,
 )
 from trading.queries.activities import ALL_TYPES, Activity, activities_of, activity_id
+from trading.queries.blotter import (
+    Narrowing,
+    OpenGroup,
+    chain_of,
+    counts_by_state,
+    ended_orders,
+    family_of,
+    open_groups,
+)
 from trading.queries.buying_power import BuyingPower, buying_power
 from trading.queries.equity import AccountHistory, EquityPoint, daily_pricing, intraday_pricing
 from trading.queries.keys import (
@@ -38,7 +48,7 @@ from trading.queries.keys import (
     visible_api_key,
 )
 from trading.queries.listing import MAX_ORDERS, order_by_client_id, order_of_account, orders_of_account
-from trading.queries.market import Market, market_of, things_of, tradable_of
+from trading.queries.market import EXTENDED_EXCHANGES, Market, kind_of, market_of, things_of, tradable_of
 from trading.queries.orders import (
     OpenOrder,
     fills_for,
@@ -62,6 +72,7 @@ from trading.queries.values import FillView, OrderView, TrailEntry, order_view
 
 __all__ = [
     "ALL_TYPES",
+    "EXTENDED_EXCHANGES",
     "MAX_ORDERS",
     "AccountFigures",
     "AccountHistory",
@@ -77,6 +88,8 @@ __all__ = [
     "KeyHolder",
     "LoggedEvent",
     "Market",
+    "Narrowing",
+    "OpenGroup",
     "OpenOrder",
     "OrderPreview",
     "OrderView",
@@ -91,15 +104,22 @@ __all__ = [
     "activity_id",
     "api_keys_of",
     "buying_power",
+    "chain_of",
+    "counts_by_state",
     "daily_pricing",
+    "ended_orders",
+    "family_of",
     "fills_for",
+    "halted_because",
     "holder_of",
     "intraday_pricing",
     "is_key_live",
+    "kind_of",
     "last_log_number",
     "log_after",
     "log_number_at",
     "market_of",
+    "open_groups",
     "open_order_with_market",
     "open_orders_with_market",
     "order_by_client_id",

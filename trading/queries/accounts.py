@@ -139,6 +139,31 @@ def site_control() -> tuple[bool, str]:
     return (False, "") if row is None else row
 
 
+def halted_because(
+    account: TradingAccount | AccountView, *, site: tuple[bool, str]
+) -> tuple[str, str] | None:
+    """(code, sentence) of what stops every new order of an account: the site's kill switch, its own, or its owner; None when
+    orders are taken. Cancels are never stopped. ``site`` is what ``site_control`` answers. No statement."""
+    if isinstance(account, AccountView):
+        is_blocked, suspended = account.is_blocked, account.configuration.suspend_trade
+    else:
+        is_blocked, suspended = account.trading_blocked, account.suspend_trade
+    if site[0]:
+        return "site_halted", _because("Trading is halted for the whole site at the moment.", site[1])
+    if is_blocked:
+        return "account_blocked", _because("Trading is halted for this account.", account.blocked_reason)
+    if suspended:
+        return (
+            "trading_suspended",
+            "You have suspended trading in this account's configuration. Cancels still work.",
+        )
+    return None
+
+
+def _because(sentence: str, reason: str) -> str:
+    return f"{sentence} {reason}" if reason else sentence
+
+
 def account_of(portfolio_id: int) -> AccountView | None:
     """The trading account of a portfolio; None for one that has none. Two statements."""
     return _view(TradingAccount.objects.filter(portfolio_id=portfolio_id))
@@ -245,16 +270,21 @@ def held_positions(account: TradingAccount, *, now: datetime) -> list[Held]:
 
     A position without any price counts as nothing. Three or four statements.
     """
+    return list(held_by_instrument(account, now=now).values())
+
+
+def held_by_instrument(account: TradingAccount, *, now: datetime) -> dict[int, Held]:
+    """The same by the instrument's number."""
     quantities = books.position_quantities(account.portfolio_id)
     if not quantities:
-        return []
+        return {}
     instruments = {
         thing.pk: thing for thing in Instrument.objects.filter(pk__in=quantities, currency=account.currency)
     }
     things = things_of(instruments.values())
     prices = current_prices(instruments, now=now)
-    return [
-        Held(
+    return {
+        pk: Held(
             quantity=quantities[pk],
             price=prices.get(pk, ZERO),
             value_factor=thing.value_factor,
@@ -262,7 +292,7 @@ def held_positions(account: TradingAccount, *, now: datetime) -> list[Held]:
             maintenance_rate=thing.maintenance_rate,
         )
         for pk, thing in things.items()
-    ]
+    }
 
 
 def current_prices(ids: Any, *, now: datetime) -> dict[int, Decimal]:

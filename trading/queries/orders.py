@@ -82,14 +82,17 @@ def fills_for(
     *,
     portfolio_id: int | None = None,
     order_id: UUID | None = None,
+    symbol: str = "",
     limit: int = 50,
 ) -> list[FillView]:
-    """Fills that ``user`` may see, newest first. One statement."""
+    """Fills that ``user`` may see, newest first; of symbols that begin with ``symbol``. One statement."""
     rows = Fill.objects.visible_to(user).select_related("order", "order__instrument")
     if portfolio_id is not None:
         rows = rows.filter(order__portfolio_id=portfolio_id)
     if order_id is not None:
         rows = rows.filter(order_id=order_id)
+    if symbol:
+        rows = rows.filter(order__instrument__symbol__istartswith=symbol)
     newest = rows.order_by("-executed_at", "-number", "id")[: min(limit, MAX_LISTED)]
     return fill_views(newest)
 
@@ -115,16 +118,17 @@ def open_orders_with_market(
     if instrument_id is not None:
         rows = rows.filter(instrument_id=instrument_id)
     orders = list(rows.order_by("-submitted_at", "id")[:MAX_LISTED])
-    return _with_market(orders, now=now)
+    return with_market(orders, now=now)
 
 
 def open_order_with_market(user: Any, order_id: UUID, *, now: datetime) -> OpenOrder | None:
     """One order with its market; ``waiting_for`` is empty when it is no longer open."""
     row = orders_queryset(user).filter(pk=order_id).first()
-    return None if row is None else _with_market([row], now=now)[0]
+    return None if row is None else with_market([row], now=now)[0]
 
 
-def _with_market(orders: Sequence[Order], *, now: datetime) -> list[OpenOrder]:
+def with_market(orders: Sequence[Order], *, now: datetime) -> list[OpenOrder]:
+    """Rows (instrument and portfolio selected along) beside their market, in the same order. The quotes come from the cache."""
     quotes = cached_quotes({order.instrument_id for order in orders}, now=now) if orders else {}
     return [
         OpenOrder(

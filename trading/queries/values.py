@@ -12,6 +12,9 @@ from marketdata.models import Instrument
 from trading.engine.states import CANCELABLE, OPEN, REPLACEABLE, OrderStatus
 from trading.models import ROLE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES, Fill, Order
 
+#: Kinds of fees in words.
+CHARGES = {"sec": "SEC fee", "taf": "FINRA TAF", "crypto": "Crypto fee", "commission": "Commission"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrailEntry:
@@ -23,9 +26,23 @@ class TrailEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeView:
+    """One fee of a fill: its kind (sec, taf, crypto, commission …), its amount in the order's currency, its rate."""
+
+    kind: str
+    amount: Decimal
+    note: str
+
+    @property
+    def label(self) -> str:
+        """The kind in words."""
+        return CHARGES.get(self.kind, self.kind.capitalize())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FillView:
     """One execution. ``amount`` is without ``fees``; both in the order's currency. ``fee_quantity`` are coins taken as a
-    fee of what was bought."""
+    fee of what was bought. ``charges`` tell the fees apart."""
 
     id: UUID
     order_id: UUID
@@ -44,6 +61,7 @@ class FillView:
     portfolio_id: int
     side: str
     currency: str
+    charges: tuple[ChargeView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +223,10 @@ def fill_views(fills: Iterable[Fill]) -> list[FillView]:
             portfolio_id=fill.order.portfolio_id,
             side=fill.order.side,
             currency=fill.order.currency,
+            charges=tuple(
+                ChargeView(kind=item["kind"], amount=Decimal(item["amount"]), note=item.get("note", ""))
+                for item in fill.fee_details
+            ),
         )
         for fill in fills
     ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from trading.forms_orders import CLASS_CHOICES
+from trading.models import ROLE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
 
 register = template.Library()
 
@@ -30,3 +34,23 @@ def private_figures(sentence: str) -> SafeString:
             for index, part in enumerate(parts)
         ),
     )
+
+
+_WORDS = {
+    "type": dict(TYPE_CHOICES),
+    "time": dict(TIME_IN_FORCE_CHOICES),
+    "class": dict(CLASS_CHOICES),
+    "role": dict(ROLE_CHOICES),
+}
+
+
+@register.filter
+def words_of(value: str, kind: str) -> str:
+    """A code of an order in words: ``{{ order.type|words_of:"type" }}``; kinds are type, time, class and role."""
+    return str(_WORDS[kind].get(value, value))
+
+
+@register.filter
+def magnitude(value: Decimal | None) -> Decimal | None:
+    """A figure without its sign, for where words say the direction."""
+    return None if value is None else abs(value)

@@ -1,13 +1,17 @@
-"""What the counter's pages share: the signed-in person and the portfolio they trade in."""
+"""What the counter's pages share: the signed-in person, the portfolio they trade in, and answers to a part of a page."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from holdings import queries as books
 from trading.operations import PortfolioUnknownError, ReadOnlyError
+
+#: The body of the dialog into which forms of the blotter are fetched.
+DIALOG = "order-dialog-body"
 
 
 def person(request: HttpRequest) -> Any:
@@ -29,3 +33,19 @@ def own_portfolio(request: HttpRequest, portfolio_id: int) -> Any:
 def can_trade(portfolio: Any) -> bool:
     """Whether orders are taken for it."""
     return bool(portfolio.kind in ("paper", "broker") and portfolio.archived_at is None)
+
+
+def wants_dialog(request: HttpRequest) -> bool:
+    """Whether the answer goes into the dialog of the page, and not into a window of its own."""
+    return request.headers.get("HX-Target") == DIALOG
+
+
+def done_in_dialog(*, title: str, address: str = "") -> HttpResponse:
+    """Nothing to show: the dialog closes, the blotter renews itself, and what was done is said. With an ``address`` the
+    browser goes there instead."""
+    answer = HttpResponse(status=204)
+    if address:
+        answer["HX-Redirect"] = address
+    else:
+        answer["HX-Trigger"] = json.dumps({"hf:order-done": {"title": title}})
+    return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,10 +18,26 @@ from marketdata.queries import cached_quotes, is_market_open
 from portfolio_site.kernel import clock
 from trading import operations, queries
 from trading.engine.types import Side
-from trading.forms import OrderForm
+from trading.forms_orders import OrderForm, offer_json
 from trading.web.common import can_trade, own_portfolio, person
 
-WANTED = ("side", "instrument", "quantity", "type", "limit_price", "time_in_force")
+WANTED = (
+    "side",
+    "instrument",
+    "type",
+    "quantity",
+    "notional",
+    "limit_price",
+    "stop_price",
+    "trail_price",
+    "trail_percent",
+    "order_class",
+    "take_profit_limit_price",
+    "stop_loss_stop_price",
+    "stop_loss_limit_price",
+    "time_in_force",
+    "extended_hours",
+)
 
 
 @never_cache
@@ -62,7 +79,16 @@ def _place(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpRespons
             type=terms.type,
             time_in_force=terms.time_in_force,
             quantity=terms.quantity,
+            notional=terms.notional,
             limit_price=terms.limit_price,
+            stop_price=terms.stop_price,
+            trail_price=terms.trail_price,
+            trail_percent=terms.trail_percent,
+            extended_hours=terms.extended_hours,
+            order_class=terms.order_class,
+            take_profit=terms.take_profit,
+            stop_loss=terms.stop_loss,
+            refuse_duplicates=request.POST.get("confirm_duplicate") != "yes",
             now=clock.now(),
         )
     except operations.ClientOrderIdTakenError as taken:
@@ -74,6 +100,9 @@ def _place(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpRespons
         form.with_new_id()
         return _ticket(request, portfolio, form, status=409, earlier_order_id=taken.details["order_id"])
     except operations.OrderRefusedError as refusal:
+        if refusal.code == "duplicate_order":
+            twin = {"message": refusal.message, "order_id": refusal.details["order_id"]}
+            return _review(request, portfolio, form, twin=twin)
         estimate = _preview_of(portfolio, form)
         form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
         return _ticket(request, portfolio, form, status=422, estimate=estimate)
@@ -81,8 +110,16 @@ def _place(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpRespons
     return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
 
 
-def _review(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpResponse:
+def _review(
+    request: HttpRequest, portfolio: Any, form: OrderForm, *, twin: dict[str, Any] | None = None
+) -> HttpResponse:
+    """The order in words and figures before it is placed. ``twin`` is the same order of a moment ago: it is asked about."""
     preview = _preview_of(portfolio, form)
+    account = queries.account_of(portfolio.pk)
+    halted = None if account is None else _halted(account)
+    if halted is not None:
+        form.refuse(message=halted[1], code=halted[0], field=None)
+        return _ticket(request, portfolio, form, status=422, estimate=preview)
     if preview.refusal is not None:
         refusal = preview.refusal
         form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
@@ -90,13 +127,17 @@ def _review(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpRespon
     values = {
         name: form.cleaned_data[name].pk if name == "instrument" else form.cleaned_data[name]
         for name in (*WANTED, "client_order_id")
-        if form.cleaned_data[name] not in (None, "")
+        if form.cleaned_data[name] not in (None, "", False)
     }
-    return render(
-        request,
-        "trading/review.html",
-        {"portfolio": portfolio, "form": form, "preview": preview, "values": values},
-    )
+    context = {
+        "portfolio": portfolio,
+        "form": form,
+        "preview": preview,
+        "values": values,
+        "twin": twin,
+        "offer": form.offer(),
+    }
+    return render(request, "trading/review.html", context, status=200 if twin is None else 409)
 
 
 @never_cache
@@ -115,7 +156,8 @@ def preview(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 def account(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Cash and buying power beside the ticket, re-fetched when the portfolio changes."""
     portfolio = own_portfolio(request, portfolio_id)
-    return render(request, "trading/partials/_account.html", _account_context(portfolio))
+    found = queries.account_of(portfolio.pk)
+    return render(request, "trading/partials/_account.html", _account_context(portfolio, found))
 
 
 @never_cache
@@ -126,7 +168,8 @@ def embedded(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     portfolio = own_portfolio(request, portfolio_id)
     if not can_trade(portfolio):
         return render(request, "trading/partials/_not_tradable.html", {"portfolio": portfolio})
-    return render(request, "trading/partials/_ticket.html", _ticket_context(portfolio, _fresh_form(request)))
+    context = _ticket_context(request, portfolio, _fresh_form(request))
+    return render(request, "trading/partials/_ticket.html", context)
 
 
 @login_required
@@ -147,7 +190,8 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 
 def _fresh_form(request: HttpRequest) -> OrderForm:
-    given = {name: request.GET[name][:100] for name in WANTED if request.GET.get(name)}
+    """An empty ticket, with what the address names filled in; nonsense in it is left out."""
+    given: dict[str, Any] = {name: request.GET[name][:100] for name in WANTED if request.GET.get(name)}
     if given.get("side") not in (None, *(side.value for side in Side)):
         del given["side"]
     if given.get("limit_price"):
@@ -165,19 +209,48 @@ def _ticket(
     estimate: queries.OrderPreview | None = None,
 ) -> HttpResponse:
     """The ticket's page; ``estimate`` is the one already made, before a refusal was written on the form."""
-    context = {**_ticket_context(portfolio, form), "earlier_order_id": earlier_order_id}
+    context = {**_ticket_context(request, portfolio, form), "earlier_order_id": earlier_order_id}
     if estimate is not None:
         context |= {"preview": estimate, "instrument": estimate.instrument, "quote": estimate.quote}
         context["market_is_open"] = estimate.market_is_open
     return render(request, "trading/ticket.html", context, status=status)
 
 
-def _ticket_context(portfolio: Any, form: OrderForm) -> dict[str, Any]:
-    return {**_preview_context(portfolio, form), **_account_context(portfolio), "form": form}
+def _ticket_context(request: HttpRequest, portfolio: Any, form: OrderForm) -> dict[str, Any]:
+    user = person(request)
+    accounts = [
+        each for each in queries.accounts_for(user) if each.owner_id == user.pk and not each.is_closed
+    ]
+    own = next((each for each in accounts if each.portfolio_id == portfolio.pk), None)
+    preview = _preview_context(portfolio, form)
+    form.narrow()
+    instrument = preview["instrument"]
+    given = {"instrument": instrument.pk, "side": form["side"].value()} if instrument else {}
+    return {
+        **preview,
+        **_account_context(portfolio, own),
+        "form": form,
+        "halted": None if own is None else _halted(own),
+        "accounts": accounts,
+        "query": urlencode(given),
+    }
 
 
-def _account_context(portfolio: Any) -> dict[str, Any]:
-    return {"portfolio": portfolio, "buying_power": queries.buying_power(portfolio.pk)}
+def _halted(account: queries.AccountView) -> tuple[str, str] | None:
+    return queries.halted_because(account, site=(account.is_site_halted, account.site_reason))
+
+
+def _account_context(portfolio: Any, account: queries.AccountView | None) -> dict[str, Any]:
+    """What can be spent. An account that borrows has more figures than its cash."""
+    figures = None
+    if account is not None and account.effective_multiplier > 1:
+        figures = queries.account_figures(portfolio.pk, now=clock.now())
+    return {
+        "portfolio": portfolio,
+        "account": account,
+        "figures": figures,
+        "buying_power": queries.buying_power(portfolio.pk),
+    }
 
 
 def _preview_context(portfolio: Any, form: OrderForm) -> dict[str, Any]:
@@ -187,7 +260,13 @@ def _preview_context(portfolio: Any, form: OrderForm) -> dict[str, Any]:
     instrument = form.chosen_instrument()
     if instrument is None:
         return context
-    context |= {"instrument": instrument, "market_is_open": is_market_open(instrument, now)}
+    context |= {
+        "instrument": instrument,
+        "market_is_open": is_market_open(instrument, now),
+        "offer": offer_json(instrument),
+        "position": books.position_quantity(portfolio.pk, instrument.pk),
+        "side": form["side"].value(),
+    }
     if form.is_bound and form.is_valid():
         found = _preview_of(portfolio, form)
         return context | {"preview": found, "quote": found.quote}
