@@ -37,9 +37,11 @@ class Kind:
 
 KINDS: Final[tuple[Kind, ...]] = (
     Kind(code="order.accepted", label="Order accepted", group="Orders"),
+    Kind(code="order.routed", label="Order begins to work", group="Orders"),
+    Kind(code="order.triggered", label="Stop reached", group="Orders"),
     Kind(code="order.partially_filled", label="Order partly filled", group="Orders"),
     Kind(code="order.filled", label="Order filled", group="Orders"),
-    Kind(code="order.canceled", label="Order canceled", group="Orders"),
+    Kind(code="order.canceled", label="Order cancelled", group="Orders"),
     Kind(code="order.rejected", label="Order rejected", group="Orders"),
     Kind(code="order.expired", label="Order expired", group="Orders"),
     Kind(code="order.replaced", label="Order replaced", group="Orders"),

@@ -26,6 +26,7 @@ from trading.events import (
     OrderRejected,
     OrderReplaced,
     OrderRouted,
+    OrderTriggered,
 )
 
 _MESSAGES: list[tuple[type[Event], Callable[[Any], Message]]] = [
@@ -35,6 +36,8 @@ _MESSAGES: list[tuple[type[Event], Callable[[Any], Message]]] = [
     (OrderCanceled, orders.canceled),
     (OrderRejected, orders.rejected),
     (OrderExpired, orders.expired),
+    (OrderRouted, orders.routed),
+    (OrderTriggered, orders.triggered),
     (OrderReplaced, orders.replaced),
     (MarginCalled, orders.margin_called),
     (ImportFinished, others.import_finished),
@@ -50,7 +53,6 @@ def register() -> None:
         subscribe("notifications.inbox", kind, _teller(make))
     subscribe("notifications.live", ReportProgressed, _report_progressed)
     subscribe("notifications.live", TransactionsPosted, _books_changed)
-    subscribe("notifications.live", OrderRouted, _order_routed)
     subscribe("notifications.live", AccountChanged, _books_changed)
     subscribe("notifications.live", WatchlistChanged, _watchlist_changed)
     subscribe("notifications.live", AccessEnded, _access_ended)
@@ -67,10 +69,6 @@ def _teller(make: Callable[[Any], Message]) -> Callable[[Any, Envelope], None]:
 
 def _report_progressed(event: ReportProgressed, _envelope: Envelope) -> None:
     operations.refresh(user_id=event.user_id, regions=["reports"])
-
-
-def _order_routed(event: OrderRouted, _envelope: Envelope) -> None:
-    operations.refresh(user_id=event.user_id, regions=["blotter"])
 
 
 def _books_changed(event: TransactionsPosted | AccountChanged, _envelope: Envelope) -> None:

@@ -18,8 +18,15 @@ from trading.events import (
     OrderPartiallyFilled,
     OrderRejected,
     OrderReplaced,
+    OrderRouted,
+    OrderTriggered,
 )
 
+_TYPES = {
+    "stop": "Stop order",
+    "stop_limit": "Stop limit order",
+    "trailing_stop": "Trailing stop",
+}
 _SIDES = {"buy": "Buy", "sell": "Sell"}
 _DONE = {"buy": "Bought", "sell": "Sold"}
 
@@ -28,12 +35,16 @@ def accepted(event: OrderAccepted) -> Message:
     """The order is working."""
     locale = _locale(event.user_id)
     at = f" at {_price(event.price, event.currency, locale)} or better" if event.price is not None else ""
-    waiting = " It waits for the next session." if event.status == "accepted" else ""
+    side = _SIDES.get(event.side, event.side)
+    begins = f"{_TYPES[event.type]} to {side.lower()}" if event.type in _TYPES else side
+    waiting = " It waits for its stop." if event.type in _TYPES else ""
+    if event.status == "accepted":
+        waiting = " It waits for the next session."
     return _message(
         event,
         kind="order.accepted",
         title=f"Order accepted: {event.symbol}",
-        body=f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}{at}.{waiting}",
+        body=f"{begins} {_number(event.quantity, locale)} {event.symbol}{at}.{waiting}",
     )
 
 
@@ -66,7 +77,7 @@ def filled(event: OrderFilled) -> Message:
 
 def canceled(event: OrderCanceled) -> Message:
     """The open part was taken back."""
-    return _ended(event, kind="order.canceled", level="info", word="canceled")
+    return _ended(event, kind="order.canceled", level="info", word="cancelled")
 
 
 def replaced(event: OrderReplaced) -> Message:
@@ -79,6 +90,41 @@ def replaced(event: OrderReplaced) -> Message:
         title=f"Order replaced: {event.symbol}",
         body=f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}: changed.",
         url=reverse("trading:detail", args=[event.replaced_by]),
+        refresh=("blotter", f"positions:{event.portfolio_id}"),
+    )
+
+
+def routed(event: OrderRouted) -> Message:
+    """An order that waited works now. Said where a page is open, not kept: what comes of it is."""
+    return Message(
+        user_id=event.user_id,
+        kind="order.routed",
+        title=f"Order is working: {event.symbol}",
+        body="It waited for its session, its entry or its way to the exchange; now it is in the market.",
+        url=reverse("trading:detail", args=[event.order_id]),
+        refresh=("blotter",),
+        is_kept=False,
+    )
+
+
+def triggered(event: OrderTriggered) -> Message:
+    """A stop was reached."""
+    locale = _locale(event.user_id)
+    then = (
+        "It goes at the market."
+        if event.limit_price is None
+        else f"It works at {_price(event.limit_price, event.currency, locale)} or better."
+    )
+    return Message(
+        user_id=event.user_id,
+        kind="order.triggered",
+        level="warning",
+        title=f"Stop reached: {event.symbol}",
+        body=(
+            f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}:"
+            f" {_price(event.price, event.currency, locale)} has traded. {then}"
+        ),
+        url=reverse("trading:detail", args=[event.order_id]),
         refresh=("blotter", f"positions:{event.portfolio_id}"),
     )
 

@@ -11,8 +11,10 @@ from django.urls import resolve
 from accounts.events import SecurityNoticed
 from holdings.events import ImportFinished
 from notifications.models import Notification, UserEvent
+from notifications.subscribers import _MESSAGES
 from portfolio_site.kernel.events import dispatch_pending, publish
 from reports.events import ReportFailed, ReportReady
+from trading import events as trading_events
 from trading.events import (
     MarginCalled,
     OrderAccepted,
@@ -22,6 +24,8 @@ from trading.events import (
     OrderPartiallyFilled,
     OrderRejected,
     OrderReplaced,
+    OrderRouted,
+    OrderTriggered,
 )
 
 AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -61,6 +65,27 @@ def _replaced(person):
         order_id=ORDER, replaced_by=UUID(int=2), portfolio_id=12, user_id=person.pk, instrument_id=1, symbol="AAPL",
         side="buy", quantity=Decimal(3), filled_quantity=Decimal(0), status="replaced", at=AT,
     )  # fmt: skip
+
+
+def _triggered(person, **fields):
+    defaults = {
+        "order_id": ORDER, "portfolio_id": 12, "user_id": person.pk, "instrument_id": 1, "symbol": "AAPL", "side": "sell",
+        "type": "stop", "quantity": Decimal(3), "stop_price": Decimal(95), "price": Decimal("94.50"), "limit_price": None,
+        "currency": "USD", "status": "new", "at": AT,
+    }  # fmt: skip
+    return OrderTriggered(**{**defaults, **fields})
+
+
+def _routed(person):
+    return OrderRouted(
+        order_id=ORDER,
+        portfolio_id=12,
+        user_id=person.pk,
+        instrument_id=1,
+        symbol="AAPL",
+        status="new",
+        at=AT,
+    )
 
 
 def _margin_call(person):
@@ -112,6 +137,29 @@ class TestOrders:
     def test_replaced_leads_to_the_new_order(self, person):
         entry = _told(_replaced(person))
         assert (entry.title, resolve(entry.url).kwargs) == ("Order replaced: AAPL", {"order_id": UUID(int=2)})
+
+    def test_a_stop_says_that_it_waits(self, person):
+        assert _told(_accepted(person, type="stop", price=None, side="sell")).body == (
+            "Stop order to sell 3 AAPL. It waits for its stop."
+        )
+
+    def test_a_stop_that_is_reached(self, person):
+        entry = _told(_triggered(person))
+        assert (entry.title, entry.level) == ("Stop reached: AAPL", "warning")
+        assert entry.body == "Sell 3 AAPL: $94.50 has traded. It goes at the market."
+        limited = _told(_triggered(person, limit_price=Decimal(94)))
+        assert limited.body == "Sell 3 AAPL: $94.50 has traded. It works at $94.00 or better."
+
+    def test_an_order_that_begins_to_work_is_said_and_not_kept(self, person):
+        assert _told(_routed(person)) is None
+        told = UserEvent.objects.get()
+        assert told.payload["title"] == "Order is working: AAPL"
+        assert told.payload["refresh"] == ["blotter"]
+
+    def test_every_event_of_an_order_tells(self):
+        kinds = {kind for kind, _ in _MESSAGES}
+        orders = {kind for name, kind in vars(trading_events).items() if name.startswith("Order")}
+        assert orders - {trading_events.OrderEnded} <= kinds
 
     def test_margin_call_says_what_is_missing(self, person):
         entry = _told(_margin_call(person))

@@ -186,7 +186,7 @@ class TestBlotter:
         place_now(account, trader, share, quantity=5, limit_price="90")
         gone = place_now(account, trader, share, limit_price="80")
         cancel_order(order_id=gone.id, actor=trader, now=clock.now())
-        text = desk.get(reverse("trading:index")).content.decode()
+        text = re.sub("<[^>]+>", "", desk.get(reverse("trading:index")).content.decode())
         assert "Limit 90.00: the best ask is 100.02, above the limit" in text
         assert "Bought ACME" in text
         assert "Cancelled" in text
@@ -266,6 +266,10 @@ def addresses(account, trader, share):
         ("get", reverse("trading:detail", args=[placed.id])),
         ("get", reverse("trading:cancel", args=[placed.id])),
         ("post", reverse("trading:cancel", args=[placed.id])),
+        ("get", reverse("trading:replace", args=[placed.id])),
+        ("post", reverse("trading:replace", args=[placed.id])),
+        ("get", f"{reverse('trading:cancel_all')}?portfolio={account}"),
+        ("post", f"{reverse('trading:cancel_all')}?portfolio={account}"),
         ("get", reverse("api:order-detail", args=[placed.id])),
         ("delete", reverse("api:order-detail", args=[placed.id])),
         ("get", reverse("api:portfolio-buying-power", args=[account])),
