@@ -193,17 +193,16 @@ class OrderForm(forms.Form):
             return
         if not self.is_bound:
             self.initial.setdefault("time_in_force", offer.usual_time.value)
-        group = set(offer.classes)
         times = {time for each in offer.types for time in offer.times[each]}
-        for name, allowed in (("type", set(offer.types)), ("order_class", group), ("time_in_force", times)):
+        for name, choices, allowed in (
+            ("type", TYPE_CHOICES, {each.value for each in offer.types}),
+            ("order_class", CLASS_CHOICES, {each.value for each in offer.classes}),
+            ("time_in_force", TIME_IN_FORCE_CHOICES, {each.value for each in times}),
+        ):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             sent = self[name].value()
-            field.widget.choices = [
-                (value, label)
-                for value, label in field.choices  # type: ignore[union-attr]
-                if value in {str(each) for each in allowed} or value == sent
-            ]
+            field.widget.choices = [pair for pair in choices if pair[0] in allowed or pair[0] == sent]
 
     def refuse(self, *, message: str, code: str, field: str | None) -> None:
         """Show a refusal of the counter at the field it is about."""
@@ -289,7 +288,7 @@ class ReplaceForm(forms.Form):
             name: format(value.normalize(), "f") if isinstance(value, Decimal) else value
             for name, value in self.before.items()
         }
-        super().__init__(*args, initial=shown, **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": shown})
         self.fields["client_order_id"].initial = str(uuid.uuid4())
         for name in ("limit_price", "stop_price", "trail"):
             if name not in self.before:
