@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import BrowserContext
 
 from portfolio_site.kernel import valkey
@@ -33,6 +34,11 @@ __all__ = [
     "page",
     "playwright",
 ]
+
+
+# A machine that is busy with something else is no fault of a test.
+settings.register_profile("holdfast", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("holdfast")
 
 
 @pytest.fixture(scope="session")

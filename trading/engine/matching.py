@@ -155,27 +155,12 @@ def _wait(work: _Pass, order: BookOrder, reason: str) -> None:
 
 def _trade(work: _Pass, order: BookOrder) -> None:
     """Fill a working order as far as the quote goes."""
-    quote, is_auction = work.quote, order.time_in_force in _AUCTIONS
-    found = _auction_price(quote) if is_auction else touch(quote, order.side)
+    is_auction = order.time_in_force in _AUCTIONS
+    found = _willing_at(work, order)
     if found is None:
-        _leave(work, order, wording.waiting_without_price(order.side))
         return
-    price, source = found
-    bound = order.limit_price if order.limit_price is not None else order.cap_price
-    if bound is not None and not _within(order.side, bound, price):
-        if order.limit_price is not None:
-            reason = wording.waiting_for_price(
-                side=order.side, limit_price=bound, price=price, source=source, quoted_at=quote.quoted_at
-            )
-        else:
-            reason = wording.waiting_for_collar(
-                cap_price=bound, price=price, source=source, quoted_at=quote.quoted_at
-            )
-        _leave(work, order, reason)
-        return
-    if (quote.low is not None and price < quote.low) or (quote.high is not None and price > quote.high):
-        _leave(work, order, wording.outside_range(price, source, quote.low, quote.high))
-        return
+    seen, source = found
+    price = seen
     remaining = order.remaining - work.by_group.get(order.group or order.order_id, ZERO)
     if remaining <= ZERO:
         return
@@ -192,9 +177,38 @@ def _trade(work: _Pass, order: BookOrder) -> None:
         work.ended[order.order_id] = wording.not_all_at_once(wanted, quantity, price)
         return
     if quantity > ZERO:
-        _execute(work, order, quantity, price, source)
+        _execute(work, order, quantity, price, source, touch=seen)
     if quantity < wanted:
         _leave(work, order, wording.waiting_for_liquidity(remaining=wanted - quantity, price=price))
+
+
+def _willing_at(work: _Pass, order: BookOrder) -> tuple[Decimal, str] | None:
+    """The price the order would trade at and its name; None when it does not, which has been noted by then."""
+    quote = work.quote
+    found = _auction_price(quote) if order.time_in_force in _AUCTIONS else touch(quote, order.side)
+    if found is None:
+        _leave(work, order, wording.waiting_without_price(order.side))
+        return None
+    price, source = found
+    bound = order.limit_price if order.limit_price is not None else order.cap_price
+    if bound is not None and not _within(order.side, bound, price):
+        if order.limit_price is not None:
+            reason = wording.waiting_for_price(
+                side=order.side, limit_price=bound, price=price, source=source, quoted_at=quote.quoted_at
+            )
+        else:
+            reason = wording.waiting_for_collar(
+                cap_price=bound, price=price, source=source, quoted_at=quote.quoted_at
+            )
+        _leave(work, order, reason)
+        return None
+    inside = _inside_range(quote, price)
+    if inside is None:
+        _leave(work, order, wording.outside_range(price, source, quote.low, quote.high))
+        return None
+    if inside != price:
+        return inside, wording.range_edge(is_high=price > inside)
+    return price, source
 
 
 def _leave(work: _Pass, order: BookOrder, reason: str) -> None:
@@ -249,7 +263,9 @@ def _quantity_for(work: _Pass, order: BookOrder, wanted: Decimal) -> Decimal:
     return to_step(limit, order.step)
 
 
-def _execute(work: _Pass, order: BookOrder, quantity: Decimal, price: Decimal, source: str) -> None:
+def _execute(
+    work: _Pass, order: BookOrder, quantity: Decimal, price: Decimal, source: str, *, touch: Decimal
+) -> None:
     key = order.group or order.order_id
     work.by_group[key] = work.by_group.get(key, ZERO) + quantity
     work.taken[order.side] += quantity
@@ -270,15 +286,10 @@ def _execute(work: _Pass, order: BookOrder, quantity: Decimal, price: Decimal, s
                 source=source,
                 quoted_at=work.quote.quoted_at,
                 limit_price=order.limit_price,
-                touch=_touch_price(work.quote, order),
+                touch=touch,
             ),
         )
     )
-
-
-def _touch_price(quote: MarketQuote, order: BookOrder) -> Decimal | None:
-    found = _auction_price(quote) if order.time_in_force in _AUCTIONS else touch(quote, order.side)
-    return None if found is None else found[0]
 
 
 def touch(quote: MarketQuote, side: Side) -> tuple[Decimal, str] | None:
@@ -292,6 +303,18 @@ def touch(quote: MarketQuote, side: Side) -> tuple[Decimal, str] | None:
         return bid, "best bid"
     last = usable(quote.last)
     return None if last is None else (last, "last trade")
+
+
+def _inside_range(quote: MarketQuote, price: Decimal) -> Decimal | None:
+    """The price itself where the range of the bar knows it; the edge of the range where that lies between bid and ask:
+    then the market touches the range and only its far side lies beyond. None where the whole market lies beyond it:
+    quote and range contradict each other, and nothing trades on that."""
+    bid, ask = usable(quote.bid), usable(quote.ask)
+    if quote.high is not None and price > quote.high:
+        return quote.high if price == ask and (bid is None or bid <= quote.high) else None
+    if quote.low is not None and price < quote.low:
+        return quote.low if price == bid and (ask is None or ask >= quote.low) else None
+    return price
 
 
 def _auction_price(quote: MarketQuote) -> tuple[Decimal, str] | None:

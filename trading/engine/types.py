@@ -148,8 +148,9 @@ class MarketQuote:
     ``bid_size`` and ``ask_size`` are the units on offer; None means that the venue does not say, and then
     the whole order fills unless a participation cap is set and ``volume`` (units traded so far today) is known.
     ``low`` and ``high`` are the range of the bar that the quote stands in, where one is known: nothing trades
-    outside it. ``is_stale`` is the caller's judgement of the quote's age; ``is_firm`` says that it was set by hand
-    and stands, whatever its age. ``tick`` is the price grid.
+    outside it, and a touch just beyond it (the other side within) trades at its edge. ``is_stale`` is the caller's
+    judgement of the quote's age; ``is_firm`` says that it was set by hand and stands, whatever its age. ``tick``
+    is the price grid.
     """
 
     bid: Decimal | None

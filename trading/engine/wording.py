@@ -35,7 +35,8 @@ def filled_note(
     limit_price: Decimal | None = None,
     touch: Decimal | None = None,
 ) -> str:
-    """Why an order filled at this price. ``source`` is "best ask", "best bid", "last trade" or "auction price";
+    """Why an order filled at this price. ``source`` is "best ask", "best bid", "last trade", "auction price"
+    or an edge of the session's range;
     ``touch`` is that price itself where a model moved the fill away from it."""
     verb = "Bought" if side is Side.BUY else "Sold"
     text = f"{verb} {plain(quantity)} at {price_text(price)}"
@@ -133,6 +134,11 @@ def outside_range(price: Decimal, source: str, low: Decimal | None, high: Decima
     first = "–" if low is None else price_text(low)
     last = "–" if high is None else price_text(high)
     return f"The {source}, {price_text(price)}, lies outside what has traded ({first} to {last})."
+
+
+def range_edge(*, is_high: bool) -> str:
+    """What a price is called that stands for a quote just beyond the range of the session."""
+    return f"{'high' if is_high else 'low'} of the session"
 
 
 def nothing_at_once(is_all_or_nothing: bool, reason: str) -> str:

@@ -40,6 +40,7 @@ from trading.operations.errors import (
     TradingHaltedError,
 )
 from trading.operations.expiring import expire_orders
+from trading.operations.holding_quotes import MatchingUnfinishedError, hold_quote, settle_quote
 from trading.operations.keys import (
     ApiKeyRefused,
     IssuedKey,
@@ -82,6 +83,7 @@ __all__ = [
     "ClosedPosition",
     "IssuedKey",
     "MatchReport",
+    "MatchingUnfinishedError",
     "OrderNotCancelableError",
     "OrderNotReplaceableError",
     "OrderRefusedError",
@@ -108,6 +110,7 @@ __all__ = [
     "close_trading_day",
     "create_api_key",
     "expire_orders",
+    "hold_quote",
     "match_resting_orders",
     "note_key_use",
     "open_paper_account",
@@ -118,6 +121,7 @@ __all__ = [
     "revoke_api_key",
     "set_instrument_status",
     "set_kill_switch",
+    "settle_quote",
     "update_account",
     "update_configuration",
     "watch_margins",

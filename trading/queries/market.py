@@ -58,7 +58,7 @@ class Market:
 
     def tick(self) -> MarketQuote | None:
         """The quote as the matching engine takes it."""
-        return None if self.quote is None else tick_of(self.quote, self.thing)
+        return None if self.quote is None else tick_of(self.quote, self.thing, in_session=self.is_open)
 
     def expires_at(self, time_in_force: TimeInForce, now: datetime, *, extended: bool = False) -> datetime:
         """When an order placed now ends by itself: at the end of the session it is for (midnight UTC where
@@ -142,8 +142,12 @@ def things_of(instruments: Iterable[Instrument]) -> dict[int, Tradable]:
     return {pk: tradable_of(instrument, special.get(pk)) for pk, instrument in wanted.items()}
 
 
-def tick_of(quote: QuoteView, thing: Tradable | None = None) -> MarketQuote:
-    """A stored quote as the matching engine takes it."""
+def tick_of(quote: QuoteView, thing: Tradable | None = None, *, in_session: bool = True) -> MarketQuote:
+    """A stored quote as the matching engine takes it.
+
+    The range is the regular session's: it binds nothing outside of it (``in_session``), nor a quote that a person holds.
+    """
+    has_range = in_session and not quote.is_held
     asset_class = quote.asset_class if thing is None else thing.asset_class
     return MarketQuote(
         bid=quote.bid,
@@ -155,6 +159,8 @@ def tick_of(quote: QuoteView, thing: Tradable | None = None) -> MarketQuote:
         bid_size=quote.bid_size,
         ask_size=quote.ask_size,
         volume=quote.volume,
+        low=None if quote.day_low is None or not has_range else min(quote.day_low, quote.last),
+        high=None if quote.day_high is None or not has_range else max(quote.day_high, quote.last),
         tick=price_grid(
             quote.last,
             asset_class=asset_class,

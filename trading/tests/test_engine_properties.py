@@ -139,6 +139,9 @@ def check_executions(by_id, quote, result) -> None:
         assert quote.low is None or execution.price >= quote.low
         assert quote.high is None or execution.price <= quote.high
         assert not quote.is_stale
+        # A market that lies wholly beyond the bar contradicts it: nobody trades on either.
+        assert quote.low is None or quote.ask is None or quote.ask >= quote.low
+        assert quote.high is None or quote.bid is None or quote.bid <= quote.high
         assert quote.bid is None or quote.ask is None or quote.bid <= quote.ask
         assert order.money_left is None or execution.quantity * execution.price <= order.money_left
         assert order.eligible_at is None or order.eligible_at <= NOW

@@ -13,11 +13,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata.models import Instrument
-from marketdata.operations import release_quote, set_quote
+from marketdata.operations import release_quote
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.events import dispatch_pending
-from trading.operations import match_resting_orders
+from trading.operations import hold_quote, settle_quote
 
 
 class Command(BaseCommand):
@@ -43,31 +43,31 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Set or release."""
         instrument = self._instrument(options["symbol"], options["exchange"])
+        try:
+            self.stdout.write(self._done(instrument, options))
+        except DomainError as error:
+            raise CommandError(error.message) from error
+        # Where a worker runs, it tells of it as well; each subscriber hears each event once.
+        dispatch_pending()
+
+    def _done(self, instrument: Instrument, options: dict[str, Any]) -> str:
         now = clock.now()
         if options["release"]:
             released = release_quote(instrument_id=instrument.pk, now=now)
-            self.stdout.write(f"{instrument.symbol}: {'released' if released else 'was not held'}")
-        else:
-            if options["bid"] is None or options["ask"] is None:
-                raise CommandError("Give --bid and --ask, or --release.")
-            try:
-                set_quote(
-                    instrument_id=instrument.pk,
-                    bid=options["bid"],
-                    ask=options["ask"],
-                    last=options["last"],
-                    bid_size=options["bid_size"],
-                    ask_size=options["ask_size"],
-                    now=now,
-                )
-            except DomainError as error:
-                raise CommandError(error.message) from error
-            self.stdout.write(
-                f"{instrument.symbol}: {options['bid']} / {options['ask']} {instrument.currency}, held"
-            )
-        dispatch_pending()
-        # A worker may have the news already and be at it: what is matched twice is looked at twice and filled once.
-        match_resting_orders(instrument_ids=[instrument.pk], now=clock.now())
+            settle_quote(instrument_id=instrument.pk, now=clock.now())
+            return f"{instrument.symbol}: {'released' if released else 'was not held'}"
+        if options["bid"] is None or options["ask"] is None:
+            raise CommandError("Give --bid and --ask, or --release.")
+        hold_quote(
+            instrument_id=instrument.pk,
+            bid=options["bid"],
+            ask=options["ask"],
+            last=options["last"],
+            bid_size=options["bid_size"],
+            ask_size=options["ask_size"],
+            now=now,
+        )
+        return f"{instrument.symbol}: {options['bid']} / {options['ask']} {instrument.currency}, held"
 
     def _instrument(self, symbol: str, exchange: str) -> Instrument:
         rows = Instrument.objects.shared().filter(symbol_key=symbol.upper().replace("/", "-"))
