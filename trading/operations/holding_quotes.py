@@ -77,14 +77,15 @@ def hold_quote(
 def settle_quote(*, instrument_id: int, now: datetime) -> MatchReport:
     """Wait for whoever works on the price before the stored one, then settle what the stored one triggers."""
     wait_for_readers()
-    triggered = executions = 0
+    triggered = executions = failed = 0
     for _ in range(_TRIES):
         report = match_resting_orders(instrument_ids=[instrument_id], now=now)
         triggered, executions = max(triggered, report.triggered), executions + report.executions
-        if not report.failed_portfolios:
+        failed = len(report.failed_portfolios)
+        if not failed:
             return MatchReport(triggered=triggered, executions=executions)
     raise MatchingUnfinishedError(
-        f"The quote is set, but the orders of {len(report.failed_portfolios)} accounts could not be settled; "
+        f"The quote is set, but the orders of {failed} accounts could not be settled; "
         "the next reconciliation tries again."
     )
 
