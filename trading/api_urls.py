@@ -6,6 +6,15 @@ from django.urls import path
 from rest_framework.routers import BaseRouter
 
 from trading.api import BuyingPowerView, OrderViewSet
+from trading.api_accounts import (
+    ClosePositionView,
+    EquityCurveView,
+    KillSwitchView,
+    OpenPositionsView,
+    ResetView,
+    TradingAccountsView,
+    TradingAccountView,
+)
 
 
 def register(router: BaseRouter) -> None:
@@ -13,10 +22,22 @@ def register(router: BaseRouter) -> None:
     router.register("orders", OrderViewSet, basename="order")
 
 
+_ACCOUNT = "portfolios/<int:portfolio_id>/trading-account/"
 urlpatterns = [
+    path("trading-accounts/", TradingAccountsView.as_view(), name="trading-accounts"),
+    path(_ACCOUNT, TradingAccountView.as_view(), name="trading-account"),
+    path(f"{_ACCOUNT}reset/", ResetView.as_view(), name="trading-account-reset"),
+    path(f"{_ACCOUNT}kill-switch/", KillSwitchView.as_view(), name="trading-account-switch"),
+    path(f"{_ACCOUNT}equity/", EquityCurveView.as_view(), name="trading-account-equity"),
+    path(f"{_ACCOUNT}positions/", OpenPositionsView.as_view(), name="trading-account-positions"),
+    path(
+        f"{_ACCOUNT}positions/<int:instrument_id>/close/",
+        ClosePositionView.as_view(),
+        name="trading-account-close",
+    ),
     path(
         "portfolios/<int:portfolio_id>/buying-power/",
         BuyingPowerView.as_view(),
         name="portfolio-buying-power",
-    )
+    ),
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from portfolio_site.kernel.forms import OneTimeFormMixin
+from trading.forms_account import MULTIPLIER_CHOICES
 
 
 class PaperAccountForm(OneTimeFormMixin):
@@ -21,6 +22,15 @@ class PaperAccountForm(OneTimeFormMixin):
         widget=forms.TextInput(attrs={"inputmode": "decimal", "data-col": "6"}),
     )
     currency = forms.ChoiceField(widget=forms.Select(attrs={"data-col": "6"}))
+    multiplier = forms.TypedChoiceField(
+        label="Margin",
+        coerce=int,
+        choices=MULTIPLIER_CHOICES,
+        initial="1",
+        required=False,
+        empty_value=1,
+        widget=forms.RadioSelect,
+    )
 
     def __init__(self, *args: Any, currencies: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trading.web import accounts, blotter, keys, orders, ticket
+from trading.web import account_page, accounts, blotter, keys, orders, positions, ticket
 
 app_name = "trading"
 urlpatterns: list[URLPattern] = [
@@ -16,6 +16,26 @@ urlpatterns: list[URLPattern] = [
     path("orders/<uuid:order_id>/", orders.detail, name="detail"),
     path("orders/<uuid:order_id>/replace/", orders.replace, name="replace"),
     path("orders/<uuid:order_id>/cancel/", blotter.cancel, name="cancel"),
+    path("paper-accounts/", account_page.index, name="accounts"),
+    path("portfolios/<int:portfolio_id>/account/", account_page.detail, name="account_page"),
+    path("portfolios/<int:portfolio_id>/account/figures/", account_page.figures, name="account_figures"),
+    path("portfolios/<int:portfolio_id>/account/chart/", account_page.chart, name="account_chart"),
+    path("portfolios/<int:portfolio_id>/account/settings/", account_page.settings, name="account_settings"),
+    path("portfolios/<int:portfolio_id>/account/switch/", account_page.switch, name="account_switch"),
+    path("portfolios/<int:portfolio_id>/account/reset/", account_page.reset, name="account_reset"),
+    path("positions/", positions.index, name="positions"),
+    path("positions/table/", positions.table, name="positions_table"),
+    path("portfolios/<int:portfolio_id>/positions/close/", positions.close_all, name="close_all"),
+    path(
+        "portfolios/<int:portfolio_id>/positions/<int:instrument_id>/close/",
+        positions.close,
+        name="close_position",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/positions/<int:instrument_id>/reverse/",
+        positions.reverse_side,
+        name="reverse_position",
+    ),
     path("portfolios/<int:portfolio_id>/api-keys/", keys.index, name="keys"),
     path("trading-keys/<int:key_pk>/revoke/", keys.revoke, name="revoke_key"),
     path("portfolios/<int:portfolio_id>/orders/new/", ticket.new, name="new"),

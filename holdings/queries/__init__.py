@@ -16,9 +16,11 @@ from holdings.queries.assets import (
 from holdings.queries.balances import (
     cash_balance,
     cash_balances,
+    cash_of_many,
     last_entry_at,
     position_quantities,
     position_quantity,
+    quantities_of_many,
 )
 from holdings.queries.combined import (
     CombinedSeries,
@@ -111,6 +113,7 @@ __all__ = [
     "cash_balance",
     "cash_balances",
     "cash_effect",
+    "cash_of_many",
     "chosen_portfolio",
     "combined_series",
     "daily_history",
@@ -137,6 +140,7 @@ __all__ = [
     "position_quantity",
     "proposal_of",
     "proposals_of",
+    "quantities_of_many",
     "range_start",
     "realised_trades",
     "require_asset",

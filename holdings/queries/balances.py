@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
@@ -54,3 +56,30 @@ def position_quantities(portfolio_id: int) -> dict[int, Decimal]:
         .annotate(Sum("quantity"))
     )
     return {instrument_id: quantity for instrument_id, quantity in rows if quantity}
+
+
+def cash_of_many(portfolio_ids: Collection[int]) -> dict[int, dict[str, Decimal]]:
+    """Cash by portfolio and currency. One statement, however many portfolios."""
+    found: dict[int, dict[str, Decimal]] = defaultdict(dict)
+    rows = (
+        CashBalance.objects.filter(portfolio_id__in=portfolio_ids)
+        .values_list("portfolio_id", "currency")
+        .annotate(Sum("balance"))
+    )
+    for portfolio_id, currency, balance in rows:
+        found[portfolio_id][currency] = balance
+    return found
+
+
+def quantities_of_many(portfolio_ids: Collection[int]) -> dict[int, dict[int, Decimal]]:
+    """Units held by portfolio and instrument, closed positions left out. One statement, however many portfolios."""
+    found: dict[int, dict[int, Decimal]] = defaultdict(dict)
+    rows = (
+        Position.objects.filter(portfolio_id__in=portfolio_ids)
+        .values_list("portfolio_id", "instrument_id")
+        .annotate(Sum("quantity"))
+    )
+    for portfolio_id, instrument_id, quantity in rows:
+        if quantity:
+            found[portfolio_id][instrument_id] = quantity
+    return found

@@ -30,10 +30,14 @@
   }
 
   function axisText(data) {
-    return function (value) {
+    return function (value, _index, ticks) {
       if (data.unit === "percent") return write(data, value, { minimumFractionDigits: 0, maximumFractionDigits: 1 });
-      const big = Math.abs(value) >= 10000;
-      return write(data, value, big ? { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 } : { minimumFractionDigits: 0, maximumFractionDigits: Math.abs(value) >= 100 || value === 0 ? 0 : 2 });
+      // Shortened only as far as neighbouring ticks still differ.
+      const step = ticks?.length > 1 ? Math.abs(ticks[1].value - ticks[0].value) : Infinity;
+      const unit = Math.abs(value) >= 1e9 ? 1e9 : Math.abs(value) >= 1e6 ? 1e6 : 1e3;
+      const digits = Math.max(1, Math.ceil(-Math.log10(step / unit) - 1e-9));
+      const big = Math.abs(value) >= 10000 && (step === Infinity || digits <= 2);
+      return write(data, value, big ? { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: step === Infinity ? 1 : digits } : { minimumFractionDigits: 0, maximumFractionDigits: (Math.abs(value) >= 100 && step >= 1) || value === 0 ? 0 : 2 });
     };
   }
 

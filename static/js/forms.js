@@ -118,6 +118,17 @@
     menu.addEventListener("focusout", (event) => { if (menu.open && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false; });
   });
 
+  // ---- Fill: <button data-fill="#field" data-value="2.5"> ----
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-fill]");
+    const field = button && document.querySelector(button.dataset.fill);
+    if (!field) return;
+    field.value = button.dataset.value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  });
+
   // ---- Copy: <button data-copy="#field"> ----
 
   document.addEventListener("click", function (event) {

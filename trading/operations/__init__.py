@@ -10,8 +10,8 @@ auditors). Errors are ``DomainError``s with a stable ``code``, a sentence, the `
   ``PaperAccountRefusedError``
 
 Orders: ``place_order`` (every type, class and time in force; returns an ``OrderView`` with its legs), ``replace_order``,
-``cancel_order``, ``cancel_all_orders``. Positions: ``close_position``, ``close_all_positions``. Accounts:
-``open_paper_account``, ``update_configuration``, ``update_account``, ``reset_account``, ``set_kill_switch``.
+``cancel_order``, ``cancel_all_orders``. Positions: ``close_position``, ``reverse_position``, ``close_all_positions``. Accounts:
+``open_paper_account``, ``update_configuration``, ``update_account``, ``change_settings``, ``reset_account``, ``set_kill_switch``.
 By the clock: ``match_resting_orders``, ``expire_orders``, ``reconcile_orders``.
 
 Locks: the portfolio's row first, then order rows. Nothing slow happens inside.
@@ -25,7 +25,7 @@ from trading.operations.canceling import (
     cancel_orders_of_archived,
 )
 from trading.operations.charging import accrue_charges, close_trading_day
-from trading.operations.closing import ClosedPosition, close_all_positions, close_position
+from trading.operations.closing import ClosedPosition, close_all_positions, close_position, reverse_position
 from trading.operations.corporate_actions import apply_corporate_actions
 from trading.operations.errors import (
     AccountRefusedError,
@@ -59,6 +59,7 @@ from trading.operations.matching import MatchReport, match_resting_orders
 from trading.operations.paper_accounts import (
     AccountModels,
     PaperAccountRefusedError,
+    change_settings,
     open_paper_account,
     reset_account,
     update_account,
@@ -103,6 +104,7 @@ __all__ = [
     "cancel_all_orders",
     "cancel_order",
     "cancel_orders_of_archived",
+    "change_settings",
     "check_orders",
     "check_reservations",
     "close_all_positions",
@@ -118,6 +120,7 @@ __all__ = [
     "reconcile_orders",
     "replace_order",
     "reset_account",
+    "reverse_position",
     "revoke_api_key",
     "set_instrument_status",
     "set_kill_switch",

@@ -16,9 +16,10 @@ from portfolio_site.kernel.errors import DomainError
 from trading.engine.liquidity import to_step
 from trading.operations.access import own_desk
 from trading.operations.canceling import cancel_open
-from trading.operations.errors import OrderRefusedError, PositionUnknownError
+from trading.operations.errors import ClientOrderIdTakenError, OrderRefusedError, PositionUnknownError
 from trading.operations.placing import place_order
-from trading.operations.reading import check_number
+from trading.operations.reading import check_client_order_id, check_number
+from trading.queries.listing import order_by_client_id
 from trading.queries.market import kind_of
 from trading.queries.values import OrderView
 
@@ -43,13 +44,16 @@ def close_position(
     instrument_id: int,
     quantity: Decimal | None = None,
     percentage: Decimal | None = None,
+    client_order_id: str | None = None,
     now: datetime,
 ) -> OrderView:
     """Close a position of ``actor`` by a market order, or a part of it: ``quantity`` units, or ``percentage`` (0 to 100)
     of it; all of it without either. Stocks by a day order, crypto good till cancelled.
 
-    Raises ``PositionUnknownError`` where nothing is held, ``OrderRefusedError`` (``insufficient_quantity`` when open orders
-    hold the units), ``PortfolioUnknownError``, ``ReadOnlyError``.
+    Asked for again with the same ``client_order_id``, the order that was placed is returned; with it for another instrument
+    or quantity ``ClientOrderIdTakenError`` is raised. Raises ``PositionUnknownError`` where nothing is held,
+    ``OrderRefusedError`` (``insufficient_quantity`` when open orders hold the units), ``PortfolioUnknownError``,
+    ``ReadOnlyError``.
     """
     check_number("quantity", quantity)
     check_number("percentage", percentage)
@@ -63,6 +67,9 @@ def close_position(
         )
     with transaction.atomic():
         own_desk(portfolio_id, actor, now=now)
+        before = _placed_before(portfolio_id, client_order_id, instrument_id=instrument_id, quantity=quantity)
+        if before is not None:
+            return before
         instrument = Instrument.objects.filter(pk=instrument_id).first()
         position = books.position_quantity(portfolio_id, instrument_id)
         if instrument is None or not position:
@@ -72,17 +79,89 @@ def close_position(
             units = to_step(units * percentage / _HUNDRED, instrument.quantity_step)
         elif quantity is not None:
             units = quantity
-        return _close(portfolio_id, actor, instrument, position, units, now=now)
+        return _close(
+            portfolio_id, actor, instrument, position, units, client_order_id=client_order_id, now=now
+        )
+
+
+def _placed_before(
+    portfolio_id: int, client_order_id: str | None, *, instrument_id: int, quantity: Decimal | None
+) -> OrderView | None:
+    """The order that an earlier request with this id placed."""
+    if client_order_id is None:
+        return None
+    check_client_order_id(client_order_id)
+    known = order_by_client_id(portfolio_id, client_order_id)
+    if known is not None and (
+        known.instrument_id != instrument_id or (quantity is not None and known.quantity != quantity)
+    ):
+        raise ClientOrderIdTakenError(known.id)
+    return known
+
+
+def reverse_position(
+    *, portfolio_id: int, actor: Any, instrument_id: int, client_order_id: str, now: datetime
+) -> tuple[OrderView, OrderView]:
+    """Turn a position round: close it at the market and open the same size on the other side. Both or neither.
+
+    The first order is named ``client_order_id``, the second the same with ``-open`` behind it; asked for again, both are
+    returned as they are. The closing order has to be filled at once, so the market has to be open: else nothing is placed
+    (``OrderRefusedError``, code ``reverse_not_filled``). Raises as ``close_position`` and, for the second order, as
+    ``place_order``.
+    """
+    opening_id = f"{client_order_id}-open"
+    check_client_order_id(opening_id)
+    with transaction.atomic():
+        own_desk(portfolio_id, actor, now=now)
+        closed = _placed_before(portfolio_id, client_order_id, instrument_id=instrument_id, quantity=None)
+        opened = _placed_before(portfolio_id, opening_id, instrument_id=instrument_id, quantity=None)
+        if closed is not None and opened is not None:
+            return closed, opened
+        closed = close_position(
+            portfolio_id=portfolio_id,
+            actor=actor,
+            instrument_id=instrument_id,
+            client_order_id=client_order_id,
+            now=now,
+        )
+        if closed.remaining:
+            raise OrderRefusedError(
+                "The position could not be closed at once, so nothing was done. A position is turned round while its "
+                "market is open.",
+                code="reverse_not_filled",
+            )
+        is_sale = closed.side == "sell"
+        opened = place_order(
+            portfolio_id=portfolio_id,
+            actor=actor,
+            client_order_id=opening_id,
+            instrument_id=instrument_id,
+            side=closed.side,
+            type="market",
+            time_in_force=closed.time_in_force,
+            quantity=closed.quantity,
+            position_intent="sell_to_open" if is_sale else "buy_to_open",
+            origin="reverse",
+            now=now,
+        )
+        return closed, opened
 
 
 def _close(
-    portfolio_id: int, actor: Any, instrument: Instrument, position: Decimal, units: Decimal, *, now: datetime
+    portfolio_id: int,
+    actor: Any,
+    instrument: Instrument,
+    position: Decimal,
+    units: Decimal,
+    *,
+    client_order_id: str | None = None,
+    now: datetime,
 ) -> OrderView:
     is_crypto = kind_of(instrument.asset_class) == "crypto"
     return place_order(
         portfolio_id=portfolio_id,
         actor=actor,
-        client_order_id=str(uuid.uuid4()),
+        client_order_id=client_order_id or str(uuid.uuid4()),
         instrument_id=instrument.pk,
         side="sell" if position > 0 else "buy",
         type="market",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from portfolio_site.kernel.events import publish
 from portfolio_site.kernel.money import is_currency, round_money
 from trading import events
 from trading.engine.fees import parse_fee_model
+from trading.engine.rules import decimals_of
 from trading.engine.wording import plain
 from trading.models import TradingAccount
 from trading.models.accounts import MULTIPLIERS
@@ -112,6 +114,7 @@ _BOUNDS: dict[str, tuple[Decimal, Decimal]] = {
     "latency_ms": (ZERO, Decimal(60_000)),
     "participation": (ZERO, Decimal(1)),
     "price_improvement": (ZERO, Decimal(1)),
+    "model_seed": (ZERO, Decimal((1 << 31) - 1)),
     "margin_rate": (ZERO, Decimal(1)),
     "borrow_rate": (ZERO, Decimal(10)),
 }
@@ -175,6 +178,11 @@ def update_configuration(*, portfolio_id: int, actor: Any, now: datetime, **chan
     unknown = changes.keys() - _CONFIGURATION
     if unknown:
         raise AccountRefusedError("There is no such setting.", field=min(unknown))
+    _check_configuration(changes)
+    return _change(portfolio_id, actor, changes, what="configuration", now=now)
+
+
+def _check_configuration(changes: Mapping[str, Any]) -> None:
     if changes.get("max_margin_multiplier", 1) not in MULTIPLIERS:
         raise AccountRefusedError("The margin multiplier is 1, 2 or 4.", field="max_margin_multiplier")
     if changes.get("trade_confirm_email", "all") not in ("all", "none"):
@@ -182,7 +190,6 @@ def update_configuration(*, portfolio_id: int, actor: Any, now: datetime, **chan
     level = changes.get("max_options_trading_level")
     if level is not None and not 0 <= level <= 3:
         raise AccountRefusedError("The level lies between 0 and 3.", field="max_options_trading_level")
-    return _change(portfolio_id, actor, changes, what="configuration", now=now)
 
 
 def update_account(
@@ -193,14 +200,78 @@ def update_account(
     unknown = limits.keys() - _LIMITS
     if unknown:
         raise AccountRefusedError("There is no such limit.", field=min(unknown))
+    _check_limits(limits)
+    return _change(portfolio_id, actor, {**limits, **_own_models(models)}, what="settings", now=now)
+
+
+#: What an account is limited to at most, so that the columns hold it.
+_MOST: dict[str, Decimal] = {
+    "max_order_notional": Decimal(10) ** 12,
+    "max_order_quantity": Decimal(10) ** 12,
+    "max_position_notional": Decimal(10) ** 12,
+    "max_open_orders": Decimal(100_000),
+    "price_collar": Decimal(100),
+}
+
+
+def _check_limits(limits: Mapping[str, Any]) -> None:
     for name, value in limits.items():
-        if value is not None and not (Decimal(value).is_finite() and value > 0):
+        if value is None:
+            continue
+        number = Decimal(value)
+        if not number.is_finite() or number <= 0:
             raise AccountRefusedError("A limit is more than zero, or none.", field=name)
+        if number > _MOST[name]:
+            raise AccountRefusedError(f"A limit is at most {plain(_MOST[name])}.", field=name)
+        if decimals_of(number) > (0 if name == "max_open_orders" else 6):
+            raise AccountRefusedError("That is finer than a limit can be kept.", field=name)
+
+
+def _own_models(models: AccountModels | None) -> dict[str, Any]:
     try:
-        given = _given(models)
+        return _given(models)
     except PaperAccountRefusedError as refusal:
         raise AccountRefusedError(refusal.message, field=refusal.field) from refusal
-    return _change(portfolio_id, actor, {**limits, **given}, what="settings", now=now)
+
+
+_MODELS = frozenset(item.name for item in fields(AccountModels))
+#: Models for which None is a choice of its own: the whole quoted size, the site's tariff.
+_CLEARED: dict[str, Any] = {"participation": None, "fee_schedule": ""}
+
+
+def change_settings(
+    *, portfolio_id: int, actor: Any, changes: Mapping[str, Any], now: datetime
+) -> AccountView:
+    """Change any of an account's settings at once: configuration, models and limits by name; what is not named stays.
+
+    None takes a limit away, and ``participation`` (all that is quoted) or ``fee_schedule`` (the site's) back to what is
+    usual. Raises ``AccountRefusedError`` with the field at fault (nothing is changed then), ``PortfolioUnknownError``,
+    ``ReadOnlyError``.
+    """
+    unknown = changes.keys() - _CONFIGURATION - _LIMITS - _MODELS
+    if unknown:
+        raise AccountRefusedError("There is no such setting.", field=min(unknown))
+    configuration = {name: value for name, value in changes.items() if name in _CONFIGURATION}
+    limits = {name: value for name, value in changes.items() if name in _LIMITS}
+    models = {name: value for name, value in changes.items() if name in _MODELS}
+    _check_configuration(configuration)
+    _check_limits(limits)
+    cleared = {
+        name: usual for name, usual in _CLEARED.items() if name in models and models[name] in (None, "")
+    }
+    named = {name: value for name, value in models.items() if name not in cleared}
+    missing = [name for name, value in named.items() if value is None]
+    if missing:
+        raise AccountRefusedError("This setting needs a value.", field=missing[0])
+    for name, value in named.items():
+        if (
+            isinstance(value, Decimal)
+            and value.is_finite()
+            and decimals_of(value) > (4 if name == "slippage_bps" else 6)
+        ):
+            raise AccountRefusedError("That is finer than this setting can be kept.", field=name)
+    given = {**_own_models(AccountModels(**named)), **cleared}
+    return _change(portfolio_id, actor, {**configuration, **limits, **given}, what="settings", now=now)
 
 
 def _change(

@@ -1,7 +1,8 @@
 """Every read of the counter that is more than a ``get``. Answers are frozen values; what people see is theirs.
 
 For pages and the REST API (by person): ``orders_for``, ``orders_queryset``, ``visible_order``, ``fills_for``,
-``open_orders_with_market``, ``open_order_with_market``, ``order_preview``, ``buying_power``, ``accounts_for``.
+``open_orders_with_market``, ``open_order_with_market``, ``order_preview``, ``buying_power``, ``accounts_for``,
+``visible_account``, ``account_page``, ``account_cards``, ``equity_curve``.
 
 For programs that trade in one account (by portfolio; the caller has made sure whose it is):
 
@@ -18,6 +19,17 @@ For programs that trade in one account (by portfolio; the caller has made sure w
 
 from trading.engine.margin import AccountFigures
 from trading.engine.terms import Tradable
+from trading.queries.account_page import (
+    CURVE_RANGES,
+    AccountCard,
+    AccountPage,
+    Paid,
+    account_cards,
+    account_page,
+    equity_curve,
+    starting_cash_of,
+    visible_account,
+)
 from trading.queries.accounts import (
     AccountView,
     Configuration,
@@ -48,7 +60,15 @@ from trading.queries.keys import (
     visible_api_key,
 )
 from trading.queries.listing import MAX_ORDERS, order_by_client_id, order_of_account, orders_of_account
-from trading.queries.market import EXTENDED_EXCHANGES, Market, kind_of, market_of, things_of, tradable_of
+from trading.queries.market import (
+    EXTENDED_EXCHANGES,
+    NEW_YORK,
+    Market,
+    kind_of,
+    market_of,
+    things_of,
+    tradable_of,
+)
 from trading.queries.orders import (
     OpenOrder,
     fills_for,
@@ -59,6 +79,12 @@ from trading.queries.orders import (
     visible_order,
 )
 from trading.queries.positions import PositionView, position_of, positions_of
+from trading.queries.positions_page import (
+    AccountPositions,
+    PositionRow,
+    closing_terms,
+    positions_page,
+)
 from trading.queries.preview import OrderPreview, order_preview
 from trading.queries.trade_log import (
     Execution,
@@ -72,10 +98,15 @@ from trading.queries.values import FillView, OrderView, TrailEntry, order_view
 
 __all__ = [
     "ALL_TYPES",
+    "CURVE_RANGES",
     "EXTENDED_EXCHANGES",
     "MAX_ORDERS",
+    "NEW_YORK",
+    "AccountCard",
     "AccountFigures",
     "AccountHistory",
+    "AccountPage",
+    "AccountPositions",
     "AccountView",
     "Activity",
     "ApiKeyNotFound",
@@ -93,21 +124,27 @@ __all__ = [
     "OpenOrder",
     "OrderPreview",
     "OrderView",
+    "Paid",
+    "PositionRow",
     "PositionView",
     "Tradable",
     "TrailEntry",
     "account_by_id",
+    "account_cards",
     "account_figures",
     "account_of",
+    "account_page",
     "accounts_for",
     "activities_of",
     "activity_id",
     "api_keys_of",
     "buying_power",
     "chain_of",
+    "closing_terms",
     "counts_by_state",
     "daily_pricing",
     "ended_orders",
+    "equity_curve",
     "family_of",
     "fills_for",
     "halted_because",
@@ -131,8 +168,11 @@ __all__ = [
     "orders_queryset",
     "position_of",
     "positions_of",
+    "positions_page",
+    "starting_cash_of",
     "things_of",
     "tradable_of",
+    "visible_account",
     "visible_api_key",
     "visible_order",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ from trading.engine.fees import FeeModel, parse_fee_model
 from trading.engine.liquidity import FillModel
 from trading.engine.margin import AccountFigures, Held, figures_of
 from trading.engine.rules_account import Limits
+from trading.engine.terms import Tradable
 from trading.models import Order, SiteControl, TradingAccount
 from trading.queries.market import things_of
 
@@ -43,6 +45,7 @@ class Configuration:
 class AccountView:
     """A trading account. ``multiplier`` is what it was opened with, ``effective_multiplier`` that less what the owner allows.
 
+    ``fee_schedule`` is the tariff in force, ``own_fee_schedule`` the account's own (empty: the site's).
     ``is_blocked`` is the account's kill switch, ``is_site_halted`` the site's; under either no new order is taken.
     """
 
@@ -58,11 +61,13 @@ class AccountView:
     configuration: Configuration
     fill_model: FillModel
     fee_schedule: str
+    own_fee_schedule: str
     limits: Limits
     margin_rate: Decimal
     borrow_rate: Decimal
     is_blocked: bool
     blocked_reason: str
+    blocked_at: datetime | None
     is_site_halted: bool
     site_reason: str
     is_closed: bool
@@ -206,11 +211,13 @@ def account_view(account: TradingAccount, *, halted: tuple[bool, str]) -> Accoun
         configuration=configuration_of(account),
         fill_model=fill_model_of(account),
         fee_schedule=account.fee_schedule or settings.TRADING_FEE_MODEL,
+        own_fee_schedule=account.fee_schedule,
         limits=limits_of(account),
         margin_rate=account.margin_rate,
         borrow_rate=account.borrow_rate,
         is_blocked=account.trading_blocked,
         blocked_reason=account.blocked_reason,
+        blocked_at=account.blocked_at,
         is_site_halted=halted[0],
         site_reason=halted[1],
         is_closed=portfolio.archived_at is not None,
@@ -281,8 +288,13 @@ def held_by_instrument(account: TradingAccount, *, now: datetime) -> dict[int, H
     instruments = {
         thing.pk: thing for thing in Instrument.objects.filter(pk__in=quantities, currency=account.currency)
     }
-    things = things_of(instruments.values())
-    prices = current_prices(instruments, now=now)
+    return held_of(quantities, things_of(instruments.values()), current_prices(instruments, now=now))
+
+
+def held_of(
+    quantities: Mapping[int, Decimal], things: Mapping[int, Tradable], prices: Mapping[int, Decimal]
+) -> dict[int, Held]:
+    """Positions as the margin rules take them: those of ``things``, at their prices (without one: nothing)."""
     return {
         pk: Held(
             quantity=quantities[pk],
@@ -292,6 +304,7 @@ def held_by_instrument(account: TradingAccount, *, now: datetime) -> dict[int, H
             maintenance_rate=thing.maintenance_rate,
         )
         for pk, thing in things.items()
+        if pk in quantities
     }
 
 

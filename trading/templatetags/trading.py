@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from holdings.domain.numbers import plain
 from trading.forms_orders import CLASS_CHOICES
 from trading.models import ROLE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
 
@@ -54,3 +55,9 @@ def words_of(value: str, kind: str) -> str:
 def magnitude(value: Decimal | None) -> Decimal | None:
     """A figure without its sign, for where words say the direction."""
     return None if value is None else abs(value)
+
+
+@register.filter
+def plain_number(value: Decimal) -> str:
+    """All digits of a number and no more, as a form field takes it back."""
+    return plain(value)

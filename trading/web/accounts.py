@@ -37,7 +37,12 @@ def open_account(request: HttpRequest) -> HttpResponse:
 
     def do() -> tuple[int, dict[str, int]]:
         portfolio_id = operations.open_paper_account(
-            owner=user, name=data["name"], cash=data["cash"], currency=data["currency"], now=clock.now()
+            owner=user,
+            name=data["name"],
+            cash=data["cash"],
+            currency=data["currency"],
+            multiplier=data["multiplier"],
+            now=clock.now(),
         )
         return 201, {"portfolio_id": portfolio_id}
 
@@ -46,7 +51,9 @@ def open_account(request: HttpRequest) -> HttpResponse:
             key=data["form_token"],
             user=user,
             route="trading.open_account",
-            fingerprint=fingerprint_of({name: str(data[name]) for name in ("name", "cash", "currency")}),
+            fingerprint=fingerprint_of(
+                {name: str(data[name]) for name in ("name", "cash", "currency", "multiplier")}
+            ),
             do=do,
         )
     except KeyReused:
@@ -57,4 +64,4 @@ def open_account(request: HttpRequest) -> HttpResponse:
         form.add_error(field if field in form.fields else None, refusal.message)
         return render(request, "trading/open_account.html", {"form": form}, status=422)
     messages.success(request, "Your paper account is open. Prices may be simulated; the money always is.")
-    return redirect("trading:new", answer.body["portfolio_id"])
+    return redirect("trading:account_page", answer.body["portfolio_id"])

@@ -1,0 +1,227 @@
+"""Positions: what is held in the person's accounts, live; closing one in whole or part, turning one round, closing all."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from marketdata.models import Instrument
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
+from trading import operations, queries
+from trading.engine.liquidity import to_step
+from trading.forms_positions import CloseAllForm, ClosePositionForm, ReverseForm
+from trading.queries import AccountView, PositionView, closing_terms
+from trading.web.account_page import own_account, shown_account
+from trading.web.common import person
+
+#: Parts of a position that a click fills in, in percent.
+PARTS = (25, 50, 75, 100)
+
+
+@never_cache
+@login_required
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    """Everything held in the person's accounts (``?portfolio=`` narrows it to one)."""
+    return render(request, "trading/positions/index.html", _context(request))
+
+
+@never_cache
+@login_required
+@require_GET
+def table(request: HttpRequest) -> HttpResponse:
+    """The part of that page that renews itself."""
+    return render(request, "trading/positions/_positions.html", _context(request))
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def close(request: HttpRequest, portfolio_id: int, instrument_id: int) -> HttpResponse:
+    """Close a position or a part of it: how much, a review with what it brings, the deed."""
+    account = own_account(request, portfolio_id)
+    before = _placed_before(request, account, instrument_id)
+    if before is not None:
+        return before
+    position = queries.position_of(portfolio_id, instrument_id, now=clock.now())
+    if position is None:
+        raise operations.PositionUnknownError
+    form = ClosePositionForm(request.POST or None, position=position)
+    step = request.POST.get("step", "")
+    if request.method == "GET" or step == "edit" or not form.is_valid():
+        status = 422 if form.is_bound and step != "edit" else 200
+        return _close_page(request, account, position, form, status=status)
+    data = form.cleaned_data
+    if step == "place":
+        try:
+            order = operations.close_position(
+                portfolio_id=portfolio_id,
+                actor=person(request),
+                instrument_id=instrument_id,
+                quantity=data["quantity"],
+                client_order_id=data["client_order_id"],
+                now=clock.now(),
+            )
+        except operations.ClientOrderIdTakenError as taken:
+            return HttpResponseRedirect(
+                reverse("trading:detail", args=[taken.details["order_id"]]), status=303
+            )
+        except DomainError as refusal:
+            form.add_error("quantity" if refusal.field == "quantity" else None, refusal.message)
+            return _close_page(request, account, position, form, status=422)
+        return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
+    preview = _preview(account, position, data["quantity"])
+    if preview.refusal is not None:
+        form.add_error("quantity" if preview.refusal.field == "quantity" else None, preview.refusal.message)
+        return _close_page(request, account, position, form, status=422)
+    context = {"account": account, "position": position, "form": form, "preview": preview, "values": data}
+    return render(request, "trading/positions/close_review.html", context)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def reverse_side(request: HttpRequest, portfolio_id: int, instrument_id: int) -> HttpResponse:
+    """Turn a position round: both orders to review, then the deed."""
+    account = own_account(request, portfolio_id)
+    before = _placed_before(request, account, instrument_id)
+    if before is not None:
+        return before
+    position = queries.position_of(portfolio_id, instrument_id, now=clock.now())
+    if position is None:
+        raise operations.PositionUnknownError
+    form = ReverseForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _closed, opened = operations.reverse_position(
+                portfolio_id=portfolio_id,
+                actor=person(request),
+                instrument_id=instrument_id,
+                client_order_id=form.cleaned_data["client_order_id"],
+                now=clock.now(),
+            )
+        except DomainError as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            return HttpResponseRedirect(reverse("trading:detail", args=[opened.id]), status=303)
+    context = {
+        "account": account,
+        "position": position,
+        "form": form,
+        "preview": _preview(account, position, abs(position.quantity)),
+    }
+    return render(request, "trading/positions/reverse.html", context, status=422 if form.is_bound else 200)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def close_all(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """Close every position of an account: what there is to review, then the deed, once."""
+    account, user = own_account(request, portfolio_id), person(request)
+    form = CloseAllForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        cancel = form.cleaned_data["cancel_orders"]
+
+        def do() -> tuple[int, Any]:
+            results = operations.close_all_positions(
+                portfolio_id=portfolio_id, actor=user, cancel_orders=cancel, now=clock.now()
+            )
+            failed = [f"{item.symbol}: {item.error.message}" for item in results if item.error is not None]
+            return 207, {"placed": len(results) - len(failed), "failed": failed}
+
+        try:
+            answer = once(
+                key=form.cleaned_data["form_token"],
+                user=user,
+                route="trading.close_all",
+                fingerprint=fingerprint_of([portfolio_id, cancel]),
+                do=do,
+            )
+        except KeyReused:
+            form.refuse_reuse()
+        except DomainError as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            _tell(request, answer.body["placed"], answer.body["failed"])
+            return redirect(f"{reverse('trading:positions')}?portfolio={portfolio_id}")
+    found = queries.positions_page(user, portfolio_id=portfolio_id, now=clock.now())
+    context = {"account": account, "form": form, "group": found[0] if found else None}
+    return render(request, "trading/positions/close_all.html", context, status=422 if form.is_bound else 200)
+
+
+def _tell(request: HttpRequest, placed: int, failed: list[str]) -> None:
+    if placed:
+        noun = "One closing order is" if placed == 1 else f"{placed} closing orders are"
+        messages.success(request, f"{noun} placed.")
+    for line in failed:
+        messages.error(request, line)
+    if not placed and not failed:
+        messages.info(request, "There was no position to close.")
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    wanted = request.GET.get("portfolio", "")
+    portfolio_id = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= 18 else None
+    account = None if portfolio_id is None else shown_account(request, portfolio_id)
+    return {
+        "groups": queries.positions_page(person(request), portfolio_id=portfolio_id, now=clock.now()),
+        "account": account,
+        "portfolio_id": portfolio_id,
+        "user_pk": person(request).pk,
+    }
+
+
+def _close_page(
+    request: HttpRequest,
+    account: AccountView,
+    position: PositionView,
+    form: ClosePositionForm,
+    *,
+    status: int,
+) -> HttpResponse:
+    step = Instrument.objects.values_list("quantity_step", flat=True).get(pk=position.instrument_id)
+    held = abs(position.quantity)
+    parts = [
+        (part, held if part == 100 else to_step(held * part / Decimal(100), step)) for part in PARTS
+    ]  # fmt: skip
+    context = {
+        "account": account,
+        "position": position,
+        "form": form,
+        "parts": [(part, units) for part, units in parts if units],
+    }
+    return render(request, "trading/positions/close.html", context, status=status)
+
+
+def _placed_before(request: HttpRequest, account: AccountView, instrument_id: int) -> HttpResponse | None:
+    """A second click of the button that closed or turned a position ends at the order of the first."""
+    sent = request.POST.get("client_order_id", "")
+    if request.POST.get("step") != "place" or not sent.isprintable():
+        return None
+    for name in (f"{sent}-open"[:128], sent[:128]):
+        order = queries.order_by_client_id(account.portfolio_id, name)
+        if order is not None and order.instrument_id == instrument_id:
+            return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
+    return None
+
+
+def _preview(account: AccountView, position: PositionView, quantity: Decimal) -> queries.OrderPreview:
+    instrument = Instrument.objects.get(pk=position.instrument_id)
+    return queries.order_preview(
+        portfolio_id=account.portfolio_id,
+        base_currency=account.currency,
+        instrument=instrument,
+        terms=closing_terms(position, quantity),
+        now=clock.now(),
+    )
