@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -222,7 +223,7 @@ def account_body(account: AccountView, figures: AccountFigures, paid: Paid | Non
         "blocked_reason": account.blocked_reason,
         "is_site_halted": account.is_site_halted,
         "figures": {
-            **{name: getattr(figures, name) for name in FiguresSerializer().fields if hasattr(figures, name)},
+            **asdict(figures),
             "last_equity": account.last_equity,
             "held": figures.reserved_margin + figures.reserved_cash,
         },

@@ -28,7 +28,7 @@ class PaperAccountForm(OneTimeFormMixin):
         choices=MULTIPLIER_CHOICES,
         initial="1",
         required=False,
-        empty_value=1,
+        empty_value="1",
         widget=forms.RadioSelect,
     )
 

@@ -101,7 +101,8 @@ class AccountSettingsForm(FieldsetsMixin, forms.Form):
     ]  # fmt: skip
 
     def __init__(self, *args: Any, account: AccountView, **kwargs: Any) -> None:
-        super().__init__(*args, initial=_settings_of(account), **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial = _settings_of(account)
         self.account, own_schedule = account, account.own_fee_schedule
         multiplier = self.fields["max_margin_multiplier"]
         assert isinstance(multiplier, forms.TypedChoiceField)

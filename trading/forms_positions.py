@@ -22,8 +22,9 @@ class ClosePositionForm(forms.Form):
     client_order_id = forms.CharField(widget=forms.HiddenInput, max_length=MAX_CLIENT_ORDER_ID)
 
     def __init__(self, *args: Any, position: PositionView, **kwargs: Any) -> None:
-        initial = {"quantity": position.available, "client_order_id": str(uuid.uuid4())}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.fields["quantity"].initial = position.available
+        self.fields["client_order_id"].initial = str(uuid.uuid4())
         self.position = position
 
     def clean_quantity(self) -> Decimal:
@@ -43,7 +44,8 @@ class ReverseForm(forms.Form):
     client_order_id = forms.CharField(widget=forms.HiddenInput, max_length=MAX_CLIENT_ORDER_ID - len("-open"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"client_order_id": str(uuid.uuid4())}, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.fields["client_order_id"].initial = str(uuid.uuid4())
 
 
 class CloseAllForm(OneTimeFormMixin):

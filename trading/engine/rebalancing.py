@@ -239,7 +239,8 @@ def _bought(
         return (leg.amount + leg.fees) * (thing.rate if is_pooled else ONE)
 
     by_id = {thing.id: thing for thing in things}
-    share, legs, before = ONE, [], None
+    legs: list[Leg] = []
+    share, before = ONE, None
     for _ in range(_ROUNDS):
         legs = []
         for thing in things:

@@ -41,7 +41,7 @@ def open_account(request: HttpRequest) -> HttpResponse:
             name=data["name"],
             cash=data["cash"],
             currency=data["currency"],
-            multiplier=data["multiplier"],
+            multiplier=int(data["multiplier"]),
             now=clock.now(),
         )
         return 201, {"portfolio_id": portfolio_id}
