@@ -10,7 +10,9 @@ from django.db import transaction
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from marketdata import admin_health
 from marketdata.admin_forms import InstrumentAdminForm
+from marketdata.admin_looking import ToLookAt
 from marketdata.models import (
     CorporateAction,
     FxRate,
@@ -22,6 +24,8 @@ from marketdata.models import (
     Restatement,
 )
 from marketdata.operations.history import announce_actions
+
+__all__ = ["InstrumentAdmin", "admin_health"]
 
 
 @admin.register(Instrument)
@@ -118,29 +122,8 @@ class CorporateActionAdmin(_EnteredByHand):
             announce_actions(obj.instrument_id, [obj.pk])
 
 
-class _ToLookAt(admin.ModelAdmin[Any]):
-    """What comes about by itself and is decided about on the site."""
-
-    list_select_related = ("instrument",)
-    search_fields = ("instrument__symbol_key__startswith",)
-    ordering = ("-pk",)
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Not by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not by hand."""
-        return False
-
-
 @admin.register(HistoryJob)
-class HistoryJobAdmin(_ToLookAt):
+class HistoryJobAdmin(ToLookAt):
     """Histories that were fetched or are on their way."""
 
     list_display = (
@@ -158,7 +141,7 @@ class HistoryJobAdmin(_ToLookAt):
 
 
 @admin.register(Restatement)
-class RestatementAdmin(_ToLookAt):
+class RestatementAdmin(ToLookAt):
     """Past prices that a source tells otherwise; decided about on the instrument's page."""
 
     list_display = ("instrument", "source", "state", "first_date", "last_date", "days", "factor", "found_at")
@@ -166,7 +149,7 @@ class RestatementAdmin(_ToLookAt):
 
 
 @admin.register(HistoryGap)
-class HistoryGapAdmin(_ToLookAt):
+class HistoryGapAdmin(ToLookAt):
     """Trading days without a price."""
 
     list_display = ("instrument", "first_date", "last_date", "days", "found_at", "asked_at", "is_final")
@@ -174,8 +157,8 @@ class HistoryGapAdmin(_ToLookAt):
 
 
 @admin.register(PriceSourceChange)
-class PriceSourceChangeAdmin(admin.ModelAdmin[PriceSourceChange]):
-    """Which instruments went over from simulated to real prices, and when, to look at."""
+class PriceSourceChangeAdmin(ToLookAt):
+    """Which instruments went over from simulated to real prices, and when."""
 
     list_display = (
         "instrument",
@@ -187,19 +170,3 @@ class PriceSourceChangeAdmin(admin.ModelAdmin[PriceSourceChange]):
         "bars_added",
     )
     list_filter = ("to_provider", "history_source")
-    search_fields = ("instrument__symbol_key__startswith",)
-    list_select_related = ("instrument",)
-    ordering = ("-pk",)
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Not by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: PriceSourceChange | None = None) -> bool:
-        """What happened has happened."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: PriceSourceChange | None = None) -> bool:
-        """Nor is it forgotten."""
-        return False

@@ -127,6 +127,9 @@ class FillSerializer(serializers.Serializer[Any]):
     position_quantity = DecimalString(help_text="The position right after the fill.")
     executed_at = serializers.DateTimeField()
     transaction_id = serializers.IntegerField(help_text="The journal entry it made.")
+    is_simulated = serializers.BooleanField(
+        help_text="Whether it was traded at a price of the simulated market."
+    )
 
 
 class OrderSerializer(serializers.Serializer[Any]):
@@ -172,6 +175,9 @@ class OrderSerializer(serializers.Serializer[Any]):
     expired_at = serializers.DateTimeField(allow_null=True)
     rejected_at = serializers.DateTimeField(allow_null=True)
     replaced_at = serializers.DateTimeField(allow_null=True)
+    is_simulated = serializers.BooleanField(
+        help_text="Whether its instrument is priced by the simulated market."
+    )
 
 
 class OrderDetailSerializer(OrderSerializer):

@@ -66,7 +66,7 @@ from marketdata.queries.sessions import (
     exchange_sessions,
     next_exchange_session,
 )
-from marketdata.queries.simulation import simulated_prices_in_use
+from marketdata.queries.simulation import simulated_prices_in_use, simulation_extent
 from marketdata.queries.trends import TrendView, forget_trends, trends
 from marketdata.queries.watchlists import (
     WatchlistNotFound,
@@ -157,6 +157,7 @@ __all__ = [
     "restatements_for",
     "search_instruments",
     "simulated_prices_in_use",
+    "simulation_extent",
     "splits",
     "the_instrument_called",
     "trades_of",

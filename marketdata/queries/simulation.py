@@ -7,6 +7,7 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Count, Q
 from redis.exceptions import RedisError
 
 from marketdata.models import Instrument
@@ -16,8 +17,12 @@ from marketdata.providers.simulated_hours import AROUND_THE_CLOCK, EXCHANGE_HOUR
 
 log = structlog.get_logger(__name__)
 
-_KEY: Final = "marketdata:simulated-in-use:1"
+_KEY: Final = "marketdata:simulated-in-use:2"
 _CACHE_SECONDS: Final = 60
+
+ALL: Final = "all"
+SOME: Final = "some"
+NONE: Final = "none"
 
 
 def simulated_prices_in_use() -> bool:
@@ -25,8 +30,16 @@ def simulated_prices_in_use() -> bool:
 
     Kept for a minute in the cache: no statement while it is there, one else.
     """
+    return simulation_extent() != NONE
+
+
+def simulation_extent() -> str:
+    """Say how much of the shared list has made-up prices: `ALL` of it, `SOME` (the rest is from real providers), `NONE`.
+
+    What is kept by hand is neither. Kept for a minute in the cache like the above.
+    """
     try:
-        known: bool | None = cache.get(_KEY)
+        known: str | None = cache.get(_KEY)
         if known is None:
             known = _ask()
             cache.set(_KEY, known, timeout=_CACHE_SECONDS)
@@ -64,5 +77,11 @@ def simulated_ref(instrument: Instrument) -> InstrumentRef:
     )
 
 
-def _ask() -> bool:
-    return bool(Instrument.objects.filter(provider="simulated", is_active=True).exists())
+def _ask() -> str:
+    names = Instrument.objects.active().filter(owner__isnull=True).exclude(provider="manual")
+    found = names.aggregate(
+        made_up=Count("pk", filter=Q(provider="simulated")), real=Count("pk", filter=~Q(provider="simulated"))
+    )
+    if not found["made_up"]:
+        return NONE
+    return SOME if found["real"] else ALL

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from accounts.roles import Role
+from accounts.tests.support import make_user
+from marketdata import operations
 from marketdata.admin_forms import InstrumentAdminForm
-from marketdata.models import CorporateAction, FxRate, Instrument, Quote
+from marketdata.models import (
+    CorporateAction,
+    FxRate,
+    HeldQuote,
+    Instrument,
+    InstrumentTrouble,
+    ProviderHealth,
+    Quote,
+)
+from marketdata.providers.base import QuoteData
 from marketdata.tests.conftest import NOW, rate
 
 pytestmark = pytest.mark.django_db
@@ -106,3 +119,79 @@ class TestSourcesOfAnInstrument:
     def test_must_exist(self, make_instrument, field, value):
         form = self.form(make_instrument(), **{field: value})
         assert "There is no provider" in str(form.errors[field])
+
+
+class TestPricesThatWait:
+    @pytest.fixture
+    def held(self, make_instrument):
+        share = make_instrument("ACME")
+        known = {"quoted_at": NOW, "source": "test"}
+        operations.apply_quotes(
+            quotes=[QuoteData(instrument_id=share.pk, last=Decimal(100), **known)], now=NOW
+        )
+        later = NOW + timedelta(minutes=1)
+        leap = QuoteData(instrument_id=share.pk, last=Decimal(1000), quoted_at=later, source="test")
+        operations.apply_quotes(quotes=[leap], now=later)
+        return HeldQuote.objects.get()
+
+    @pytest.fixture
+    def browser(self):
+        client = Client()
+        client.force_login(get_user_model().objects.create_superuser("root@example.com"))
+        return client
+
+    def act(self, browser, model, action, *pks):
+        url = reverse(f"admin:marketdata_{model}_changelist")
+        answer = browser.post(url, {"action": action, "_selected_action": pks}, follow=True)
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    def test_are_believed_through_the_operation(self, held, browser):
+        assert "Prices believed: 1." in self.act(browser, "heldquote", "confirm", held.pk)
+        assert Quote.objects.get().last == 1000
+        assert not HeldQuote.objects.exists()
+
+    def test_are_dismissed(self, held, browser):
+        assert "Prices dismissed: 1." in self.act(browser, "heldquote", "dismiss", held.pk)
+        assert Quote.objects.get().last == 100
+        assert not HeldQuote.objects.exists()
+
+    def test_are_not_changed_by_hand(self, held, browser):
+        assert (
+            "Save"
+            not in browser.get(reverse("admin:marketdata_heldquote_change", args=[held.pk])).content.decode()
+        )
+        assert browser.get(reverse("admin:marketdata_heldquote_add")).status_code == 403
+
+    def test_only_who_may_decide_sees_the_actions(self, held, browser):
+        looker = make_user("looker@example.com", roles=(Role.AUDITOR,))
+        looker.is_staff = True
+        looker.save()
+        browser.force_login(looker)
+        answer = browser.post(
+            reverse("admin:marketdata_heldquote_changelist"),
+            {"action": "confirm", "_selected_action": [held.pk]},
+            follow=True,
+        )
+        assert answer.status_code in (200, 403)
+        assert Quote.objects.get().last == 100
+
+    def test_providers_are_shown_and_may_be_asked_again(self, browser):
+        ProviderHealth.objects.create(
+            provider="yahoo", state="resting", since=NOW, day=NOW.date(), updated_at=NOW
+        )
+        told = self.act(browser, "providerhealth", "ask_again", "yahoo")
+        assert "The next question goes out." in told
+        assert ProviderHealth.objects.get().state != "resting"
+
+    def test_instruments_in_trouble_are_listed(self, browser, make_instrument):
+        InstrumentTrouble.objects.create(
+            instrument=make_instrument("ACME"),
+            kind="unavailable",
+            provider="yahoo",
+            message="HTTP 500",
+            since=NOW,
+            last_at=NOW,
+        )
+        listed = browser.get(reverse("admin:marketdata_instrumenttrouble_changelist")).content.decode()
+        assert "ACME" in listed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.utils.functional import SimpleLazyObject
 
-from marketdata.queries import simulated_prices_in_use
+from marketdata.queries import simulation_extent
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -19,6 +19,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "site_name": "Holdfast",
         "demo_site": settings.DEMO,
         "signup_open": settings.SIGNUP_OPEN,
-        "simulated_prices": SimpleLazyObject(simulated_prices_in_use),
+        # "all", "some" or "".
+        "simulated_prices": SimpleLazyObject(lambda: simulation_extent().replace("none", "")),
         "csp_nonce": getattr(request, "csp_nonce", ""),
     }

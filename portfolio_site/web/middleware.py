@@ -15,7 +15,7 @@ _REMEMBERED_SECONDS = 5.0
 
 
 class SimulatedPricesHeaderMiddleware:
-    """Says in every answer of the API that the simulated market is in use here."""
+    """Says in every answer of the API, and with every file that goes out, that the simulated market is in use here."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -25,7 +25,8 @@ class SimulatedPricesHeaderMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Add the header where it holds."""
         response = self._get_response(request)
-        if request.path.startswith("/api/") and self._in_use():
+        speaks = request.path.startswith("/api/") or response.has_header("Content-Disposition")
+        if speaks and self._in_use():
             response.headers[HEADER] = "true"
         return response
 

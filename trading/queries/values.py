@@ -61,6 +61,7 @@ class FillView:
     portfolio_id: int
     side: str
     currency: str
+    is_simulated: bool
     charges: tuple[ChargeView, ...] = ()
 
 
@@ -70,7 +71,7 @@ class OrderView:
 
     An order by amount has a ``notional``; its ``quantity`` is then an estimate until it is done. ``legs`` are the other
     members of its group where they were asked for (with the order that heads it), oldest first; ``parent_id`` names the head.
-    ``stop_price`` of a trailing stop is where it stands now.
+    ``stop_price`` of a trailing stop is where it stands now. ``is_simulated``: its instrument has made-up prices.
     """
 
     id: UUID
@@ -118,6 +119,7 @@ class OrderView:
     expired_at: datetime | None
     rejected_at: datetime | None
     replaced_at: datetime | None
+    is_simulated: bool
     trail: tuple[TrailEntry, ...]
     legs: tuple[OrderView, ...] = ()
 
@@ -194,6 +196,7 @@ def order_view(
         instrument_name=thing.name,
         asset_class=thing.asset_class,
         exchange=thing.exchange,
+        is_simulated=thing.is_simulated,
         trail=tuple(
             TrailEntry(at=datetime.fromisoformat(item["at"]), kind=item["kind"], text=item["text"])
             for item in order.trail
@@ -223,6 +226,7 @@ def fill_views(fills: Iterable[Fill]) -> list[FillView]:
             portfolio_id=fill.order.portfolio_id,
             side=fill.order.side,
             currency=fill.order.currency,
+            is_simulated=fill.order.instrument.is_simulated,
             charges=tuple(
                 ChargeView(kind=item["kind"], amount=Decimal(item["amount"]), note=item.get("note", ""))
                 for item in fill.fee_details

@@ -12,7 +12,7 @@ from marketdata.queries import (
     exchange_session_at,
     exchange_sessions,
     next_exchange_session,
-    simulated_prices_in_use,
+    simulation_extent,
 )
 from trading.wire.calls import Call
 from trading.wire.values import NEW_YORK, new_york
@@ -28,7 +28,7 @@ _MARGIN: Final = 10
 
 def is_always_open() -> bool:
     """Whether the market that the clock speaks of is the simulated one and set never to close."""
-    return bool(settings.SIMULATED_SESSION == "always_open" and simulated_prices_in_use())
+    return bool(settings.SIMULATED_SESSION == "always_open" and simulation_extent() == "all")
 
 
 def get_clock(call: Call) -> Any:

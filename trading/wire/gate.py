@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, get_resolver
 
 from accounts.requests import client_ip
+from marketdata.queries import simulated_prices_in_use
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.audit import audit_context
 from portfolio_site.kernel.errors import DomainError
@@ -52,6 +53,8 @@ _READS = frozenset({"GET", "HEAD"})
 OPEN_LIMIT = 200
 REFUSED_LIMIT = 600
 _COMPRESS_FROM = 8 * 1024
+#: On every answer while this site makes up prices.
+SIMULATED_HEADER = "X-Holdfast-Simulated"
 
 
 class WireGateMiddleware:
@@ -89,6 +92,9 @@ def answer(request: HttpRequest) -> HttpResponse:
         reply = Reply({"code": INTERNAL, "message": "internal server error occurred"}, 500)
     response = _response(request, reply, visit.allowance)
     response.headers["X-Request-ID"] = request_id
+    if _is_simulated():
+        # Its answers have no room for it: their form is that which programs know.
+        response.headers[SIMULATED_HEADER] = "true"
     # One line for each request, written below; Django's own for refusals would be a second.
     response._has_been_logged = True  # type: ignore[attr-defined]
     log.info(
@@ -186,6 +192,14 @@ def _endpoint_of(request: HttpRequest) -> tuple[Endpoint, dict[str, Any]]:
         raise not_found("endpoint not found") from None
     target: Any = found.func
     return target, dict(found.kwargs)
+
+
+def _is_simulated() -> bool:
+    try:
+        return simulated_prices_in_use()
+    except OperationalError:
+        # The answer says what is wrong.
+        return False
 
 
 def _refusal(error: WireError) -> Reply:

@@ -34,9 +34,11 @@ def rows_of(answer: Answer) -> dict[str, dict[str, Any]]:
     """Return the rows of a quote answer by symbol; raises the error that the answer is instead."""
     if answer.status >= 400:
         refuse(answer, _words(answer))
-    response = parsing.mapping(
-        parsing.mapping(answer.json(), "the answer").get("quoteResponse"), "quoteResponse"
-    )
+    body = parsing.mapping(answer.json(), "the answer")
+    if "quoteResponse" not in body and (words := _words(answer)):
+        # An error that comes with HTTP 200.
+        raise BadAnswer(f"Yahoo answered with an error: {words[:200]}")
+    response = parsing.mapping(body.get("quoteResponse"), "quoteResponse")
     if response.get("error"):
         raise BadAnswer(f"Yahoo answered with an error: {str(response['error'])[:200]}")
     found: dict[str, dict[str, Any]] = {}
