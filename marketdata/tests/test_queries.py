@@ -344,6 +344,15 @@ class TestSimulatedPricesInUse:
         make_instrument("SIM", provider="simulated")
         assert queries.simulated_prices_in_use()
 
+    def test_says_how_much_of_the_list_it_is(self, make_instrument, owner):
+        make_instrument("KEPT", provider="manual")
+        make_instrument("MINE", provider="yahoo", owner=owner)
+        assert queries.simulation_extent() == "none"
+        for provider, extent in (("simulated", "all"), ("yahoo", "some")):
+            make_instrument(provider, provider=provider)
+            cache.clear()
+            assert queries.simulation_extent() == extent
+
     def test_costs_no_statement_once_it_is_known(self, make_instrument, django_assert_num_queries):
         make_instrument("REAL", provider="manual")
         with django_assert_num_queries(1):

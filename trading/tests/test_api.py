@@ -164,6 +164,14 @@ class TestReadAndCancel:
         assert [entry["kind"] for entry in body["trail"]] == ["accepted", "filled"]
         (fill,) = body["fills"]
         assert (fill["quantity"], fill["price"], fill["position_quantity"]) == ("10", "100.02", "10")
+        assert body["is_simulated"] is fill["is_simulated"] is True
+
+    def test_at_real_prices_nothing_is_called_simulated(self, client, post, share):
+        share.provider = "yahoo"
+        share.save()
+        body = client.get(reverse("api:order-detail", args=[post().json()["id"]])).json()
+        assert body["is_simulated"] is False
+        assert [fill["is_simulated"] for fill in body["fills"]] in ([], [False])
 
     def test_cancel(self, client, resting):
         answer = client.delete(reverse("api:order-detail", args=[resting.id]))

@@ -55,6 +55,7 @@ REFUSED_LIMIT = 600
 _COMPRESS_FROM = 8 * 1024
 #: On every answer while this site makes up prices.
 SIMULATED_HEADER = "X-Holdfast-Simulated"
+_REMEMBERED_SECONDS = 5.0
 
 
 class WireGateMiddleware:
@@ -92,7 +93,7 @@ def answer(request: HttpRequest) -> HttpResponse:
         reply = Reply({"code": INTERNAL, "message": "internal server error occurred"}, 500)
     response = _response(request, reply, visit.allowance)
     response.headers["X-Request-ID"] = request_id
-    if _is_simulated():
+    if simulation.is_on():
         # Its answers have no room for it: their form is that which programs know.
         response.headers[SIMULATED_HEADER] = "true"
     # One line for each request, written below; Django's own for refusals would be a second.
@@ -194,12 +195,29 @@ def _endpoint_of(request: HttpRequest) -> tuple[Endpoint, dict[str, Any]]:
     return target, dict(found.kwargs)
 
 
-def _is_simulated() -> bool:
-    try:
-        return simulated_prices_in_use()
-    except OperationalError:
-        # The answer says what is wrong.
-        return False
+class Simulation:
+    """Whether this site makes up prices, as each process remembers it for some seconds: orders do not wait for it."""
+
+    def __init__(self) -> None:
+        self._known = False
+        self._until = 0.0
+
+    def is_on(self) -> bool:
+        """Whether any price here is made up."""
+        if (now := time.monotonic()) >= self._until:
+            try:
+                self._known, self._until = simulated_prices_in_use(), now + _REMEMBERED_SECONDS
+            except OperationalError:
+                # The answer itself says what is wrong.
+                return self._known
+        return self._known
+
+    def remember(self, known: bool, *, seconds: float = _REMEMBERED_SECONDS) -> None:
+        """Believe this for so long."""
+        self._known, self._until = known, time.monotonic() + seconds
+
+
+simulation = Simulation()
 
 
 def _refusal(error: WireError) -> Reply:

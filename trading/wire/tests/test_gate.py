@@ -8,14 +8,17 @@ import time
 import uuid
 
 import pytest
+from django.core.cache import cache
 from django.db import OperationalError
 from django.test import Client
 
+from marketdata.models import Instrument
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.valkey import forget_outages
 from trading.models import ApiKey
 from trading.operations import revoke_api_key
 from trading.wire import limits
+from trading.wire.gate import simulation
 from trading.wire.tests.support import make_bot
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +141,25 @@ class TestErrors:
 
 
 class TestHeaders:
+    def test_every_answer_says_that_prices_are_simulated(self, bot, share):
+        simulation.remember(False, seconds=0)
+        for path, status in (
+            ("/v2/account", 200),
+            ("/v2/positions", 200),
+            ("/v2/orders", 200),
+            ("/nowhere", 404),
+        ):
+            answer = bot.send("GET", path)
+            assert answer.status_code == status
+            assert answer.headers["X-Holdfast-Simulated"] == "true"
+
+    def test_nothing_says_so_where_none_are(self, bot, share):
+        Instrument.objects.update(provider="yahoo")
+        cache.clear()
+        simulation.remember(True, seconds=0)
+        assert "X-Holdfast-Simulated" not in bot.send("GET", "/v2/account").headers
+        simulation.remember(True, seconds=0)
+
     def test_every_answer_has_a_request_id_of_its_own(self, bot):
         ids = {bot.send("GET", "/v2/clock").headers["X-Request-ID"] for _ in range(3)}
         assert len(ids) == 3
