@@ -11,9 +11,9 @@ from django.http import HttpRequest
 class ToLookAt(admin.ModelAdmin[Any]):
     """What comes about by itself and is decided about on the site."""
 
-    list_select_related = ("instrument",)
-    search_fields = ("instrument__symbol_key__startswith",)
-    ordering = ("-pk",)
+    list_select_related: Any = ("instrument",)
+    search_fields: Any = ("instrument__symbol_key__startswith",)
+    ordering: Any = ("-pk",)
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
