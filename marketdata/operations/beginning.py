@@ -50,7 +50,7 @@ def begin_with_real_prices(
             break
         time.sleep(_BETWEEN_TRIES)
     # Entries keep the rate that they were made at: what can be had comes before them.
-    refresh_fx_rates(now=now)
+    refresh_fx_rates(now=now, is_probe=not whole.adopted)
     if whole.adopted:
         # What did not get its history in time is made up now, whole, and what is made of it stays with it.
         simulated = Instrument.objects.shared().active().filter(provider=SIMULATED).exclude(pk__in=ids)

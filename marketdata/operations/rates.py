@@ -72,11 +72,12 @@ class RatesRefreshed:
     lacking: list[str] = field(default_factory=list)
 
 
-def refresh_fx_rates(*, now: datetime) -> RatesRefreshed:
+def refresh_fx_rates(*, now: datetime, is_probe: bool = False) -> RatesRefreshed:
     """Fetch the rates that have been published and are not here yet: those of the ECB, and of currencies in use that
     it does not publish from Yahoo or who else has them.
 
-    Simulated rates of a currency that gets real ones go for good. With `MARKET_DATA=simulated` nothing is asked. Not to
+    `is_probe`: whoever does not answer at once is not asked a second time, and nobody stands in. Simulated rates of a
+    currency that gets real ones go for good. With `MARKET_DATA=simulated` nothing is asked. Not to
     be called inside a transaction.
     """
     result = RatesRefreshed()
@@ -86,8 +87,9 @@ def refresh_fx_rates(*, now: datetime) -> RatesRefreshed:
         FxRate.objects.filter(base="EUR", quote="USD").exclude(source=SIMULATED).order_by("-date").first()
     )
     if newest is None or newest.date < published_through(now):
-        _refresh_from_ecb(newest.date if newest else None, result, now=now)
-    _refresh_others(result, now=now)
+        _refresh_from_ecb(newest.date if newest else None, result, now=now, tries=1 if is_probe else None)
+    if not (is_probe and result.failed):
+        _refresh_others(result, now=now)
     return result
 
 
@@ -100,7 +102,9 @@ def published_through(now: datetime) -> date:
     return day
 
 
-def _refresh_from_ecb(newest: date | None, result: RatesRefreshed, *, now: datetime) -> None:
+def _refresh_from_ecb(
+    newest: date | None, result: RatesRefreshed, *, now: datetime, tries: int | None
+) -> None:
     start = newest - OVERLAP if newest else EARLIEST
     today = now.astimezone(FRANKFURT).date()
     provider = provider_named(ECB)
@@ -111,6 +115,7 @@ def _refresh_from_ecb(newest: date | None, result: RatesRefreshed, *, now: datet
             lambda: provider.rates(ISO_CURRENCIES, start, today),
             key=f"{start}:{today}",
             wait=20,
+            **({} if tries is None else {"tries": tries}),
         )
     except ProviderError as error:
         result.failed[ECB] = str(error)

@@ -15,7 +15,8 @@ def _told(real: Adoption) -> str:
         names = " and ".join(sorted(set(real.adopted.values())))
         return f"Real prices of {len(real.adopted)} instruments from {names}; what they do not have is simulated."
     if real.unreachable:
-        return f"No real prices can be had ({'; '.join(real.unreachable.values())}): the market is simulated."
+        told = "; ".join(f"{name} {why}" for name, why in real.unreachable.items())
+        return f"No real prices can be had ({told}): the market is simulated."
     return "The prices are those that were here, or simulated."
 
 
