@@ -159,6 +159,9 @@ def _holdings_context(
         "closed_count": sum(1 for row in snapshot.holdings if not row.quantity),
         "may_write": may_write(request, portfolio),
         "is_owner": portfolio.owner_id == request.user.pk,
+        "may_order": portfolio.owner_id == request.user.pk
+        and portfolio.is_traded
+        and portfolio.archived_at is None,
     }
 
 
