@@ -146,8 +146,7 @@ def test_order_is_changed_in_place_while_the_blotter_renews_itself(
 
 def test_all_orders_are_cancelled_after_a_question(live_site, context, log_in_browser):
     trader, account, share = elsewhere(prepare)
-    for price in ("90", "91"):
-        elsewhere(lambda price=price: rest(account, trader, share, price))
+    elsewhere(lambda: [rest(account, trader, share, price) for price in ("90", "91")])
     log_in_browser(trader)
     page, other = context.new_page(), context.new_page()
     for each in (page, other):
