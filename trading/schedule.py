@@ -15,6 +15,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "trading-reconcile-orders-thoroughly": {
+        "task": "trading.tasks.reconcile_orders_thoroughly",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "trading-watch-margins": {
         "task": "trading.tasks.watch_margins",
         "schedule": 60.0,

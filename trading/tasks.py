@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_ready
 
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.jobs import enqueue
 from trading import operations
 
 
@@ -25,6 +29,18 @@ def expire_orders() -> int:
 def reconcile_orders() -> None:
     """Do what a crash or a lost message left undone."""
     operations.reconcile_orders(now=clock.now())
+
+
+@shared_task(name="trading.tasks.reconcile_orders_thoroughly")
+def reconcile_orders_thoroughly() -> None:
+    """The same, with the numbered log: once an hour, and whenever a worker starts."""
+    operations.reconcile_orders(now=clock.now(), thorough=True)
+
+
+@worker_ready.connect(dispatch_uid="trading.reconcile_at_start")
+def reconcile_at_start(**_: Any) -> None:
+    """What the worker before left behind is looked for before anybody asks."""
+    enqueue(reconcile_orders_thoroughly)
 
 
 @shared_task(name="trading.tasks.watch_margins")

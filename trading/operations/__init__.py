@@ -68,6 +68,7 @@ from trading.operations.paper_accounts import (
 from trading.operations.placing import place_order
 from trading.operations.reconciling import (
     Reconciliation,
+    check_deliveries,
     check_orders,
     check_reservations,
     reconcile_orders,
@@ -105,6 +106,7 @@ __all__ = [
     "cancel_order",
     "cancel_orders_of_archived",
     "change_settings",
+    "check_deliveries",
     "check_orders",
     "check_reservations",
     "close_all_positions",

@@ -52,6 +52,13 @@ def cancel(desk: Desk, order: Order, *, text: str, code: str = "", reason: str =
     _end(desk, order, events.OrderCanceled, kind="canceled", text=text, code=code, reason=reason)
 
 
+def finish_cancel(desk: Desk, order: Order, *, text: str) -> None:
+    """Confirm a cancellation that was begun and left there; what the order holds is free."""
+    desk.move(order, Trigger.CONFIRM_CANCEL)
+    order.canceled_at = desk.now
+    _end(desk, order, events.OrderCanceled, kind="canceled", text=text, code="", reason="")
+
+
 def expire(desk: Desk, order: Order, *, text: str, code: str = "time_in_force_ended") -> None:
     """End the order because its time is over. An exit that was never armed is canceled instead."""
     if order.status == OrderStatus.HELD:
