@@ -9,13 +9,14 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
 from portfolio_site.kernel.events import dispatch_pending
 from portfolio_site.kernel.models import OutboxEvent
 from trading.engine.terms import StopLoss, TakeProfit
-from trading.models import Fill, Order, OrderEvent, TradeEvent
+from trading.models import Fill, Order, TradeEvent
 from trading.operations import check_deliveries, reconcile_orders
 from trading.tests.support import check_books, later, order, set_quote
 
@@ -104,7 +105,11 @@ class TestLeftBehind:
         stored = now_is(resting.id)
         assert (stored.status, stored.reserved_cash, stored.watch) == ("canceled", 0, "")
         assert TradeEvent.objects.filter(order_id=resting.id).order_by("number").last().event == "canceled"
-        assert OrderEvent.objects.filter(pgh_obj_id=resting.id, status="canceled").exists()
+        assert (
+            apps.get_model("trading", "OrderEvent")
+            .objects.filter(pgh_obj_id=resting.id, status="canceled")
+            .exists()
+        )
 
     def test_a_replacement_that_never_came_is_given_up(self, place):
         resting = place(limit_price="95")
