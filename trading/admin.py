@@ -1,4 +1,4 @@
-"""Orders and fills in the administration pages: to look at, never to change."""
+"""Orders, fills, keys and the log of trades in the administration pages: to look at, never to change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from accounts.queries import is_administrator
 from portfolio_site.kernel import clock
-from trading.models import Fill, InstrumentTerms, Order, SiteControl, TradingAccount
+from trading.models import ApiKey, Fill, InstrumentTerms, Order, SiteControl, TradeEvent, TradingAccount
 from trading.operations import set_kill_switch
 
 
@@ -110,6 +110,47 @@ class TradingAccountAdmin(_ReadOnlyAdmin):
                 reason="Stopped by an administrator." if on else "",
                 now=clock.now(),
             )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(_ReadOnlyAdmin):
+    """Find whose a key pair is, and when it was last used. Neither the secret nor what is kept of it is shown."""
+
+    list_display = (
+        "key_id",
+        "name",
+        "portfolio_id",
+        "rate_limit",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+    )
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    search_fields = ("=key_id", "=portfolio__owner__email")
+    fields = (
+        "key_id",
+        "name",
+        "portfolio",
+        "rate_limit",
+        "created_by",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+    )
+    ordering = ("-created_at",)
+    show_full_result_count = False
+
+
+@admin.register(TradeEvent)
+class TradeEventAdmin(_ReadOnlyAdmin):
+    """Read what happened to the orders of an account, in the order in which programs were told."""
+
+    list_display = ("portfolio_id", "number", "event", "order_id", "at")
+    list_filter = ("event",)
+    search_fields = ("=order__id", "=portfolio__owner__email")
+    fields = ("portfolio", "number", "event", "order", "at", "payload")
+    ordering = ("-pk",)
+    show_full_result_count = False
 
 
 class _AdministratorsAdmin(admin.ModelAdmin[Any]):

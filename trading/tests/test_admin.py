@@ -4,7 +4,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
-from trading.models import Fill
+from trading.models import ApiKey, Fill, TradeEvent
+from trading.operations import create_api_key
+from trading.tests.support import NOW
 
 
 @pytest.fixture
@@ -37,3 +39,50 @@ def test_nothing_can_be_added_changed_or_deleted(boss, place):
         boss.post(reverse("admin:trading_order_change", args=[placed.id]), {"quantity": "5"}).status_code
         == 403
     )
+
+
+@pytest.fixture
+def key(account, trader):
+    issued = create_api_key(portfolio_id=account, actor=trader, name="My bot", rate_limit=200, now=NOW)
+    return issued.key, issued.secret
+
+
+def test_keys_are_found_without_their_secret(boss, key):
+    row, secret = key
+    listed = boss.get(reverse("admin:trading_apikey_changelist"), {"q": row.key_id})
+    shown = boss.get(reverse("admin:trading_apikey_change", args=[row.pk]))
+    for page in (listed, shown):
+        assert page.status_code == 200
+        text = page.content.decode()
+        assert row.key_id in text
+        assert secret not in text
+        assert ApiKey.objects.get().digest not in text
+
+
+def test_the_log_of_trades_is_read(boss, place):
+    placed = place()
+    listed = boss.get(reverse("admin:trading_tradeevent_changelist"), {"q": str(placed.id)})
+    assert listed.content.decode().count(str(placed.id)) >= 2
+    event = TradeEvent.objects.order_by("-pk").first()
+    shown = boss.get(reverse("admin:trading_tradeevent_change", args=[event.pk]))
+    assert shown.status_code == 200
+    assert str(placed.id) in shown.content.decode()
+
+
+def test_neither_keys_nor_the_log_are_changed_here(boss, key, place):
+    place()
+    row, _ = key
+    event = TradeEvent.objects.order_by("-pk").first()
+    for name, pk in (("apikey", row.pk), ("tradeevent", event.pk)):
+        assert boss.get(reverse(f"admin:trading_{name}_add")).status_code == 403
+        assert boss.post(reverse(f"admin:trading_{name}_delete", args=[pk])).status_code == 403
+        assert boss.post(reverse(f"admin:trading_{name}_change", args=[pk]), {"name": "x"}).status_code == 403
+
+
+def test_lists_do_not_ask_for_each_row(boss, place, key, django_assert_max_num_queries):
+    for _ in range(4):
+        place()
+    with django_assert_max_num_queries(9):
+        boss.get(reverse("admin:trading_tradeevent_changelist"))
+    with django_assert_max_num_queries(9):
+        boss.get(reverse("admin:trading_apikey_changelist"))

@@ -34,7 +34,7 @@ def minutes_of(instrument: Instrument, *, start: datetime, end: datetime, now: d
 def latest_minutes(instruments: Iterable[Instrument], *, now: datetime) -> dict[int, WireBar]:
     """The last minute with a trade of each instrument that has one. One statement."""
     rows = list(instruments)
-    found = {pk: _bar(row) for pk, row in queries.latest_minutes(row.pk for row in rows).items()}
+    found = {pk: _in_floats(_bar(row)) for pk, row in queries.latest_minutes(row.pk for row in rows).items()}
     for row in rows:
         if _is_computed(row) and not (row.pk in found and found[row.pk].at > now - _MINUTE):
             recent = _computed(row, now - _RECENT, now)
@@ -74,11 +74,23 @@ def _computed(instrument: Instrument, start: datetime, end: datetime) -> list[Wi
 def _joined(computed: list[WireBar], seen: list[WireBar]) -> list[WireBar]:
     """All minutes of either: one that was seen outside the range of the function was made by hand, and stands."""
     by_minute = {bar.at: bar for bar in computed}
-    for bar in seen:
+    for bar in map(_in_floats, seen):
         known = by_minute.get(bar.at)
         if known is None or bar.high > known.high or bar.low < known.low:
             by_minute[bar.at] = bar
     return [by_minute[at] for at in sorted(by_minute)]
+
+
+def _in_floats(bar: WireBar) -> WireBar:
+    """What is told of several minutes is added up: kept ones are Decimal, computed ones float."""
+    return WireBar(
+        at=bar.at,
+        open=float(bar.open),
+        high=float(bar.high),
+        low=float(bar.low),
+        close=float(bar.close),
+        volume=None if bar.volume is None else float(bar.volume),
+    )
 
 
 def _bar(row: IntradayBarView) -> WireBar:

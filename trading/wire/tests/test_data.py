@@ -104,6 +104,7 @@ class TestSimulatedMinutes:
             high=510,
             low=490,
             close=505,
+            volume=7,
             quoted_at=at,
             seen_at=at,
             source="manual",
@@ -111,6 +112,12 @@ class TestSimulatedMinutes:
         found = {bar["t"][11:16]: bar for bar in self.minutes(bot)}
         assert (found["16:57"]["o"], found["16:57"]["h"], found["16:57"]["c"]) == (500, 510, 505)
         assert found["16:56"]["h"] < 490
+        (five,) = self.minutes(bot, timeframe="5Min", end=(NOON - timedelta(minutes=1)).isoformat())
+        assert (five["h"], five["o"], five["v"]) == (
+            510,
+            found["16:55"]["o"],
+            pytest.approx(7 + sum(bar["v"] for at, bar in found.items() if at != "16:57")),
+        )
 
     def test_reach_back_no_further_than_minutes_are_kept(self, ticking, settings, bot, share):
         settings.INTRADAY_DAYS = 2
