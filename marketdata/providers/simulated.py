@@ -66,10 +66,11 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """The lowest and highest price of a trading day up to some whole minute of it."""
+    """The first, the lowest and the highest price of a trading day up to some whole minute of it."""
 
     day: date
     minutes: int
+    open: Decimal
     low: Decimal
     high: Decimal
 
@@ -187,10 +188,13 @@ class SimulatedProvider(BaseProvider):
         prices = np.exp(path) * model.later_splits(moment.day)
         low, high = float(prices.min()), float(prices.max())
         step = price_step(low, instrument.asset_class)
-        found = DayRange(moment.day, minutes, rounded(low, step), rounded(high, step))
+        opened = rounded(float(prices[0]), step)
+        found = DayRange(moment.day, minutes, opened, rounded(low, step), rounded(high, step))
         if not begin or known is None:
             return found
-        return replace(found, low=min(found.low, known.low), high=max(found.high, known.high))
+        return replace(
+            found, open=known.open, low=min(found.low, known.low), high=max(found.high, known.high)
+        )
 
     def rates(self, currencies: Iterable[str], start: date, end: date) -> list[RateData]:
         """Return euro rates, Monday to Friday, of the currencies whose simulation is known; others are left

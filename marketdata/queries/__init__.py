@@ -18,7 +18,7 @@ from marketdata.queries.bars import (
     splits,
     year_range,
 )
-from marketdata.queries.day_ranges import day_ranges
+from marketdata.queries.day_ranges import day_ranges, simulated_days
 from marketdata.queries.fx import FxRateMissing, FxRateView, fx_rate, fx_rate_view, fx_rates_between
 from marketdata.queries.history import (
     GapView,
@@ -45,7 +45,7 @@ from marketdata.queries.instruments import (
     the_instrument_called,
     visible_instrument,
 )
-from marketdata.queries.intraday import IntradayBarView, intraday_bars, latest_minutes
+from marketdata.queries.intraday import IntradayBarView, intraday_bars, latest_minutes, minutes_as_one
 from marketdata.queries.minutes import MinuteSeries, minute_series
 from marketdata.queries.overview import ExchangeView, MarketRow, exchanges, market_rows, rates_into
 from marketdata.queries.own import price_of_day, prices_of
@@ -146,6 +146,7 @@ __all__ = [
     "market_rows",
     "market_session",
     "minute_series",
+    "minutes_as_one",
     "next_exchange_session",
     "night_before",
     "price_answers",
@@ -156,6 +157,7 @@ __all__ = [
     "restated_days",
     "restatements_for",
     "search_instruments",
+    "simulated_days",
     "simulated_prices_in_use",
     "simulation_extent",
     "splits",

@@ -38,6 +38,17 @@ def day_ranges(instruments: Iterable[Instrument], quotes: Mapping[int, QuoteView
     return found
 
 
+def simulated_days(
+    instruments: Iterable[Instrument], quotes: Mapping[int, QuoteView]
+) -> dict[int, SimulatedRange]:
+    """Return the trading day of each simulated instrument up to the last whole minute before its quote; those that
+    are held at a price, and those that do not tick, are left out. No statement."""
+    if not settings.SIMULATED_TICKS:
+        return {}
+    wanted = [i for i in instruments if i.is_simulated and i.pk in quotes and not quotes[i.pk].is_held]
+    return _simulated(wanted, quotes)
+
+
 def _simulated(instruments: list[Instrument], quotes: Mapping[int, QuoteView]) -> dict[int, SimulatedRange]:
     market = simulated_market()
     if not instruments or not isinstance(market, SimulatedProvider):
@@ -62,7 +73,7 @@ def _simulated(instruments: list[Instrument], quotes: Mapping[int, QuoteView]) -
 
 def _key(instrument: Instrument, seed: int) -> str:
     return (
-        f"marketdata:day-range:1:{seed}:{settings.SIMULATED_SESSION}:{instrument.pk}:{instrument.anchor_date}"
+        f"marketdata:day-range:2:{seed}:{settings.SIMULATED_SESSION}:{instrument.pk}:{instrument.anchor_date}"
     )
 
 

@@ -38,6 +38,14 @@ CROSS JOIN LATERAL (
 ) b
 """
 
+_WHOLE = """
+SELECT instrument_id, min(at), (array_agg(open ORDER BY at))[1], max(high), min(low),
+       (array_agg(close ORDER BY at DESC))[1], sum(volume), bool_or(is_simulated)
+FROM marketdata_intradaybar
+WHERE instrument_id = ANY(%s::bigint[]) AND at >= %s::timestamptz AND at < %s::timestamptz
+GROUP BY instrument_id
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntradayBarView:
@@ -74,6 +82,13 @@ def latest_minutes(ids: Iterable[int]) -> dict[int, IntradayBarView]:
     """Return the last minute with a quote of each instrument that has one. One statement."""
     with connection.cursor() as cursor:
         cursor.execute(_LATEST, [list(ids)])
+        return {row[0]: _view(row[1:]) for row in cursor.fetchall()}
+
+
+def minutes_as_one(ids: Iterable[int], *, start: datetime, end: datetime) -> dict[int, IntradayBarView]:
+    """Return all minutes of start..end (without `end`) of each instrument as one bar. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WHOLE, [list(ids), start, end])
         return {row[0]: _view(row[1:]) for row in cursor.fetchall()}
 
 

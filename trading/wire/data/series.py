@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from marketdata.models import Instrument
 from marketdata.queries import Adjustment, DailySeries, daily_series
-from trading.wire.assets import is_crypto
 from trading.wire.data.forms import WireBar, day_starts
 from trading.wire.data.frames import Frame, gathered
 from trading.wire.data.minutes import minutes_of
+from trading.wire.data.today import forming_days
 from trading.wire.values import NEW_YORK
 
 RAW: Final = "raw"
 ADJUSTMENTS: Final = frozenset({RAW, "split", "dividend", "all"})
-_ONE_DAY: Final = Frame(1, "Day")
 #: No series begins earlier.
 _FIRST: Final = date(1800, 1, 1)
 #: Adjusted prices have this many places; what was traded is told as it was.
@@ -41,12 +39,14 @@ def bars_of(
 def last_days_of(
     instruments: Iterable[Instrument], *, since: datetime, now: datetime
 ) -> dict[int, list[WireBar]]:
-    """The daily bars of several instruments, as traded, the forming one included. Two statements, and one for each
-    whose day has no bar yet."""
+    """The daily bars of several instruments, as traded, the forming one included. As many statements for one as for
+    many."""
     rows = list(instruments)
-    today = now.astimezone(NEW_YORK).date()
-    series = daily_series([row.pk for row in rows], start=since.astimezone(NEW_YORK).date(), end=today)
-    return {row.pk: _with_today(row, series.get(row.pk), RAW, now=now) for row in rows}
+    # The day of what turns at midnight UTC may have begun before New York's.
+    last = max(now.astimezone(NEW_YORK).date(), now.astimezone(UTC).date())
+    series = daily_series([row.pk for row in rows], start=since.astimezone(NEW_YORK).date(), end=last)
+    forming = forming_days(rows, now=now)
+    return {row.pk: _with_forming(series.get(row.pk), RAW, forming.get(row.pk)) for row in rows}
 
 
 def _days(
@@ -60,35 +60,17 @@ def _days(
     # What came after the last day that is asked for counts in an adjusted price, too.
     until = last if adjustment == RAW else today
     series = daily_series([instrument.pk], start=first, end=until).get(instrument.pk)
-    if last >= today:
-        found = _with_today(instrument, series, adjustment, now=now)
-    else:
-        found = [] if series is None else _bars(series, adjustment)
+    forming = forming_days([instrument], now=now).get(instrument.pk) if last >= today else None
+    found = _with_forming(series, adjustment, forming)
     found = [bar for bar in found if bar.at <= day_starts(last)]
     return gathered(found, frame) if frame.unit != "Day" else found
 
 
-def _with_today(
-    instrument: Instrument, series: DailySeries | None, adjustment: str, *, now: datetime
-) -> list[WireBar]:
+def _with_forming(series: DailySeries | None, adjustment: str, forming: WireBar | None) -> list[WireBar]:
     found = [] if series is None else _bars(series, adjustment)
-    if not (found and found[-1].at == day_starts(now.astimezone(NEW_YORK).date())):
-        found += _forming(instrument, now)
+    if forming is not None and not (found and found[-1].at >= forming.at):
+        found.append(forming)
     return found
-
-
-def _forming(instrument: Instrument, now: datetime) -> list[WireBar]:
-    """The day that is not over, from the minutes it has had; nothing before its first."""
-    if is_crypto(instrument):
-        # The days of coins are those of UTC, under whatever instant they are told.
-        begun = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        day = begun.date()
-    else:
-        day = now.astimezone(NEW_YORK).date()
-        begun = day_starts(day)
-    minutes = minutes_of(instrument, start=begun, end=now, now=now)
-    whole = gathered([replace(minute, at=day_starts(day)) for minute in minutes], _ONE_DAY)
-    return [replace(bar, at=day_starts(day)) for bar in whole]
 
 
 def _bars(series: DailySeries, adjustment: str) -> list[WireBar]:

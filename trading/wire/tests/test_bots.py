@@ -283,6 +283,8 @@ class TestRebalanceBot:
         check_books()
 
 
+# pandas means the SDK's own code.
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
 class TestCrossoverBot:
     def test_reads_a_year_of_bars_and_sizes_its_order(self, sdk, market):
         """Averages of daily closes as a data frame, a position of a tenth of the buying power, a trailing stop below it."""

@@ -92,8 +92,14 @@ class TestSimulatedMinutes:
         shot = bot.get("/v2/stocks/snapshots", symbols="ACME")["ACME"]
         assert shot["minuteBar"] == latest
         today = self.minutes(bot, start=datetime(2026, 11, 18, tzinfo=NEW_YORK).isoformat(), limit=10000)
-        assert shot["dailyBar"]["h"] == max(bar["h"] for bar in today)
-        assert shot["dailyBar"]["c"] == today[-1]["c"]
+        whole, price = shot["dailyBar"], shot["latestTrade"]["p"]
+        assert whole["t"] == "2026-11-18T05:00:00Z"
+        assert whole["o"] == today[0]["o"]
+        assert whole["h"] == max(price, *(bar["h"] for bar in today))
+        assert whole["l"] == min(price, *(bar["l"] for bar in today))
+        assert whole["c"] == price
+        (bar,) = self.minutes(bot, timeframe="1Day", start="2026-11-18")
+        assert bar == whole
 
     def test_a_price_set_by_hand_is_told_as_it_was(self, ticking, bot, share):
         at = NOON - timedelta(minutes=3)

@@ -14,10 +14,13 @@ from alpaca.data.enums import Adjustment, DataFeed
 from alpaca.data.historical import StockHistoricalDataClient
 from alpaca.data.requests import (
     CryptoBarsRequest,
+    CryptoLatestBarRequest,
     CryptoLatestOrderbookRequest,
     CryptoLatestQuoteRequest,
     CryptoLatestTradeRequest,
+    CryptoQuoteRequest,
     CryptoSnapshotRequest,
+    CryptoTradesRequest,
     StockBarsRequest,
     StockLatestBarRequest,
     StockLatestQuoteRequest,
@@ -318,7 +321,8 @@ class TestStockData:
         )
 
         def bars(**fields):
-            fields.setdefault("timeframe", TimeFrame.Day)
+            # Ends before today: the simulated market has a bar of every day that is not over.
+            fields = {"timeframe": TimeFrame.Day, "end": datetime(2026, 2, 1, tzinfo=UTC), **fields}
             return sdk.stocks.get_stock_bars(
                 StockBarsRequest(symbol_or_symbols="ACME", start=datetime(2026, 1, 5, tzinfo=UTC), **fields)
             )["ACME"]
@@ -405,7 +409,10 @@ class TestCoinData:
     def test_needs_no_key(self, sdk, bitcoin):
         bars = sdk.coins.get_crypto_bars(
             CryptoBarsRequest(
-                symbol_or_symbols="BTC/USD", timeframe=TimeFrame.Day, start=datetime(2026, 1, 1, tzinfo=UTC)
+                symbol_or_symbols="BTC/USD",
+                timeframe=TimeFrame.Day,
+                start=datetime(2026, 1, 1, tzinfo=UTC),
+                end=datetime(2026, 2, 1, tzinfo=UTC),
             )
         )
         assert [bar.close for bar in bars["BTC/USD"]] == [50000, 50100]
@@ -419,3 +426,21 @@ class TestCoinData:
         assert (book.bids[0].price, book.asks[0].price) == (50000, 50010)
         shot = sdk.coins.get_crypto_snapshot(CryptoSnapshotRequest(symbol_or_symbols="BTC/USD"))
         assert shot["BTC/USD"].latest_trade.price == 50005
+
+    def test_every_other_call_of_its_client(self, sdk, bitcoin):
+        start = datetime.now(UTC) - timedelta(hours=1)
+        quotes = sdk.coins.get_crypto_quotes(CryptoQuoteRequest(symbol_or_symbols=["BTC/USD"], start=start))
+        assert quotes["BTC/USD"][0].bid_price > 0
+        trades = sdk.coins.get_crypto_trades(CryptoTradesRequest(symbol_or_symbols="BTC/USD", start=start))
+        assert trades["BTC/USD"][0].price > 0
+        latest = sdk.coins.get_crypto_latest_bar(CryptoLatestBarRequest(symbol_or_symbols="BTC/USD"))[
+            "BTC/USD"
+        ]
+        assert latest.timestamp > start
+        assert latest.high >= latest.low
+        minutes = sdk.coins.get_crypto_bars(
+            CryptoBarsRequest(symbol_or_symbols="BTC/USD", timeframe=TimeFrame.Minute, start=start, limit=10)
+        )
+        assert len(minutes["BTC/USD"]) == 10
+        unknown = sdk.coins.get_crypto_latest_bar(CryptoLatestBarRequest(symbol_or_symbols="NO/SUCH"))
+        assert unknown == {}
