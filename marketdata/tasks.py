@@ -67,7 +67,10 @@ def prepare_partitions() -> int:
 
 @shared_task(name="marketdata.tasks.fetch_history")
 def fetch_history(job_id: int) -> bool:
-    """Do a job that fetches the history of an instrument. Returns whether there was something to do."""
+    """Do a job that fetches the history of an instrument, the real one where it can be had. Returns whether there was
+    something to do."""
+    if cache.get(_NO_REAL_PRICES) is None:
+        operations.adopt_wanted(job_id=job_id, now=clock.now())
     return operations.fetch_history(job_id=job_id, now=clock.now()) is not None
 
 

@@ -56,7 +56,7 @@ from marketdata.operations.quotes import (
     set_quote,
 )
 from marketdata.operations.rates import RatesRefreshed, refresh_fx_rates
-from marketdata.operations.real_prices import Adoption, adopt_real_prices
+from marketdata.operations.real_prices import Adoption, adopt_real_prices, adopt_wanted
 from marketdata.operations.simulated_use import register_simulated_use, used_at_simulated_prices
 from marketdata.operations.sources import choose_source, retry_quotes, sources_to_choose_from
 from marketdata.operations.watchlists import (
@@ -97,6 +97,7 @@ __all__ = [
     "add_found_instrument",
     "add_to_watchlist",
     "adopt_real_prices",
+    "adopt_wanted",
     "apply_quotes",
     "ask_for_gaps",
     "asked_providers",

@@ -19,6 +19,7 @@ from marketdata.operations.price_sources import SIMULATED
 from marketdata.operations.rates import refresh_fx_rates
 from marketdata.operations.real_prices import Adoption, adopt_real_prices, first_day
 from marketdata.providers.base import ProviderError
+from marketdata.queries.real_prices import note_look
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,7 @@ def begin_with_real_prices(
         if nobody or not part.waiting or time.monotonic() > ends_at:
             break
         time.sleep(_BETWEEN_TRIES)
+    note_look(unreachable=whole.unreachable, now=now)
     # Entries keep the rate that they were made at: what can be had comes before them.
     refresh_fx_rates(now=now, is_probe=not whole.adopted)
     if whole.adopted:

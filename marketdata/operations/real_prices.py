@@ -20,7 +20,7 @@ from django.core.cache import cache
 from django.db.models import Exists, OuterRef, QuerySet
 
 from marketdata.domain.jumps import is_within, limit_of
-from marketdata.models import ActionKind, Instrument, PriceBar, Quote
+from marketdata.models import ActionKind, HistoryJob, Instrument, PriceBar, Quote
 from marketdata.operations import gateway
 from marketdata.operations.gateway import NotAsked
 from marketdata.operations.history import HISTORY_YEARS
@@ -32,6 +32,7 @@ from marketdata.operations.simulated_use import used_at_simulated_prices
 from marketdata.operations.switching import forget_late_minutes, switch_to_real
 from marketdata.providers import registry
 from marketdata.providers.base import Capability, ProviderError, QuoteData, SymbolUnknown
+from marketdata.queries.real_prices import note_look
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +125,8 @@ def adopt_real_prices(
             result.kept[instrument.symbol] = doubt
             continue
         _switch(instrument, name, quote, answer, result, now=now, even_if_used=even_if_used)
+    if instrument_ids is None:
+        note_look(unreachable=result.unreachable, now=now)
     if result.adopted or result.unreachable:
         log.info(
             "real_prices_adopted",
@@ -133,6 +136,14 @@ def adopt_real_prices(
             unreachable=result.unreachable,
         )
     return result
+
+
+def adopt_wanted(*, job_id: int, now: datetime) -> bool:
+    """Before the history of a simulated instrument is made up for who wants it: see whether it can go over to real prices,
+    history and all. Whether it did. Not to be called inside a transaction."""
+    wanted = _simulated().filter(pk__in=HistoryJob.objects.filter(pk=job_id).values("instrument"))
+    ids = list(wanted.values_list("pk", flat=True)) if settings.MARKET_DATA == "auto" else []
+    return bool(ids and adopt_real_prices(now=now, instrument_ids=ids, with_history=True).adopted)
 
 
 def assign_real_sources(instrument: Instrument) -> None:

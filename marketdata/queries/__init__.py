@@ -59,6 +59,7 @@ from marketdata.queries.personal import (
     trades_of,
 )
 from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
+from marketdata.queries.real_prices import RealPrices, real_prices
 from marketdata.queries.searching import search_instruments
 from marketdata.queries.series import ActionView, Adjustment, DailySeries, daily_series, empty_series
 from marketdata.queries.sessions import (
@@ -101,6 +102,7 @@ __all__ = [
     "PriceAnswer",
     "PriceRange",
     "QuoteView",
+    "RealPrices",
     "RestatedDay",
     "RestatementView",
     "SessionView",
@@ -153,6 +155,7 @@ __all__ = [
     "price_of_day",
     "prices_of",
     "rates_into",
+    "real_prices",
     "register_books",
     "restated_days",
     "restatements_for",

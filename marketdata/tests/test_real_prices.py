@@ -393,6 +393,59 @@ class TestHalfAnswers:
         assert not IntradayBar.objects.filter(is_simulated=True).exists()
 
 
+class TestSomebodyWantsIt:
+    """An instrument of the list is opened, watched or held for the first time."""
+
+    @pytest.fixture
+    def job(self, make_instrument, settings):
+        share = make_instrument(
+            "AAPL", provider="simulated", exchange="XNAS", provider_symbols={"yahoo": "AAPL"}
+        )
+        return operations.request_history(instrument_id=share.pk, reason="opened", now=NOW)
+
+    def test_with_the_internet_it_gets_its_real_history_at_once(self, job, yahoo_is_there, time_machine):
+        time_machine.move_to(NOW, tick=False)
+        tasks.fetch_history(job_id=job.pk)
+        assert set(PriceBar.objects.values_list("source", flat=True)) == {"yahoo"}
+        assert Quote.objects.get().source == "yahoo"
+        job.refresh_from_db()
+        assert job.state == "done"
+
+    def test_without_it_gets_a_simulated_one_that_says_so(self, job, internet, time_machine):
+        time_machine.move_to(NOW, tick=False)
+        internet.on("/", FAULTS["500"])
+        tasks.fetch_history(job_id=job.pk)
+        assert set(PriceBar.objects.values_list("source", flat=True)) == {"simulated"}
+        job.refresh_from_db()
+        assert (job.state, job.instrument.is_simulated) == ("done", True)
+
+    def test_what_is_bound_is_not_asked_for(self, job, yahoo_is_there, monkeypatch, time_machine):
+        time_machine.move_to(NOW, tick=False)
+        monkeypatch.setitem(simulated_use._sources, "in a practice account", lambda ids: ids)
+        tasks.fetch_history(job_id=job.pk)
+        assert set(PriceBar.objects.values_list("source", flat=True)) == {"simulated"}
+        assert yahoo_is_there.asked_for(QUOTES) == []
+
+
+class TestThePageThatSaysSo:
+    def test_tells_who_could_not_be_reached_and_what_has_to_stay(
+        self, apple, internet, owner, client_of, monkeypatch
+    ):
+        listed = operations.create_watchlist(owner=owner, name="Mine", now=NOW)
+        operations.add_to_watchlist(watchlist_id=listed.id, instrument_id=apple.pk, actor=owner, now=NOW)
+        internet.on("/", FAULTS["500"])
+        operations.adopt_real_prices(now=NOW)
+        monkeypatch.setitem(simulated_use._sources, "in a practice account", lambda ids: ids)
+        told = client_of(owner).get("/markets/health/").content.decode()
+        assert "1 instrument has simulated prices, 0 real ones." in told
+        assert "not reached: Yahoo (HTTP 500)" in told
+        assert "in a practice account" in told
+
+    def test_says_nothing_of_it_where_all_is_real(self, apple, yahoo_is_there, owner, client_of):
+        operations.adopt_real_prices(now=NOW)
+        assert "Simulated and real prices" not in client_of(owner).get("/markets/health/").content.decode()
+
+
 class TestLateSimulatedPrices:
     """Worked out before an instrument went over, stored after."""
 

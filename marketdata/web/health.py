@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib import messages
@@ -14,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from marketdata import operations, queries
 from marketdata.domain.troubles import provider_label
 from marketdata.forms import SourceForm
+from marketdata.models import Instrument
 from marketdata.queries.health import (
     RUNS_PROVIDERS,
     SEES_PROVIDERS,
@@ -41,6 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "may_act": not getattr(request.user, "is_read_only", False),
         "can_retry": any(problem.may_retry for problem in mine.problems),
     }
+    context |= _real_prices(mine.ids)
     sees_all = request.user.has_perm(SEES_PROVIDERS)
     concerned = None if sees_all else mine.ids
     context |= {
@@ -59,6 +63,19 @@ def index(request: HttpRequest) -> HttpResponse:
             "is_staff_view": True,
         }
     return render(request, "marketdata/health/index.html", context)
+
+
+def _real_prices(ids: Collection[int]) -> dict[str, Any]:
+    """How far the site has got from simulated to real prices, and what of a person's own has to stay."""
+    real = queries.real_prices()
+    unreachable = tuple((provider_label(name), why) for name, why in real.unreachable)
+    made_up = Instrument.objects.shared().active().filter(pk__in=list(ids), provider="simulated")
+    mine = {one.pk: one for one in made_up.order_by("symbol_key")} if real.simulated else {}
+    used = operations.used_at_simulated_prices(list(mine))
+    return {
+        "real": replace(real, unreachable=unreachable),
+        "bound": [(one, used[pk]) for pk, one in mine.items() if pk in used],
+    }
 
 
 @login_required
