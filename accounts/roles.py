@@ -6,6 +6,7 @@ room is covered the day it is migrated.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +22,12 @@ class Role(StrEnum):
     def meaning(self) -> str:
         """What the role is for, in a sentence."""
         return _MEANINGS[self]
+
+    @classmethod
+    def among(cls, names: Iterable[str]) -> frozenset[Role]:
+        """The roles among the names of groups."""
+        known = set(names)
+        return frozenset(role for role in cls if role.value in known)
 
 
 _MEANINGS: Final[dict[Role, str]] = {

@@ -204,8 +204,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @cached_property
     def roles(self) -> frozenset[Role]:
         """The person's roles; read once for each loaded object."""
-        names = set(self.groups.values_list("name", flat=True))
-        return frozenset(role for role in Role if role.value in names)
+        return Role.among(self.groups.values_list("name", flat=True))
 
     @property
     def is_read_only(self) -> bool:

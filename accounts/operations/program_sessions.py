@@ -36,7 +36,7 @@ from accounts.operations.sign_in import check_credentials
 from accounts.origin import NOWHERE, Origin
 from portfolio_site.kernel.errors import DomainError, ForbiddenError
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.backends.Backend"
 
 
 class SignUpClosed(ForbiddenError):

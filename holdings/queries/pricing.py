@@ -52,15 +52,18 @@ def prices_now(
 ) -> dict[int, PriceNow]:
     """The latest price by instrument: the newest of quote and close, else the latest trade in these portfolios.
 
-    `units` is what one unit of quantity and price is worth (multiplier, percent). At most three statements.
+    `units` is what one unit of quantity and price is worth (multiplier, percent). None while every quote is of today and
+    cached: no close can be newer. At most three statements.
     """
     wanted = list(ids)
     if not wanted:
         return {}
     today = now.astimezone(UTC).date()
     found: dict[int, PriceNow] = {}
-    closes = closes_on(wanted, today)
-    for pk, quote in cached_quotes(wanted, now=now).items():
+    quotes = cached_quotes(wanted, now=now)
+    older = [pk for pk in wanted if pk not in quotes or quotes[pk].quoted_at.astimezone(UTC).date() < today]
+    closes = closes_on(older, today) if older else {}
+    for pk, quote in quotes.items():
         day = quote.quoted_at.astimezone(UTC).date()
         close = closes.get(pk)
         if close is not None and close.date > day:

@@ -6,7 +6,6 @@ decides (cost, realised gains, income, contributions) is kept up to date by post
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -14,10 +13,12 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from holdings.domain.numbers import exact, quotient
-from holdings.models import CashBalance, LedgerState, Liability, Portfolio, Position
-from holdings.queries.derived import POSITION_FIELDS, TOTAL_FIELDS
+from holdings.models import Portfolio
+from holdings.queries.books import Book, Thing, books_of, unit_of
 from holdings.queries.pricing import PriceNow, prices_now, rates_now
-from marketdata.models import AssetClass, Instrument
+from marketdata.models import AssetClass
+
+__all__ = ["CashRow", "HoldingRow", "Snapshot", "snapshot", "snapshots", "unit_of"]
 
 ZERO = Decimal(0)
 _LABELS: dict[str, str] = {value: str(label) for value, label in AssetClass.choices}
@@ -162,34 +163,21 @@ class Snapshot:
 
 
 def snapshot(portfolio: Portfolio, *, now: datetime) -> Snapshot:
-    """One portfolio as it is now. About eight statements."""
+    """One portfolio as it is now. Mostly three statements."""
     return snapshots([portfolio], now=now)[portfolio.pk]
 
 
 def snapshots(portfolios: Iterable[Portfolio], *, now: datetime) -> dict[int, Snapshot]:
-    """Several portfolios as they are now, by id. The number of statements does not depend on how many."""
+    """Several portfolios as they are now, by id. One statement for their books, and those that prices and exchange rates
+    need; the number does not depend on how many portfolios there are."""
     wanted = list(portfolios)
-    ids = [portfolio.pk for portfolio in wanted]
-    positions: dict[int, list[Position]] = defaultdict(list)
-    for position in Position.objects.filter(portfolio_id__in=ids).order_by("instrument_id", "account_id"):
-        positions[position.portfolio_id].append(position)
-    cash: dict[int, list[CashBalance]] = defaultdict(list)
-    for balance in (
-        CashBalance.objects.filter(portfolio_id__in=ids)
-        .select_related("account")
-        .order_by("account_id", "currency")
-    ):
-        cash[balance.portfolio_id].append(balance)
-    owed: dict[int, list[Liability]] = defaultdict(list)
-    for liability in Liability.objects.filter(portfolio_id__in=ids).exclude(amount=0).order_by("currency"):
-        owed[liability.portfolio_id].append(liability)
-    states = LedgerState.objects.in_bulk(ids)
-    instruments = Instrument.objects.in_bulk({p.instrument_id for rows in positions.values() for p in rows})
-    units = {pk: unit_of(instrument) for pk, instrument in instruments.items()}
-    prices = prices_now(instruments, portfolio_ids=ids, units=units, now=now)
-    codes = {instrument.currency for instrument in instruments.values()}
-    codes |= {balance.currency for rows in cash.values() for balance in rows}
-    codes |= {liability.currency for rows in owed.values() for liability in rows}
+    books = books_of([portfolio.pk for portfolio in wanted])
+    things = {row.thing.pk: row.thing for book in books.values() for row in book.positions}
+    units = {pk: thing.unit for pk, thing in things.items()}
+    prices = prices_now(things, portfolio_ids=[portfolio.pk for portfolio in wanted], units=units, now=now)
+    codes = {thing.currency for thing in things.values()}
+    codes |= {row.currency for book in books.values() for row in book.cash}
+    codes |= {row.currency for book in books.values() for row in book.liabilities}
     rates: dict[tuple[str, date], Mapping[str, Decimal | None]] = {}
     found = {}
     for portfolio in wanted:
@@ -198,16 +186,8 @@ def snapshots(portfolios: Iterable[Portfolio], *, now: datetime) -> dict[int, Sn
         if key not in rates:
             rates[key] = rates_now(codes, base=portfolio.base_currency, on=day)
         with exact():
-            found[portfolio.pk] = _Valuer(portfolio, day, instruments, units, prices, rates[key]).snapshot(
-                positions[portfolio.pk], cash[portfolio.pk], owed[portfolio.pk], states.get(portfolio.pk)
-            )
+            found[portfolio.pk] = _Valuer(portfolio, day, prices, rates[key]).snapshot(books[portfolio.pk])
     return found
-
-
-def unit_of(instrument: Instrument) -> Decimal:
-    """Money per unit of quantity and price: the multiplier, divided by 100 where prices are percent of nominal."""
-    multiplier: Decimal = instrument.multiplier
-    return multiplier.scaleb(-2) if instrument.quote_unit == "percent" else multiplier
 
 
 class _Valuer:
@@ -215,46 +195,32 @@ class _Valuer:
         self,
         portfolio: Portfolio,
         day: date,
-        instruments: Mapping[int, Instrument],
-        units: Mapping[int, Decimal],
         prices: Mapping[int, PriceNow],
         rates: Mapping[str, Decimal | None],
     ) -> None:
-        self.portfolio, self.day = portfolio, day
-        self.instruments, self.units, self.prices, self.rates = instruments, units, prices, rates
+        self.portfolio, self.day, self.prices, self.rates = portfolio, day, prices, rates
         self.missing: dict[str, None] = {}
 
-    def snapshot(
-        self,
-        positions: list[Position],
-        balances: list[CashBalance],
-        owed: list[Liability],
-        state: LedgerState | None,
-    ) -> Snapshot:
-        sums: dict[int, dict[str, Decimal]] = {}
-        for position in positions:
-            into = sums.setdefault(position.instrument_id, dict.fromkeys(POSITION_FIELDS, ZERO))
-            for name in POSITION_FIELDS:
-                into[name] += getattr(position, name)
-        holdings = [self._holding(pk, figures) for pk, figures in sums.items()]
+    def snapshot(self, book: Book) -> Snapshot:
+        holdings = [self._holding(row.thing, row.figures) for row in book.positions]
         cash = tuple(
             CashRow(
-                account_id=balance.account_id,
-                account=balance.account.name,
-                currency=balance.currency,
-                balance=balance.balance,
-                balance_base=self._in_base(balance.balance, balance.currency),
+                account_id=row.account_id,
+                account=row.account,
+                currency=row.currency,
+                balance=row.balance,
+                balance_base=self._in_base(row.balance, row.currency),
             )
-            for balance in balances
+            for row in book.cash
         )
         debts = tuple(
-            (debt.currency, debt.amount, self._in_base(debt.amount, debt.currency)) for debt in owed
+            (debt.currency, debt.amount, self._in_base(debt.amount, debt.currency))
+            for debt in book.liabilities
         )
         held = [holding for holding in holdings if holding.quantity]
         market_value = _sum(holding.market_value_base for holding in held)
         cash_value = _sum(row.balance_base for row in cash)
         total = None if market_value is None or cash_value is None else market_value + cash_value
-        totals = {name: getattr(state, name) if state else ZERO for name in TOTAL_FIELDS}
         weighed = [
             replace(row, weight=quotient(row.market_value_base, total))
             if total is not None and total > 0 and row.market_value_base is not None
@@ -277,11 +243,12 @@ class _Valuer:
             missing=tuple(self.missing),
             has_simulated_prices=any(row.price is not None and row.price.is_simulated for row in held),
             has_stale_prices=any(row.price is not None and row.price.is_stale for row in held),
-            **totals,
+            **book.totals,
         )
 
-    def _holding(self, pk: int, figures: Mapping[str, Decimal]) -> HoldingRow:
-        instrument, price, unit = self.instruments[pk], self.prices.get(pk), self.units[pk]
+    def _holding(self, instrument: Thing, figures: Mapping[str, Decimal]) -> HoldingRow:
+        pk, unit = instrument.pk, instrument.unit
+        price = self.prices.get(pk)
         quantity = figures["quantity"]
         value: Decimal | None = None
         value_base: Decimal | None = None

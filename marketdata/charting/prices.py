@@ -191,7 +191,7 @@ class PriceChart:
             words = "One price in this time."
         else:
             change = end / begin - 1
-            moved = f"{'Up' if change > 0 else 'Down'} {abs(change * 100):.2f}%" if change else "Unchanged"
+            moved = f"{'Up' if change > 0 else 'Down'} {abs(change * 100):,.2f}%" if change else "Unchanged"
             words = f"{moved} {span_words(self.choice.range, first, self.now)}{self._adjusted(first)}."
         since = self.simulated_from
         if since is None:

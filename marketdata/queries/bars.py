@@ -227,6 +227,11 @@ class PriceRange:
     low: Decimal
     high: Decimal
 
+    def with_prices(self, *prices: Decimal | None) -> PriceRange:
+        """The range with these prices in it; None is none."""
+        known = [price for price in prices if price is not None]
+        return PriceRange(low=min([self.low, *known]), high=max([self.high, *known]))
+
 
 def year_range(instrument_id: int, *, now: datetime) -> PriceRange | None:
     """Return the range of the last 52 weeks, None without a bar in them. Two statements."""

@@ -14,6 +14,7 @@ from marketdata.models import Quote
 from marketdata.queries import HeldView, MarketRow
 from marketdata.queries.personal import _books, register_books
 from marketdata.tests.conftest import NOW, bar, rate
+from marketdata.web.rows import rows_of
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -240,3 +241,12 @@ class TestHeatMap:
             url("?of=market", name="heat_map"), headers={"If-None-Match": first.headers["ETag"]}
         )
         assert again.status_code == 304
+
+
+class TestYearOfARow:
+    def test_has_the_prices_of_today_in_it(self, quoted, make_instrument):
+        share = quoted("AAPL", last="100")
+        bar(share, "2026-11-19", "99", low="98", high="100.5")
+        Quote.objects.filter(instrument=share).update(day_low=D(97), day_high=D("101.25"))
+        (row,) = rows_of([share], now=NOW)
+        assert (row.year.low, row.year.high) == (D(97), D("101.25"))

@@ -79,6 +79,8 @@ def _detail(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
     form = PriceForm(currency=instrument.currency, today=now.date()) if is_own else None
     where = [instrument.symbol, instrument.exchange, instrument.get_asset_class_display()]
     yearly = drawn.yearly_dividend
+    day = queries.day_ranges([instrument], {instrument.pk: quote} if quote else {}).get(instrument.pk)
+    year = drawn.year_range
     return {
         "instrument": instrument,
         "subtitle": " · ".join(part for part in where if part),
@@ -86,8 +88,8 @@ def _detail(request: HttpRequest, instrument: Instrument) -> dict[str, Any]:
         "columns": ["Time" if drawn.is_intraday else "Day", "Close"],
         "quote": quote,
         "session": queries.market_session(instrument, now),
-        "year": drawn.year_range,
-        "day": queries.day_ranges([instrument], {instrument.pk: quote} if quote else {}).get(instrument.pk),
+        "year": year.with_prices(day.low, day.high) if year and day else year,
+        "day": day,
         "choice": choice,
         "ranges": list(charting.RANGES),
         "kinds": charting.KINDS,

@@ -30,9 +30,10 @@ class Row:
         """The range of 52 weeks up to now; None without a bar in them."""
         if self.trend is None:
             return None
-        low, high = self.trend.low, self.trend.high
-        last = self.quote.last if self.quote is not None else low
-        return queries.PriceRange(low=min(low, last), high=max(high, last))
+        # Bars end with the last session: today's prices belong to the range too.
+        today = [self.day.low, self.day.high] if self.day is not None else []
+        last = [self.quote.last] if self.quote is not None else []
+        return queries.PriceRange(low=self.trend.low, high=self.trend.high).with_prices(*today, *last)
 
     @property
     def unit(self) -> str:

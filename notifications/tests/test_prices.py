@@ -9,6 +9,7 @@ from django.db import transaction
 
 from marketdata.models import Instrument
 from marketdata.operations import set_quote
+from marketdata.queries.attention import recently_looked_at
 from notifications import prices
 from notifications.tests.conftest import NOW
 from portfolio_site.kernel import clock
@@ -63,6 +64,17 @@ class TestWatch:
             _wait_for_subscription()
             _quote(theirs, "7")
             assert socket.silent()
+
+    def test_keeps_what_is_on_an_open_page_fresh(self, open_socket, person):
+        shared, other = _instrument("AAA"), _instrument("BBB")
+        with open_socket(person) as socket:
+            socket.hello()
+            socket.send({"action": "watch", "instruments": [shared.pk]})
+            deadline = time.monotonic() + 15
+            while not recently_looked_at() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert recently_looked_at() == {shared.pk}
+            assert other.pk not in recently_looked_at()
 
     def test_ends_with_an_empty_list(self, open_socket, person):
         shared = _instrument("AAA")

@@ -8,7 +8,7 @@ from . import environment
 SIGNUP_OPEN: bool = environment.SIGNUP_OPEN
 
 # allauth's backend includes Django's own (permissions, sessions); both would hash a wrong password twice.
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

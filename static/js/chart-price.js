@@ -106,15 +106,22 @@
       // A figure at each level; at the edges it would run into the strip beside it.
       afterBuildTicks: (axis) => { axis.ticks = pane.levels.map((level) => ({ value: Number(level) })); },
     }]));
+    // Room below a price that is near nothing would be less than nothing.
+    const lowest = Math.min(...points.bars.map((bar) => bar.l));
+    const reach = Math.max(...points.bars.map((bar) => bar.h)) - lowest;
+    const floor = data.scale !== "log" && lowest >= 0 && lowest < reach * 0.15 ? { min: 0 } : {};
     const axis = timeAxis({ labels: points.labels.slice(0, 1) }, colours);
     if (intraday) {
       const severalDays = points.bars[points.bars.length - 1].x - points.bars[0].x > 1.5 * DAY;
       Object.assign(axis.time.displayFormats, severalDays ? { minute: "d LLL HH:mm", hour: "d LLL HH:mm" } : {});
     }
+    // Candles of a year or two in a narrow window: years alone would name the same one again and again.
+    const days = (points.bars[points.bars.length - 1].x - points.bars[0].x) / DAY;
+    if (closed && !intraday && days > 62 && days < 1100) axis.time.unit = "month";
     return {
       x: { ...axis, type: closed ? "timeseries" : "time", offset: data.form === "candles" },
       y: valueAxis(data, colours, {
-        stack: "price", stackWeight: 3.4, grace: data.scale === "log" ? 0 : "5%", type: data.scale === "log" ? "logarithmic" : "linear",
+        ...floor, stack: "price", stackWeight: 3.4, grace: data.scale === "log" ? 0 : "5%", type: data.scale === "log" ? "logarithmic" : "linear",
         afterBuildTicks: (axis) => { if (data.panes.length) axis.ticks = axis.ticks.filter((tick) => tick.value > axis.min); },
       }),
       ...(known.length ? { volume: volumeAxis(data, colours, Math.max(...known)) } : {}),
