@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -263,7 +264,7 @@ def series(client: Client) -> None:
         points = len(body.get("labels") or body.get("bars") or body["results"])
         row(
             f"{what}: {points} points of {len(bars):,} days",
-            in_ms(timed(lambda at=address: client.get(at), 31)),
+            in_ms(timed(partial(client.get, address), 31)),
             "15 ms",
         )
 
@@ -307,9 +308,9 @@ def search(client: Client, user: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE marketdata_instrument")
     address = reverse("marketdata:search")
-    asked = [(timed(lambda text=text: client.get(address, {"q": text}), 7)[0], text) for text in TEXTS]
+    asked = [(timed(partial(client.get, address, {"q": text}), 7)[0], text) for text in TEXTS]
     alone = [
-        (timed(lambda text=text: queries.search_instruments(user=user, text=text, limit=12), 7)[0], text)
+        (timed(partial(queries.search_instruments, user=user, text=text, limit=12), 7)[0], text)
         for text in TEXTS
     ]
     total = Instrument.objects.count()
