@@ -13,7 +13,8 @@
     const exits = form.querySelector("[data-exits]");
     const extended = form.querySelector("[data-extended]");
     let offer = null;
-    let timeIsOwn = Boolean(form.querySelector("[name=time_in_force][aria-invalid=true]"));
+    // A time that somebody chose stays, as long as the instrument has it: what came back from the server was chosen.
+    let timeIsOwn = form.hasAttribute("data-returned") || new URLSearchParams(window.location.search).has("time_in_force");
     form.classList.add("is-live");
 
     const checked = (name) => form.querySelector("input[name=" + name + "]:checked")?.value || "";
@@ -124,10 +125,9 @@
       form.dispatchEvent(new Event("input", { bubbles: true }));
     }
 
-    field("time_in_force").addEventListener("change", () => { timeIsOwn = true; });
+    field("time_in_force").addEventListener("input", () => { timeIsOwn = true; });
     form.addEventListener("input", sync);
     form.addEventListener("change", sync);
-    form.addEventListener("hf:chosen", () => { timeIsOwn = false; });
     learn();
 
     // ---- The estimate: said when it was asked for, renewed in silence when the price moves ----
@@ -168,7 +168,7 @@
           sync();
           input = field("limit_price");
         }
-        input.value = String(Number(value));
+        input.value = value.includes(".") ? value.replace(/\.?0+$/, "") : value;
         changed();
         announce("Limit price " + input.value);
       } else if (fill) {

@@ -102,10 +102,23 @@ def test_bracket_is_placed_by_the_keyboard_alone(live_site, context, log_in_brow
     keys.type("110")
     keys.press("Tab")
     keys.type("95")
+    keys.press("Shift+Tab")
+    keys.press("Shift+Tab")
+    keys.press("Shift+Tab")  # the time in force stands before the exits
+    keys.press("ArrowDown")
+    keys.press("Alt+x")
+    keys.press("Tab")
     page.locator("#order-preview").get_by_text("If the stop-loss fills").wait_for()
     # What is no entry of a bracket is not offered.
     expect(page.get_by_label("Trailing stop")).to_be_hidden()
     keys.press("Enter")
+    expect(page.get_by_role("button", name="Place order")).to_be_focused()
+    keys.press("Tab")
+    keys.press("Enter")  # Change: what was chosen is still there
+    page.locator("#order-form.is-live").wait_for()
+    expect(page.get_by_label("Time in force")).to_have_value("gtc")
+    expect(page.get_by_label("Stop-loss at")).to_have_value("95")
+    page.get_by_label("Stop-loss at").press("Enter")
     expect(page.get_by_role("button", name="Place order")).to_be_focused()
     keys.press("Enter")
     page.get_by_role("heading", name="Its bracket").wait_for()
