@@ -10,6 +10,7 @@ from rest_framework import serializers
 from accounts import queries
 from accounts.models import SCOPES, ApiToken, Locale, Theme, User, access_for, validate_time_zone
 from accounts.roles import Role
+from portfolio_site.kernel.api.strict import StrictInput, StrictSerializer
 from portfolio_site.kernel.money import is_currency
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ else:
     _Serializer = serializers.Serializer
 
 
-class MeSerializer(_UserSerializer):
+class MeSerializer(StrictInput, _UserSerializer):
     """The signed-in person. Preferences can be changed; the rest can be read."""
 
     locale = serializers.ChoiceField(choices=Locale.choices, required=False)
@@ -110,7 +111,7 @@ class TokenSerializer(_TokenSerializer):
         return token.is_live(self.context["now"])
 
 
-class NewTokenSerializer(_Serializer):
+class NewTokenSerializer(StrictSerializer):
     """What to make."""
 
     name = serializers.CharField(max_length=80)
@@ -143,7 +144,7 @@ class IssuedTokenSerializer(_Serializer):
     token = TokenSerializer()
 
 
-class CredentialsSerializer(_Serializer):
+class CredentialsSerializer(StrictSerializer):
     """What a person registers with."""
 
     email = serializers.EmailField(max_length=254)
@@ -162,13 +163,13 @@ class LoginSerializer(CredentialsSerializer):
     )
 
 
-class RefreshSerializer(_Serializer):
+class RefreshSerializer(StrictSerializer):
     """The token with which new ones are got."""
 
     refresh_token = serializers.CharField(max_length=4000)
 
 
-class LogoutSerializer(_Serializer):
+class LogoutSerializer(StrictSerializer):
     """What ends: the session of the access token in the header, or of this refresh token."""
 
     refresh_token = serializers.CharField(max_length=4000, required=False, default="", allow_blank=True)
@@ -194,7 +195,7 @@ class RegistrationSerializer(_Serializer):
     expires_in = serializers.IntegerField(allow_null=True)
 
 
-class SignInSerializer(_Serializer):
+class SignInSerializer(StrictSerializer):
     """Credentials of a person."""
 
     email = serializers.EmailField(max_length=254)

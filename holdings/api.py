@@ -6,16 +6,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils.dateparse import parse_date
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework.exceptions import ValidationError
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from holdings import operations, queries
+from holdings.api_query import PortfoliosQuery, PositionsQuery, RangeQuery, TransactionsQuery
 from holdings.api_serializers import (
     CashSerializer,
     EntrySerializer,
@@ -30,12 +30,14 @@ from holdings.api_serializers import (
     ValuationsSerializer,
 )
 from holdings.forms import too_large_message
-from holdings.models import DraftTransaction, Portfolio, Transaction, TransactionType
+from holdings.models import DraftTransaction, Portfolio, Transaction
 from holdings.operations import EntryUnknown, ImportRefused, PortfolioUnknown
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import CursorPagination, idempotent
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.selection import SelectFieldsMixin
+from portfolio_site.kernel.api.strict import read_query
 from portfolio_site.kernel.errors import ForbiddenError
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
@@ -96,36 +98,37 @@ def own_portfolio(request: Request, portfolio_id: int) -> Portfolio:
     list=extend_schema(
         summary="List portfolios",
         description="Your portfolios (for an auditor: everybody's). Archived ones with `archived=true`.",
-        parameters=[OpenApiParameter("archived", OpenApiTypes.BOOL, description="With archived ones")],
+        parameters=[PortfoliosQuery],
         responses={200: PortfolioSerializer(many=True), 401: _PROBLEM},
     )
 )
-class PortfolioViewSet(GenericViewSet[Portfolio]):
+class PortfolioViewSet(SelectFieldsMixin, GenericViewSet[Portfolio]):
     """Portfolios of the person (every one for an auditor, who changes nothing)."""
 
     serializer_class = PortfolioSerializer
     pagination_class = ByName
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Portfolio]:
         """What this person may see."""
         if getattr(self, "swagger_fake_view", False):
             return Portfolio.objects.none()
-        rows = Portfolio.objects.visible_to(self.request.user).prefetch_related("accounts")
-        if self.request.query_params.get("archived") != "true" and self.action == "list":
-            rows = rows.active()
-        found: QuerySet[Portfolio] = rows
+        found: QuerySet[Portfolio] = Portfolio.objects.visible_to(self.request.user).prefetch_related(
+            "accounts"
+        )
         return found
 
     def list(self, request: Request) -> Response:
         """One page."""
-        page = self.paginate_queryset(self.get_queryset())
+        asked = read_query(request, PortfoliosQuery)
+        rows = self.get_queryset()
+        page = self.paginate_queryset(rows if asked["archived"] else rows.filter(archived_at=None))
         return self.get_paginated_response(PortfolioSerializer(page, many=True).data)
 
     @extend_schema(summary="Read a portfolio", responses={200: PortfolioSerializer, 404: _PROBLEM})
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, pk: int) -> Response:
         """One portfolio with its accounts."""
-        return Response(PortfolioSerializer(shown_portfolio(request, int(pk))).data)
+        return Response(PortfolioSerializer(shown_portfolio(request, pk)).data)
 
     @extend_schema(
         summary="Open a portfolio",
@@ -151,9 +154,9 @@ class PortfolioViewSet(GenericViewSet[Portfolio]):
         request=PortfolioChangeSerializer,
         responses={200: PortfolioSerializer, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
     )
-    def partial_update(self, request: Request, pk: str) -> Response:
+    def partial_update(self, request: Request, pk: int) -> Response:
         """Change what is given."""
-        portfolio = own_portfolio(request, int(pk))
+        portfolio = own_portfolio(request, pk)
         given = PortfolioChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         changed = operations.update_portfolio(
@@ -162,32 +165,27 @@ class PortfolioViewSet(GenericViewSet[Portfolio]):
         return Response(PortfolioSerializer(changed).data)
 
 
-class TransactionsView(APIView):
+class TransactionsView(SelectFieldsMixin, GenericAPIView[Transaction]):
     """The journal of a portfolio."""
+
+    pagination_class = NewestFirst
+    filter_backends = ()
+    serializer_class = TransactionSerializer
+    queryset = Transaction.objects.none()
 
     @extend_schema(
         summary="List entries",
         description="Entries that count, newest first.",
-        parameters=[
-            OpenApiParameter("type", OpenApiTypes.STR, enum=TransactionType.values),
-            OpenApiParameter("instrument_id", OpenApiTypes.INT),
-            OpenApiParameter("since", OpenApiTypes.DATE),
-            OpenApiParameter("until", OpenApiTypes.DATE),
-            OpenApiParameter(
-                "q", OpenApiTypes.STR, description="Words in symbol, name, note, tags or outside id"
-            ),
-            OpenApiParameter("cursor", OpenApiTypes.STR),
-            OpenApiParameter("page_size", OpenApiTypes.INT),
-        ],
+        parameters=[TransactionsQuery],
         responses={200: TransactionSerializer(many=True), 404: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """One page of entries."""
         portfolio = shown_portfolio(request, portfolio_id)
-        rows = queries.filtered_transactions(portfolio, _filter(request))
-        paginator = NewestFirst()
-        page = paginator.paginate_queryset(rows, request, view=self)
-        return paginator.get_paginated_response(TransactionSerializer(page, many=True).data)
+        asked = read_query(request, TransactionsQuery)
+        wanted = queries.EntryFilter(text=asked.pop("q"), **asked)
+        page = self.paginate_queryset(queries.filtered_transactions(portfolio, wanted))
+        return self.get_paginated_response(TransactionSerializer(page, many=True).data)
 
     @extend_schema(
         summary="Book an entry",
@@ -272,20 +270,22 @@ class TransactionDetailView(APIView):
         return row
 
 
-class PositionsView(APIView):
+class PositionsView(SelectFieldsMixin, APIView):
     """What a portfolio holds."""
+
+    selectable = PositionSerializer
 
     @extend_schema(
         summary="List positions",
         description="Everything held now, the largest first; closed positions with `closed=true`.",
-        parameters=[OpenApiParameter("closed", OpenApiTypes.BOOL)],
+        parameters=[PositionsQuery],
         responses={200: PositionSerializer(many=True), 404: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """All of them: there are few."""
+        asked = read_query(request, PositionsQuery)
         snapshot = queries.snapshot(shown_portfolio(request, portfolio_id), now=clock.now())
-        closed = request.query_params.get("closed") == "true"
-        rows = [row for row in snapshot.holdings if row.quantity or closed]
+        rows = [row for row in snapshot.holdings if row.quantity or asked["closed"]]
         return Response(PositionSerializer(rows, many=True).data)
 
 
@@ -316,15 +316,13 @@ class ValuationsView(APIView):
     @extend_schema(
         summary="Read the value series",
         description="At most 800 days of the range; the last is today at the latest prices.",
-        parameters=[OpenApiParameter("range", OpenApiTypes.STR, enum=list(queries.RANGES), default="1Y")],
+        parameters=[RangeQuery],
         responses={200: ValuationsSerializer, 404: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """One range."""
         portfolio = shown_portfolio(request, portfolio_id)
-        code = request.query_params.get("range", "1Y")
-        if code not in queries.RANGES:
-            raise ValidationError({"range": [f"One of {', '.join(queries.RANGES)}."]})
+        code = read_query(request, RangeQuery)["range"]
         now = clock.now()
         snapshot = queries.snapshot(portfolio, now=now)
         series = queries.value_series(portfolio, snapshot, range_code=code, now=now)
@@ -369,29 +367,3 @@ class ImportView(APIView):
             now=clock.now(),
         )
         return Response(ImportResultSerializer(batch).data, status=201)
-
-
-def _filter(request: Request) -> queries.EntryFilter:
-    given = request.query_params
-    kind = given.get("type", "")
-    if kind and kind not in TransactionType.values:
-        raise ValidationError({"type": ["This is not a type of entry."]})
-    days: dict[str, Any] = {}
-    for name in ("since", "until"):
-        if given.get(name):
-            try:
-                days[name] = parse_date(given[name])
-            except ValueError:
-                days[name] = None
-            if days[name] is None:
-                raise ValidationError({name: ["Give a day like 2026-03-02."]})
-    number = given.get("instrument_id", "")
-    if number and not (number.isascii() and number.isdigit() and len(number) <= 18):
-        raise ValidationError({"instrument_id": ["Give a number."]})
-    return queries.EntryFilter(
-        text=given.get("q", "")[:100],
-        type=kind,
-        instrument_id=int(number) if number else None,
-        since=days.get("since"),
-        until=days.get("until"),
-    )

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from holdings import queries
 from holdings.api import own_portfolio, shown_portfolio
+from holdings.api_query import ProposalsQuery
 from holdings.models import ProposalKind, ProposalState
 from holdings.operations import actions
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import DecimalString, idempotent
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.strict import StrictSerializer, read_query
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 
@@ -47,7 +47,7 @@ class ProposalSerializer(serializers.Serializer[Any]):
     is_automatic = serializers.BooleanField(help_text="Booked without being asked.")
 
 
-class BookingSerializer(serializers.Serializer[Any]):
+class BookingSerializer(StrictSerializer):
     """What is otherwise than proposed; nothing has to be given."""
 
     day = serializers.DateField(
@@ -67,15 +67,13 @@ class ProposalsView(APIView):
         summary="List dividends and splits to book",
         description="What sources told of, for what was held before the ex-date; the latest first, at most "
         f"{queries.MOST_PROPOSALS}. Those that wait unless `state` is told; `all` for every one.",
-        parameters=[OpenApiParameter("state", OpenApiTypes.STR, enum=[*ProposalState.values, "all"])],
+        parameters=[ProposalsQuery],
         responses={200: ProposalSerializer(many=True), 404: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """Those of the state."""
         portfolio = shown_portfolio(request, portfolio_id)
-        state = request.query_params.get("state", ProposalState.OPEN)
-        if state not in (*ProposalState.values, "all"):
-            raise ValidationError({"state": ["There is no such state."]})
+        state = read_query(request, ProposalsQuery)["state"]
         found = queries.proposals_of(portfolio.pk, states=None if state == "all" else [state])
         return Response(ProposalSerializer(found, many=True).data)
 

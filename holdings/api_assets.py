@@ -5,27 +5,24 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from holdings import operations, queries
+from holdings.api_query import PortfolioQuery
 from holdings.models import Portfolio
 from marketdata.queries import CRYPTO, STOCK, kind_of
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import DecimalString, idempotent
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 from portfolio_site.kernel.api.problems import ProblemSerializer
-from portfolio_site.kernel.api.strict import StrictSerializer
+from portfolio_site.kernel.api.strict import StrictSerializer, read_query
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
-_PORTFOLIO = OpenApiParameter(
-    "portfolio", OpenApiTypes.INT, description="Another portfolio than the oldest tracked one."
-)
+_PORTFOLIO = PortfolioQuery
 _TAGS = ["assets"]
 
 
@@ -118,12 +115,8 @@ class AssetChangeSerializer(StrictSerializer):
 
 
 def _chosen(request: Request) -> int | None:
-    text = request.query_params.get("portfolio", "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise ValidationError({"portfolio": ["Give a number."]})
-    return int(text)
+    found: int | None = read_query(request, PortfolioQuery).get("portfolio")
+    return found
 
 
 def _asset(portfolio: Portfolio, asset_id: int) -> dict[str, Any]:

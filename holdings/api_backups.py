@@ -210,8 +210,8 @@ class RestoreView(APIView):
     )  # fmt: skip
     def post(self, request: Request, backup_id: UUID) -> Response:
         """Restore, once per `Idempotency-Key`."""
-        _, content = _opened(request, backup_id)
         given = RestoreRequestSerializer(data=request.data)
+        _, content = _opened(request, backup_id)
         with content:
             given.is_valid(raise_exception=True)
             wanted = given.validated_data

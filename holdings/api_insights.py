@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.http import HttpRequest
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from holdings.api_query import AllocationQuery, ExplainQuery, IncomeQuery, PeriodQuery, RealisedQuery
 from holdings.domain.types import PortfolioError
-from holdings.queries.insights.allocation import DIMENSIONS, allocation_of
+from holdings.queries.insights.allocation import allocation_of
 from holdings.queries.insights.explaining import SubjectUnknown, explained, is_figure, value_of
 from holdings.queries.insights.explaining.ratios import RATIOS
 from holdings.queries.insights.income import income_of
@@ -27,18 +27,10 @@ from holdings.queries.insights.realised import realised_year, tax_year_named
 from holdings.web.insights.common import asked_of, chosen_benchmark, chosen_period, lens_for
 from portfolio_site.kernel.api import DecimalString
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.strict import read_query
 from portfolio_site.kernel.errors import DomainError
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
-_CURRENCY = OpenApiParameter("currency", OpenApiTypes.STR, description="Else the portfolio's own.")
-_PERIOD = [
-    OpenApiParameter("range", OpenApiTypes.STR, description="1D 1W 1M 3M 6M YTD 1Y 3Y 5Y MAX, or a calendar year.", default="1Y"),
-    OpenApiParameter("from", OpenApiTypes.DATE, description="Instead of a range: from the end of this day."),
-    OpenApiParameter("to", OpenApiTypes.DATE, description="Instead of a range: to the end of this day."),
-    _CURRENCY,
-    OpenApiParameter("benchmark", OpenApiTypes.INT, description="The id of an instrument to compare with."),
-    OpenApiParameter("dividends", OpenApiTypes.INT, enum=[0, 1], default=1, description="Whether its dividends count."),
-]  # fmt: skip
 
 
 class NotMeasurable(DomainError):
@@ -227,11 +219,12 @@ class PerformanceView(APIView):
 
     @extend_schema(
         summary="Read the performance of a period",
-        parameters=_PERIOD,
+        parameters=[PeriodQuery],
         responses={200: PerformanceSerializer, 404: _PROBLEM, 422: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """The statement, returns, risk and, with a benchmark, the comparison."""
+        read_query(request, PeriodQuery)
         lens, asked = _lens(request, portfolio_id), cast("HttpRequest", request)
         period = chosen_period(asked, lens)
         if period is None:
@@ -258,15 +251,15 @@ class AllocationView(APIView):
 
     @extend_schema(
         summary="Read the allocation",
-        parameters=[OpenApiParameter("by", OpenApiTypes.STR, enum=list(DIMENSIONS), default="asset_class")],
+        parameters=[AllocationQuery],
         responses={200: AllocationSerializer, 404: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """The parts by one dimension, the largest first."""
-        by = request.query_params.get("by", "asset_class")
+        by = read_query(request, AllocationQuery)["by"]
         lens = _lens(request, portfolio_id)
         own = Lens(lens.portfolio, now=lens.now)
-        found = allocation_of(own, by if by in DIMENSIONS else "asset_class")
+        found = allocation_of(own, by)
         body = {
             "dimension": found.dimension,
             "total": found.total,
@@ -281,11 +274,12 @@ class IncomeView(APIView):
 
     @extend_schema(
         summary="Read the income",
-        parameters=[_CURRENCY],
+        parameters=[IncomeQuery],
         responses={200: IncomeSerializer, 404: _PROBLEM, 422: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """Since the first entry and by year, with an estimate of what may come."""
+        read_query(request, IncomeQuery)
         lens = _lens(request, portfolio_id)
         try:
             found = income_of(lens)
@@ -308,17 +302,14 @@ class RealisedView(APIView):
 
     @extend_schema(
         summary="Read the realised gains of a tax year",
-        parameters=[
-            OpenApiParameter(
-                "year", OpenApiTypes.INT, description="The calendar year it begins in, else the present."
-            )
-        ],
+        parameters=[RealisedQuery],
         responses={200: RealisedYearSerializer, 404: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """Parcels and sums."""
+        asked = read_query(request, RealisedQuery)
         lens = _lens(request, portfolio_id)
-        year = tax_year_named(request.query_params.get("year", ""), lens.portfolio, today=lens.today)
+        year = tax_year_named(str(asked.get("year", "")), lens.portfolio, today=lens.today)
         return Response(RealisedYearSerializer(realised_year(lens.portfolio, year)).data)
 
 
@@ -329,11 +320,12 @@ class ExplainView(APIView):
         summary="Explain a figure",
         description="Totals by their names (`net_worth`), lines of the statement as `statement-dividends`, returns and "
         "risk by theirs (`twr`). `instrument` narrows a sum to one holding.",
-        parameters=[*_PERIOD, OpenApiParameter("instrument", OpenApiTypes.INT)],
+        parameters=[ExplainQuery],
         responses={200: ExplanationSerializer, 404: _PROBLEM, 422: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int, figure: str) -> Response:
         """Rows, prices and rates, formula and definition."""
+        read_query(request, ExplainQuery)
         lens, asked = _lens(request, portfolio_id), cast("HttpRequest", request)
         if not is_figure(figure):
             raise NotFound("There is no such figure.")

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from holdings.entries import Entry
 from holdings.models import Account, CostBasisMethod, Portfolio, Transaction, TransactionType
 from portfolio_site.kernel.api import DecimalString
+from portfolio_site.kernel.api.strict import StrictSerializer
 
 
 class AccountSerializer(serializers.ModelSerializer[Account]):
@@ -37,7 +38,7 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
         read_only_fields = fields
 
 
-class PortfolioRequestSerializer(serializers.Serializer[Any]):
+class PortfolioRequestSerializer(StrictSerializer):
     """What it takes to open a tracked portfolio."""
 
     name = serializers.CharField(max_length=120)
@@ -52,7 +53,7 @@ class PortfolioRequestSerializer(serializers.Serializer[Any]):
     )
 
 
-class PortfolioChangeSerializer(serializers.Serializer[Any]):
+class PortfolioChangeSerializer(StrictSerializer):
     """Settings to change; what is left out stays."""
 
     name = serializers.CharField(max_length=120, required=False)
@@ -95,7 +96,7 @@ class WhenField(serializers.Field[Any, Any, Any, Any]):
         return text
 
 
-class EntrySerializer(serializers.Serializer[Any]):
+class EntrySerializer(StrictSerializer):
     """An entry to be posted. Which fields a type needs is said in the description; a refusal names the field."""
 
     type = serializers.ChoiceField(choices=TransactionType.choices)
@@ -269,7 +270,7 @@ class ValuationsSerializer(serializers.Serializer[Any]):
     results = ValuationSerializer(many=True)
 
 
-class ImportRequestSerializer(serializers.Serializer[Any]):
+class ImportRequestSerializer(StrictSerializer):
     """A file to import at once."""
 
     file = serializers.FileField()

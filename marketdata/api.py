@@ -8,8 +8,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -20,17 +19,14 @@ from rest_framework.views import APIView
 from marketdata import queries
 from marketdata.api_finding import BeyondMixin
 from marketdata.api_own import OwnInstrumentsMixin
-from marketdata.api_serializers import BarsSerializer, InstrumentSerializer, QuotesSerializer
+from marketdata.api_query import ADJUSTMENTS, BarsQuery, QuotesQuery, SearchQuery
+from marketdata.api_serializers import BarsSerializer, InstrumentSerializer, QuoteSerializer, QuotesSerializer
 from marketdata.models import Instrument
-from marketdata.queries import Adjustment
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.api.selection import SelectFieldsMixin
+from portfolio_site.kernel.api.strict import read_query
 
 MAX_QUOTES = 500
-_ADJUSTMENTS = {
-    "raw": Adjustment.RAW,
-    "split": Adjustment.SPLIT,
-    "total_return": Adjustment.TOTAL_RETURN,
-}
 
 
 class InstrumentFilter(django_filters.FilterSet):
@@ -55,6 +51,7 @@ class InstrumentFilter(django_filters.FilterSet):
     retrieve=extend_schema(summary="Show an instrument", description="Key data of an instrument."),
 )
 class InstrumentViewSet(
+    SelectFieldsMixin,
     OwnInstrumentsMixin,
     BeyondMixin,
     mixins.ListModelMixin,
@@ -67,6 +64,7 @@ class InstrumentViewSet(
     serializer_class = InstrumentSerializer
     filterset_class = InstrumentFilter
     ordering = ("symbol_key", "id")
+    selecting_actions = frozenset({"list", "retrieve", "search"})
     lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Instrument]:
@@ -77,20 +75,15 @@ class InstrumentViewSet(
         summary="Search instruments",
         description="By symbol, ISIN, CUSIP, FIGI or words of the name; exact symbols come first. At most 50. What is not "
         "found here can be asked of the providers of prices: `/instruments/beyond/`.",
-        parameters=[
-            OpenApiParameter("q", str, required=True, description="What was typed."),
-            OpenApiParameter("limit", int, description="1 to 50, 20 unless told."),
-        ],
+        parameters=[SearchQuery],
         responses=InstrumentSerializer(many=True),
         filters=False,
     )
     @action(detail=False, pagination_class=None)
     def search(self, request: Request) -> Response:
         """Ranked matches."""
-        limit = _whole(request.query_params.get("limit", "20"), "limit")
-        found = queries.search_instruments(
-            user=request.user, text=request.query_params.get("q", ""), limit=max(1, min(limit, 50))
-        )
+        asked = read_query(request, SearchQuery)
+        found = queries.search_instruments(user=request.user, text=asked["q"], limit=asked["limit"])
         return Response(InstrumentSerializer(found, many=True, context={"request": request}).data)
 
     @extend_schema(
@@ -101,17 +94,7 @@ class InstrumentViewSet(
             "`total_return`: besides, each dividend is put into more shares at the close of its ex-date, "
             "so that the growth between two closes is what a holder had."
         ),
-        parameters=[
-            OpenApiParameter("from", OpenApiTypes.DATE, description="First day; a year ago unless told."),
-            OpenApiParameter("to", OpenApiTypes.DATE, description="Last day; today unless told."),
-            OpenApiParameter("adjustment", str, enum=list(_ADJUSTMENTS), description="`split` unless told."),
-            OpenApiParameter(
-                "adjusted", bool, description="`false` means `adjustment=raw`.", deprecated=True
-            ),
-            OpenApiParameter(
-                "points", int, description="Join days so that there are at most this many bars."
-            ),
-        ],
+        parameters=[BarsQuery],
         responses=BarsSerializer,
         filters=False,
     )
@@ -120,17 +103,12 @@ class InstrumentViewSet(
         """The bars of one instrument."""
         instrument = queries.visible_instrument(request.user, pk)
         today = clock.now().date()
-        given = request.query_params
-        end = _day(given.get("to"), "to") or today
-        start = _day(given.get("from"), "from") or end - min(timedelta(days=365), end - date.min)
-        as_traded = given.get("adjusted", "true").lower() in {"false", "0", "no"}
-        wanted = given.get("adjustment") or ("raw" if as_traded else "split")
-        if wanted not in _ADJUSTMENTS:
-            raise ValidationError({"adjustment": ["This is raw, split or total_return."]})
-        points = _whole(given["points"], "points") if "points" in given else None
-        if points is not None and points < 1:
-            raise ValidationError({"points": ["This must be at least 1."]})
-        found = queries.bars(instrument.pk, start, end, adjustment=_ADJUSTMENTS[wanted], at_most=points)
+        asked = read_query(request, BarsQuery)
+        end = asked.get("to") or today
+        start = asked.get("from") or end - min(timedelta(days=365), end - date.min)
+        wanted = asked.get("adjustment") or ("split" if asked["adjusted"] else "raw")
+        points = asked.get("points")
+        found = queries.bars(instrument.pk, start, end, adjustment=ADJUSTMENTS[wanted], at_most=points)
         body = {
             "instrument_id": instrument.pk,
             "symbol": instrument.symbol,
@@ -143,23 +121,22 @@ class InstrumentViewSet(
         return Response(BarsSerializer(body).data)
 
 
-class QuotesView(APIView):
+class QuotesView(SelectFieldsMixin, APIView):
     """Latest quotes of several instruments at once."""
+
+    selectable = QuoteSerializer
 
     @extend_schema(
         summary="Latest quotes",
         description=f"Name instruments by `ids` or `symbols`, separated by commas; at most {MAX_QUOTES}. "
         "What is simulated says so in `is_simulated`.",
-        parameters=[
-            OpenApiParameter("ids", str, description="Instrument ids: `1,2,3`."),
-            OpenApiParameter("symbols", str, description="Symbols in any case: `AAPL,BTC-USD`."),
-        ],
+        parameters=[QuotesQuery],
         responses=QuotesSerializer,
     )
     def get(self, request: Request) -> Response:
         """Quotes of those the person may see."""
-        wanted = _list(request.query_params.get("ids"))
-        symbols = _list(request.query_params.get("symbols"))
+        asked_for = read_query(request, QuotesQuery)
+        wanted, symbols = _list(asked_for.get("ids")), _list(asked_for.get("symbols"))
         if not wanted and not symbols:
             raise ValidationError({"ids": ["Name instruments by ids or symbols."]})
         if len(wanted) + len(symbols) > MAX_QUOTES:
@@ -186,15 +163,6 @@ def _whole(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise ValidationError({name: ["Give whole numbers."]})
     return int(text)
-
-
-def _day(text: str | None, name: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ValidationError({name: ["Give a day as YYYY-MM-DD."]}) from error
 
 
 def _rounded(bar: queries.BarView) -> dict[str, Any]:

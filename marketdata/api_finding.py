@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from marketdata import operations
+from marketdata.api_query import BeyondQuery
 from marketdata.api_serializers import InstrumentSerializer
 from portfolio_site.kernel.api.problems import ProblemSerializer
-from portfolio_site.kernel.api.strict import StrictSerializer
+from portfolio_site.kernel.api.strict import StrictSerializer, read_query
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 
@@ -56,7 +57,7 @@ class BeyondMixin:
         summary="Search with the providers of prices",
         description="For what `/instruments/search/` does not find. Answers are remembered for a quarter of an hour; a "
         "provider that cannot be reached is named in `failed`.",
-        parameters=[OpenApiParameter("q", str, required=True, description="What was typed.")],
+        parameters=[BeyondQuery],
         responses=FindingsSerializer,
         filters=False,
     )
@@ -81,7 +82,7 @@ class BeyondMixin:
             )
             added.refresh_from_db()
             return Response(InstrumentSerializer(added, context={"request": request}).data)
-        found = operations.search_providers(user=request.user, text=request.query_params.get("q", ""))
+        found = operations.search_providers(user=request.user, text=read_query(request, BeyondQuery)["q"])
         body = {
             "results": [_found(finding) for finding in found.found],
             "asked": found.asked,

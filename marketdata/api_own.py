@@ -73,7 +73,7 @@ class RecordedPriceSerializer(serializers.Serializer[Any]):
     source = serializers.CharField()  # type: ignore[assignment]  # our field, not DRF's argument
 
 
-class PriceFileSerializer(serializers.Serializer[Any]):
+class PriceFileSerializer(StrictSerializer):
     """A CSV file of prices: `date,close`."""
 
     file = serializers.FileField()
@@ -164,7 +164,7 @@ class OwnInstrumentsMixin:
         parameters=[_DAY],
         responses={204: None, 403: _PROBLEM, 404: _PROBLEM},
     )
-    @action(detail=True, methods=["put", "delete"], url_path=r"prices/(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})")
+    @action(detail=True, methods=["put", "delete"], url_path="prices/<str:day>")
     def price(self, request: Request, pk: int, day: str) -> Response:
         """One day."""
         queries.visible_instrument(request.user, pk)

@@ -21,6 +21,7 @@ from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import CursorPagination, idempotent
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.strict import StrictSerializer
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 
@@ -59,7 +60,7 @@ class WatchlistDetailSerializer(WatchlistSerializer):
     instruments = WatchlistItemSerializer(many=True)
 
 
-class NewWatchlistSerializer(serializers.Serializer[Any]):
+class NewWatchlistSerializer(StrictSerializer):
     """A list to be made."""
 
     name = serializers.CharField(
@@ -68,14 +69,14 @@ class NewWatchlistSerializer(serializers.Serializer[Any]):
     instrument_ids = _ids(required=False, default=list)
 
 
-class WatchlistChangeSerializer(serializers.Serializer[Any]):
+class WatchlistChangeSerializer(StrictSerializer):
     """What a list is to become: a new name, other instruments in this order, or both."""
 
     name = serializers.CharField(max_length=NAME_LENGTH, required=False)
     instrument_ids = _ids(required=False)
 
 
-class WatchlistAddSerializer(serializers.Serializer[Any]):
+class WatchlistAddSerializer(StrictSerializer):
     """An instrument to be put on a list."""
 
     instrument_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
@@ -93,7 +94,7 @@ class WatchlistViewSet(GenericViewSet[Watchlist]):
     queryset = Watchlist.objects.none()
     serializer_class = WatchlistSerializer
     pagination_class = ByPosition
-    lookup_value_regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Watchlist]:
         """What this person may see."""
@@ -133,9 +134,9 @@ class WatchlistViewSet(GenericViewSet[Watchlist]):
         description="A list with its instruments in order. Their prices: `/quotes/?ids=`.",
         responses={200: WatchlistDetailSerializer, 404: _PROBLEM},
     )
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, pk: UUID) -> Response:
         """One list."""
-        return Response(self._body(queries.visible_watchlist(request.user, UUID(pk))))
+        return Response(self._body(queries.visible_watchlist(request.user, pk)))
 
     @extend_schema(
         summary="Change a watchlist",
@@ -143,17 +144,17 @@ class WatchlistViewSet(GenericViewSet[Watchlist]):
         request=WatchlistChangeSerializer,
         responses={200: WatchlistDetailSerializer, 404: _PROBLEM, 409: _PROBLEM, 422: _PROBLEM},
     )
-    def partial_update(self, request: Request, pk: str) -> Response:
+    def partial_update(self, request: Request, pk: UUID) -> Response:
         """Another name, other items."""
-        view = queries.visible_watchlist(request.user, UUID(pk))
+        view = queries.visible_watchlist(request.user, pk)
         given = WatchlistChangeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         wanted, now = given.validated_data, clock.now()
         if "instrument_ids" in wanted:
-            view = operations.replace_watchlist(watchlist_id=UUID(pk), actor=request.user, now=now, **wanted)
+            view = operations.replace_watchlist(watchlist_id=pk, actor=request.user, now=now, **wanted)
         elif "name" in wanted:
             view = operations.rename_watchlist(
-                watchlist_id=UUID(pk), actor=request.user, name=wanted["name"], now=now
+                watchlist_id=pk, actor=request.user, name=wanted["name"], now=now
             )
         return Response(self._body(view))
 
@@ -162,9 +163,9 @@ class WatchlistViewSet(GenericViewSet[Watchlist]):
         description="What was on it stays.",
         responses={204: None, 404: _PROBLEM},
     )
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: Request, pk: UUID) -> Response:
         """Delete it by the operation."""
-        operations.delete_watchlist(watchlist_id=UUID(pk), actor=request.user)
+        operations.delete_watchlist(watchlist_id=pk, actor=request.user)
         return Response(status=204)
 
     @extend_schema(
@@ -174,13 +175,13 @@ class WatchlistViewSet(GenericViewSet[Watchlist]):
         responses={200: WatchlistDetailSerializer, 404: _PROBLEM, 422: _PROBLEM},
     )
     @action(detail=True, methods=["post"], pagination_class=None)
-    def items(self, request: Request, pk: str) -> Response:
+    def items(self, request: Request, pk: UUID) -> Response:
         """Add one."""
-        queries.visible_watchlist(request.user, UUID(pk))
+        queries.visible_watchlist(request.user, pk)
         given = WatchlistAddSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         view = operations.add_to_watchlist(
-            watchlist_id=UUID(pk),
+            watchlist_id=pk,
             actor=request.user,
             instrument_id=given.validated_data["instrument_id"],
             now=clock.now(),
@@ -201,13 +202,13 @@ class WatchlistViewSet(GenericViewSet[Watchlist]):
         detail=True,
         methods=["delete"],
         pagination_class=None,
-        url_path="items/(?P<instrument_id>[0-9]{1,18})",
+        url_path="items/<int:instrument_id>",
         url_name="item",
     )
-    def item(self, request: Request, pk: str, instrument_id: str) -> Response:
+    def item(self, request: Request, pk: UUID, instrument_id: int) -> Response:
         """Remove one."""
         view = operations.remove_from_watchlist(
-            watchlist_id=UUID(pk), actor=request.user, instrument_id=int(instrument_id), now=clock.now()
+            watchlist_id=pk, actor=request.user, instrument_id=instrument_id, now=clock.now()
         )
         return Response(self._body(view))
 

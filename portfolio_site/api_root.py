@@ -10,7 +10,10 @@ ROOMS = ("accounts", "marketdata", "documents", "holdings", "trading", "reports"
 
 
 class ApiRouter(DefaultRouter):
-    """The router of `/api/v1/`; its root lists what there is."""
+    """The router of `/api/v1/`; its root lists what there is.
+
+    Addresses are made of path converters, so that an id which is none is a 404 and never comes to a view.
+    """
 
     include_format_suffixes = False
 
@@ -26,7 +29,7 @@ def api_root_patterns() -> list[URLPattern | URLResolver]:
 
 def api_v1_patterns() -> list[URLPattern | URLResolver]:
     """Return the URL patterns below `/api/v1/`: viewsets by router, single views beside them."""
-    router = ApiRouter()
+    router = ApiRouter(use_regex_path=False)
     extra: list[URLPattern | URLResolver] = []
     for room in ROOMS:
         if find_spec(f"{room}.api_urls") is None:

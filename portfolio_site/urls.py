@@ -6,6 +6,11 @@ from django.urls import URLPattern, URLResolver, include, path
 from portfolio_site.api_root import api_root_patterns, api_v1_patterns
 from portfolio_site.web import health
 
+handler400 = "portfolio_site.web.errors.bad_request"
+handler403 = "portfolio_site.web.errors.permission_denied"
+handler404 = "portfolio_site.web.errors.page_not_found"
+handler500 = "portfolio_site.web.errors.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

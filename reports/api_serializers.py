@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rest_framework import serializers
 
+from portfolio_site.kernel.api.strict import StrictSerializer
 from reports.models import ReportJob
 from reports.registry import FORMATS, KINDS
 
@@ -33,7 +32,7 @@ class ReportSerializer(serializers.ModelSerializer[ReportJob]):
         read_only_fields = fields
 
 
-class ReportRequestSerializer(serializers.Serializer[Any]):
+class ReportRequestSerializer(StrictSerializer):
     """What report is wanted."""
 
     portfolio = serializers.IntegerField(min_value=1, max_value=2**63 - 1)

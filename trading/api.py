@@ -7,7 +7,6 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.permissions import IsAuthenticated
@@ -21,6 +20,7 @@ from marketdata.queries import find_by_symbol
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import CursorPagination
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.selection import SelectFieldsMixin
 from trading import operations, queries
 from trading.api_serializers import (
     BuyingPowerSerializer,
@@ -99,7 +99,7 @@ class OrderPagination(CursorPagination):
         responses={200: OrderSerializer(many=True), 401: _PROBLEM},
     )
 )
-class OrderViewSet(GenericViewSet[Order]):
+class OrderViewSet(SelectFieldsMixin, GenericViewSet[Order]):
     """Orders of the person's own portfolios (every order for an auditor, who cannot place or cancel)."""
 
     write_scope = "trade"
@@ -107,9 +107,8 @@ class OrderViewSet(GenericViewSet[Order]):
     serializer_class = OrderSerializer
     permission_classes = (IsAuthenticated,)
     pagination_class = OrderPagination
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = OrderFilter
-    lookup_value_regex = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    lookup_value_converter = "uuid"
     queryset = Order.objects.none()
 
     def get_queryset(self) -> QuerySet[Order]:
@@ -126,9 +125,9 @@ class OrderViewSet(GenericViewSet[Order]):
         summary="One order with its history and fills",
         responses={200: OrderDetailSerializer, 401: _PROBLEM, 404: _PROBLEM},
     )
-    def retrieve(self, request: Request, pk: str) -> Response:
+    def retrieve(self, request: Request, pk: UUID) -> Response:
         """One order."""
-        return Response(_detail(request, UUID(pk)))
+        return Response(_detail(request, pk))
 
     @extend_schema(
         summary="Place an order",
@@ -190,9 +189,9 @@ class OrderViewSet(GenericViewSet[Order]):
         ),
         responses={200: OrderSerializer, 401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
     )
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: Request, pk: UUID) -> Response:
         """Cancel an order."""
-        order = operations.cancel_order(order_id=UUID(pk), actor=request.user, now=clock.now())
+        order = operations.cancel_order(order_id=pk, actor=request.user, now=clock.now())
         return Response(OrderSerializer(order).data)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from portfolio_site.kernel.api import DecimalString
+from portfolio_site.kernel.api.strict import StrictSerializer
 from trading.models import (
     CLASS_CHOICES,
     INTENT_CHOICES,
@@ -17,20 +18,20 @@ from trading.models import (
 )
 
 
-class TakeProfitSerializer(serializers.Serializer[Any]):
+class TakeProfitSerializer(StrictSerializer):
     """The exit with a gain."""
 
     limit_price = DecimalString(positive=True)
 
 
-class StopLossSerializer(serializers.Serializer[Any]):
+class StopLossSerializer(StrictSerializer):
     """The exit with a loss: a stop, with a limit where one is given."""
 
     stop_price = DecimalString(positive=True)
     limit_price = DecimalString(positive=True, required=False, allow_null=True, default=None)
 
 
-class NewOrderSerializer(serializers.Serializer[Any]):
+class NewOrderSerializer(StrictSerializer):
     """A new order. The instrument is named by ``instrument_id`` or by ``symbol``."""
 
     portfolio_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Abs
 
 from holdings.models import DraftTransaction, Portfolio, Transaction, TransactionVoid
 
@@ -27,6 +28,8 @@ class EntryFilter:
     since: date | None = None
     until: date | None = None
     tag: str = ""
+    amount_min: Decimal | None = None
+    amount_max: Decimal | None = None
     batch_id: int | None = None
 
 
@@ -65,6 +68,12 @@ def filtered_transactions(portfolio: Portfolio, wanted: EntryFilter | None = Non
         rows = rows.filter(occurred_date__lte=chosen.until)
     if chosen.tag:
         rows = rows.filter(tags__contains=[chosen.tag])
+    if chosen.amount_min is not None or chosen.amount_max is not None:
+        rows = rows.annotate(moved=Abs("amount"))
+        if chosen.amount_min is not None:
+            rows = rows.filter(moved__gte=chosen.amount_min)
+        if chosen.amount_max is not None:
+            rows = rows.filter(moved__lte=chosen.amount_max)
     if chosen.batch_id is not None:
         rows = rows.filter(import_batch_id=chosen.batch_id)
     for word in chosen.text.replace("\x00", "").split()[:8]:

@@ -143,7 +143,7 @@ class TestBars:
 
 class TestSchema:
     def test_every_endpoint_is_described(self, client, owner, client_of):
-        schema = client_of(owner).get("/api/schema/?format=json").json()
+        schema = client_of(owner).get("/api/schema/", headers={"accept": "application/json"}).json()
         for path in (
             "instruments/",
             "instruments/{id}/",

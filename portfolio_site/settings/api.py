@@ -21,8 +21,8 @@ REST_FRAMEWORK: dict[str, Any] = {
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_PAGINATION_CLASS": "portfolio_site.kernel.api.pagination.CursorPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["portfolio_site.kernel.api.filtering.StrictFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "portfolio_site.kernel.api.schema.ApiSchema",
     "DEFAULT_THROTTLE_CLASSES": ["portfolio_site.kernel.api.throttling.UserThrottle"],
     "DEFAULT_THROTTLE_RATES": {"user": "600/min", "anon": "60/min", "login": "10/min"},
     "EXCEPTION_HANDLER": "portfolio_site.kernel.api.problems.problem_handler",
@@ -30,6 +30,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     # None would believe any `X-Forwarded-For`, and a new made-up address would be a new limit.
     "NUM_PROXIES": environment.TRUSTED_PROXIES,
     "PAGE_SIZE": 50,
+    # `format` is a filter of reports; who wants another form of an answer says so in `Accept`.
+    "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 
@@ -44,6 +46,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    # Programs speak JSON; forms are taken too (the browsable API sends them), but are not promised.
+    "PARSER_WHITELIST": ["portfolio_site.kernel.api.parsers.DecimalJSONParser"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portfolio_site.kernel.api.schema.describe_answers",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

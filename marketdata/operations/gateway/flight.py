@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -139,4 +140,5 @@ def _only_one(key: str) -> Iterator[bool]:
 
 
 def _ready(key: str) -> str:
-    return f"marketdata:landed:{key}"
+    # What people type is part of the key of a search, and not every character may be part of a cache's.
+    return f"marketdata:landed:{hashlib.sha256(key.encode()).hexdigest()}"

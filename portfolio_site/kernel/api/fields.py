@@ -6,7 +6,6 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 if TYPE_CHECKING:
@@ -14,12 +13,12 @@ if TYPE_CHECKING:
 else:
     _Field = serializers.Field
 
+#: What is read. What is written may have more digits: a figure is not rounded for the way.
 _PLAIN = re.compile(r"^-?[0-9]{1,24}(\.[0-9]{1,18})?\Z")
+PATTERN_IN = r"^-?[0-9]{1,24}(\.[0-9]{1,18})?$"
+PATTERN_OUT = r"^-?[0-9]+(\.[0-9]+)?$"
 
 
-@extend_schema_field(
-    {"type": "string", "format": "decimal", "pattern": r"^-?\d{1,24}(\.\d{1,18})?$", "example": "123.45"}
-)
 class DecimalString(_Field):
     """A decimal as a string: exact both ways, trailing zeros cut on the way out.
 

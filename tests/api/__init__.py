@@ -1,0 +1,1 @@
+"""Tests of the API as a whole: its description holds, whoever asks whatever."""
