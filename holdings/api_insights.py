@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from holdings.api_query import AllocationQuery, ExplainQuery, IncomeQuery, PeriodQuery, RealisedQuery
+from holdings.api_query import AllocationQuery, CurrencyQuery, ExplainQuery, PeriodQuery, RealisedQuery
 from holdings.domain.types import PortfolioError
 from holdings.queries.insights.allocation import allocation_of
 from holdings.queries.insights.explaining import SubjectUnknown, explained, is_figure, value_of
@@ -274,12 +274,12 @@ class IncomeView(APIView):
 
     @extend_schema(
         summary="Read the income",
-        parameters=[IncomeQuery],
+        parameters=[CurrencyQuery],
         responses={200: IncomeSerializer, 404: _PROBLEM, 422: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """Since the first entry and by year, with an estimate of what may come."""
-        read_query(request, IncomeQuery)
+        read_query(request, CurrencyQuery)
         lens = _lens(request, portfolio_id)
         try:
             found = income_of(lens)

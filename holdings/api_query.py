@@ -11,7 +11,12 @@ from holdings.queries.insights.allocation import DIMENSIONS
 from portfolio_site.kernel.api import DecimalString
 from portfolio_site.kernel.api.strict import Truth, query_params
 
-_ID = {"required": False, "min_value": 1, "max_value": 2**63 - 1}
+
+def _id(help_text: str = "", *, least: int = 1) -> serializers.IntegerField:
+    return serializers.IntegerField(
+        required=False, min_value=least, max_value=2**63 - 1, help_text=help_text or None
+    )
+
 
 PortfoliosQuery = query_params(
     "PortfoliosQuery", archived=Truth(default=False, help_text="With archived ones.")
@@ -26,8 +31,8 @@ TransactionsQuery = query_params(
         help_text="Words in symbol, name, note, tags or outside id.",
     ),
     type=serializers.ChoiceField(choices=TransactionType.choices, required=False),
-    account_id=serializers.IntegerField(**_ID),
-    instrument_id=serializers.IntegerField(**_ID),
+    account_id=_id(),
+    instrument_id=_id(),
     since=serializers.DateField(required=False, help_text="From this day."),
     until=serializers.DateField(required=False, help_text="Up to and with this day."),
     amount_min=DecimalString(required=False, help_text="Money moved, without its sign, at least this."),
@@ -39,6 +44,8 @@ PositionsQuery = query_params(
     "PositionsQuery", closed=Truth(default=False, help_text="With those that are closed.")
 )
 
+LotsQuery = query_params("LotsQuery", instrument_id=_id())
+
 RangeQuery = query_params(
     "RangeQuery", range=serializers.ChoiceField(choices=list(queries.RANGES), default="1Y")
 )
@@ -48,7 +55,7 @@ ProposalsQuery = query_params(
     state=serializers.ChoiceField(choices=[*ProposalState.values, "all"], default="open"),
 )
 
-_CURRENCY = serializers.RegexField(r"^[A-Za-z]{3}$", required=False, help_text="Else the portfolio's own.")
+CURRENCY = serializers.RegexField(r"^[A-Za-z]{3}$", required=False, help_text="Else the portfolio's own.")
 
 _PERIOD = {
     "range": serializers.RegexField(
@@ -58,8 +65,8 @@ _PERIOD = {
     ),
     "from": serializers.DateField(required=False, help_text="Instead of a range: from the end of this day."),
     "to": serializers.DateField(required=False, help_text="Instead of a range: to the end of this day."),
-    "currency": _CURRENCY,
-    "benchmark": serializers.IntegerField(**_ID, help_text="The id of an instrument to compare with."),
+    "currency": CURRENCY,
+    "benchmark": _id("The id of an instrument to compare with."),
     "dividends": serializers.ChoiceField(
         choices=["0", "1"], default="1", help_text="Whether the benchmark's dividends count."
     ),
@@ -71,7 +78,7 @@ AllocationQuery = query_params(
     "AllocationQuery", by=serializers.ChoiceField(choices=list(DIMENSIONS), default="asset_class")
 )
 
-IncomeQuery = query_params("IncomeQuery", currency=_CURRENCY)
+CurrencyQuery = query_params("CurrencyQuery", currency=CURRENCY)
 
 RealisedQuery = query_params(
     "RealisedQuery",
@@ -86,25 +93,25 @@ RealisedQuery = query_params(
 ExplainQuery = query_params(
     "ExplainQuery",
     **_PERIOD,
-    instrument=serializers.IntegerField(**_ID, help_text="Narrow a sum to one holding."),
-    other=serializers.IntegerField(**_ID, help_text="The second instrument of a correlation."),
+    instrument=_id("Narrow a sum to one holding."),
+    other=_id("The second instrument of a correlation."),
     by=serializers.ChoiceField(
         choices=list(DIMENSIONS), required=False, help_text="The dimension of a part."
     ),
     part=serializers.CharField(
         required=False, max_length=100, help_text="The key of a part of the allocation."
     ),
-    account=serializers.IntegerField(**_ID),
+    account=_id(),
     held=serializers.ChoiceField(choices=["long", "short"], required=False),
     method=serializers.ChoiceField(choices=[method.value for method in CostMethod], required=False),
-    lot=serializers.IntegerField(**_ID),
-    entry=serializers.IntegerField(**_ID),
-    number=serializers.IntegerField(**(_ID | {"min_value": 0})),
+    lot=_id(),
+    entry=_id(),
+    number=_id(least=0),
     year=serializers.RegexField(r"^[0-9]{4}$", required=False),
     term=serializers.ChoiceField(choices=["short", "long"], required=False),
 )
 
 PortfolioQuery = query_params(
     "PortfolioQuery",
-    portfolio=serializers.IntegerField(**_ID, help_text="Which one, where there are several."),
+    portfolio=_id("Which one, where there are several."),
 )

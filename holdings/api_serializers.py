@@ -138,7 +138,12 @@ class EntrySerializer(StrictSerializer):
 
     def entry(self) -> Entry:
         """The entry; call it when the serializer is valid."""
-        values = {key: value for key, value in self.validated_data.items() if value is not None}
+        return self.entry_of(self.validated_data)
+
+    @staticmethod
+    def entry_of(validated: dict[str, Any]) -> Entry:
+        """The entry of validated data."""
+        values = {key: value for key, value in validated.items() if value is not None}
         occurred = values.pop("date")
         for key in ("lots", "tags"):
             if key in values:

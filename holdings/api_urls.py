@@ -24,6 +24,14 @@ from holdings.api_assets import (
     StocksView,
 )
 from holdings.api_backups import BackupPlanView, BackupsView, BackupView, RestoreView
+from holdings.api_books import AccountsView, ArchiveView, LotsView, ManyTransactionsView
+from holdings.api_charts import (
+    AllocationChartView,
+    DrawdownChartView,
+    IncomeChartView,
+    PerformanceChartView,
+    ValueChartView,
+)
 from holdings.api_insights import AllocationView, ExplainView, IncomeView, PerformanceView, RealisedView
 
 
@@ -66,6 +74,29 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/corporate-actions/<int:proposal_id>/reopen/",
         ReopenProposalView.as_view(),
         name="portfolio-corporate-action-reopen",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/transactions/bulk/",
+        ManyTransactionsView.as_view(),
+        name="portfolio-transactions-bulk",
+    ),
+    path("portfolios/<int:portfolio_id>/accounts/", AccountsView.as_view(), name="portfolio-accounts"),
+    path("portfolios/<int:portfolio_id>/archive/", ArchiveView.as_view(), name="portfolio-archive"),
+    path("portfolios/<int:portfolio_id>/lots/", LotsView.as_view(), name="portfolio-lots"),
+    path("charts/portfolios/<int:portfolio_id>/value/", ValueChartView.as_view(), name="chart-value"),
+    path(
+        "charts/portfolios/<int:portfolio_id>/performance/",
+        PerformanceChartView.as_view(),
+        name="chart-performance",
+    ),
+    path(
+        "charts/portfolios/<int:portfolio_id>/allocation/",
+        AllocationChartView.as_view(),
+        name="chart-allocation",
+    ),
+    path("charts/portfolios/<int:portfolio_id>/income/", IncomeChartView.as_view(), name="chart-income"),
+    path(
+        "charts/portfolios/<int:portfolio_id>/drawdown/", DrawdownChartView.as_view(), name="chart-drawdown"
     ),
     path("portfolios/<int:portfolio_id>/positions/", PositionsView.as_view(), name="portfolio-positions"),
     path("portfolios/<int:portfolio_id>/cash/", CashView.as_view(), name="portfolio-cash"),

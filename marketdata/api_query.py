@@ -12,15 +12,19 @@ ADJUSTMENTS = {
     "split": Adjustment.SPLIT,
     "total_return": Adjustment.TOTAL_RETURN,
 }
-_TYPED = {"max_length": 100, "allow_blank": True, "help_text": "What was typed."}
+
+
+def _typed() -> serializers.CharField:
+    return serializers.CharField(max_length=100, allow_blank=True, help_text="What was typed.")
+
 
 SearchQuery = query_params(
     "SearchQuery",
-    q=serializers.CharField(**_TYPED),
+    q=_typed(),
     limit=serializers.IntegerField(default=20, min_value=1, max_value=50),
 )
 
-BeyondQuery = query_params("BeyondQuery", q=serializers.CharField(**_TYPED))
+BeyondQuery = query_params("BeyondQuery", q=_typed())
 
 BarsQuery = query_params(
     "BarsQuery",

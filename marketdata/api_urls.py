@@ -7,12 +7,14 @@ from typing import Any
 from django.urls import URLPattern, path
 
 from marketdata.api import InstrumentViewSet, QuotesView
+from marketdata.api_charts import PriceChartView
 from marketdata.api_health import MarketDataHealthView
 from marketdata.api_prices import PricesView
 from marketdata.api_watchlists import WatchlistViewSet
 
 urlpatterns: list[URLPattern] = [
     path("quotes/", QuotesView.as_view(), name="quotes"),
+    path("charts/instruments/<int:instrument_id>/price/", PriceChartView.as_view(), name="chart-price"),
     path("market-data/health/", MarketDataHealthView.as_view(), name="market-data-health"),
 ]
 

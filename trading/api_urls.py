@@ -15,6 +15,7 @@ from trading.api_accounts import (
     TradingAccountsView,
     TradingAccountView,
 )
+from trading.api_fills import FillsView
 
 
 def register(router: BaseRouter) -> None:
@@ -35,6 +36,7 @@ urlpatterns = [
         ClosePositionView.as_view(),
         name="trading-account-close",
     ),
+    path("fills/", FillsView.as_view(), name="fills"),
     path(
         "portfolios/<int:portfolio_id>/buying-power/",
         BuyingPowerView.as_view(),

@@ -39,13 +39,18 @@ _MOST_MARKERS = 200
 @login_required
 @require_GET
 def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The value of a portfolio over a range."""
+    return JsonResponse(value_chart_body(request, portfolio_id))
+
+
+def value_chart_body(request: HttpRequest, portfolio_id: int) -> dict[str, Any]:
     """The value (`view=value`) or the time-weighted return (`view=performance`) of a portfolio over a range."""
     portfolio = shown_portfolio(request, portfolio_id)
     now = clock.now()
     snapshot = queries.snapshot(portfolio, now=now)
     series = queries.value_series(portfolio, snapshot, range_code=request.GET.get("range", "1Y"), now=now)
     if not series.days:
-        return JsonResponse({"labels": [], "series": [], "empty": series.problem or "Nothing to show yet."})
+        return {"labels": [], "series": [], "empty": series.problem or "Nothing to show yet."}
     # The day before the first entry is where returns are measured from; as a value it would only be a cliff.
     since = 1 if len(series.days) > 1 and not series.values[0] else 0
     labels = [day.isoformat() for day in series.days[since:]]
@@ -82,14 +87,12 @@ def value_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 },
             ],
         }
-    return JsonResponse(
-        {
-            "kind": "line",
-            "labels": labels,
-            **body,
-            "summary": summary_of(series, locale=display_for(request).locale),
-        }
-    )
+    return {
+        "kind": "line",
+        "labels": labels,
+        **body,
+        "summary": summary_of(series, locale=display_for(request).locale),
+    }
 
 
 @login_required

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpResponse
+from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
@@ -17,6 +18,7 @@ from .errors import DomainError
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
 
     GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -70,6 +72,21 @@ def _has_host(request: HttpRequest) -> bool:
         return bool(request.get_host())
     except DisallowedHost:
         return False
+
+
+class ApiConditionalGetMiddleware(ConditionalGetMiddleware):
+    """Give what programs read an `ETag`, and answer 304 to who has it already (`If-None-Match`).
+
+    Pages carry a nonce and differ each time: they are left alone.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Tag the answer of a GET below `/api/`; what is anybody's own may be kept only by who asked."""
+        if not request.path.startswith("/api/"):
+            return response
+        if request.method == "GET" and response.status_code == 200:
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+        return super().process_response(request, response)
 
 
 class DomainErrorMiddleware:

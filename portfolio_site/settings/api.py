@@ -58,8 +58,24 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": r"/api(/v1)?",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "AccountKindEnum": "holdings.models.AccountKind",
         "OrderTypeEnum": "trading.api_serializers.TYPE_CHOICES",
         "AssetKindEnum": "marketdata.queries.assets.ASSET_KINDS",
         "TransactionTypeEnum": "holdings.models.TransactionType",
     },
 }
+
+#: Pages of these origins may ask the API from a browser, with a key of their own: cookies are never sent along.
+CORS_ALLOWED_ORIGINS: list[str] = environment.CORS_ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = ("accept", "authorization", "content-type", "idempotency-key", "if-none-match")
+CORS_EXPOSE_HEADERS = (
+    "ETag",
+    "Idempotency-Replayed",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Request-ID",
+)

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "allauth.headless",
+    "corsheaders",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -53,8 +54,11 @@ MIDDLEWARE = [
     # Programs that speak the wire bring no session and follow no redirect: answered before all the rest.
     "trading.wire.gate.WireGateMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    # Inside gzip: the tag is of what is said, however it is packed.
+    "portfolio_site.kernel.middleware.ApiConditionalGetMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "portfolio_site.kernel.middleware.RequestIdHeaderMiddleware",
     "portfolio_site.web.middleware.SimulatedPricesHeaderMiddleware",

@@ -72,5 +72,6 @@ DEMO: bool = env.bool("DEMO", default=False)
 EMAIL_VERIFICATION: str = env.str(
     "EMAIL_VERIFICATION", default="optional" if EMAIL_URL.startswith("consolemail") else "mandatory"
 )
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", default=[])
 SIGNUP_OPEN: bool = env.bool("SIGNUP_OPEN", default=True)
 STAFF_SECOND_FACTOR: bool | None = env.bool("STAFF_SECOND_FACTOR", default=None)

@@ -36,9 +36,7 @@ _ANSWERS = ["2xx", "400", "401", "403", "404", "409", "413", "422", "429"]
 _CONFIG = SchemathesisConfig.from_dict(
     {"checks": {"positive_data_acceptance": {"expected-statuses": _ANSWERS}}}
 )
-_DESCRIPTION = json.loads(
-    json.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str)  # type: ignore[no-untyped-call]
-)
+_DESCRIPTION = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True), default=str))
 #: Whose id `{id}` is, by the first part of the address.
 _OF_ID = {
     "portfolios": "portfolio_id",

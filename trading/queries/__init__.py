@@ -72,6 +72,7 @@ from trading.queries.market import (
 from trading.queries.orders import (
     OpenOrder,
     fills_for,
+    fills_queryset,
     open_order_with_market,
     open_orders_with_market,
     orders_for,
@@ -94,7 +95,7 @@ from trading.queries.trade_log import (
     log_after,
     log_number_at,
 )
-from trading.queries.values import FillView, OrderView, TrailEntry, order_view
+from trading.queries.values import FillView, OrderView, TrailEntry, fill_views, order_view
 
 __all__ = [
     "ALL_TYPES",
@@ -146,7 +147,9 @@ __all__ = [
     "ended_orders",
     "equity_curve",
     "family_of",
+    "fill_views",
     "fills_for",
+    "fills_queryset",
     "halted_because",
     "holder_of",
     "intraday_pricing",

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from marketdata.queries import QuoteView, cached_quotes
 from trading.engine.matching import match
 from trading.engine.states import OrderStatus
@@ -77,6 +79,12 @@ def visible_order(user: Any, order_id: UUID) -> OrderView | None:
     return None if row is None else order_view(row)
 
 
+def fills_queryset(user: Any) -> QuerySet[Fill]:
+    """Fills that ``user`` may see, for lists that filter and page; `fill_views` makes views of a page."""
+    rows: QuerySet[Fill] = Fill.objects.visible_to(user).select_related("order", "order__instrument")
+    return rows
+
+
 def fills_for(
     user: Any,
     *,
@@ -86,7 +94,7 @@ def fills_for(
     limit: int = 50,
 ) -> list[FillView]:
     """Fills that ``user`` may see, newest first; of symbols that begin with ``symbol``. One statement."""
-    rows = Fill.objects.visible_to(user).select_related("order", "order__instrument")
+    rows = fills_queryset(user)
     if portfolio_id is not None:
         rows = rows.filter(order__portfolio_id=portfolio_id)
     if order_id is not None:

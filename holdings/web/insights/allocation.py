@@ -89,24 +89,27 @@ def allocation(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 @login_required
 @require_GET
 def allocation_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The ring of the parts."""
+    return JsonResponse(allocation_chart_body(request, portfolio_id))
+
+
+def allocation_chart_body(request: HttpRequest, portfolio_id: int) -> dict[str, Any]:
     """The ring: parts worth something, each leading to its holdings."""
     lens = _lens(request, portfolio_id)
     found = allocation_of(lens, _dimension(request))
     parts = [part for part in found.parts if part.value > 0]
     if not parts:
-        return JsonResponse({"labels": [], "series": [], "empty": "Nothing is held at present."})
+        return {"labels": [], "series": [], "empty": "Nothing is held at present."}
     base = lens.portfolio.base_currency
     values = [plain(round_money(part.value, base)) for part in parts]
-    return JsonResponse(
-        {
-            "kind": "doughnut",
-            "unit": "money",
-            "currency": base,
-            "labels": [part.label for part in parts],
-            "series": [{"key": "value", "label": "Value", "values": values}],
-            "urls": [_part_url(portfolio_id, found, part) for part in parts],
-        }
-    )
+    return {
+        "kind": "doughnut",
+        "unit": "money",
+        "currency": base,
+        "labels": [part.label for part in parts],
+        "series": [{"key": "value", "label": "Value", "values": values}],
+        "urls": [_part_url(portfolio_id, found, part) for part in parts],
+    }
 
 
 @login_required

@@ -73,14 +73,19 @@ def income(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 @login_required
 @require_GET
 def income_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The bars of what was paid."""
+    return JsonResponse(income_chart_body(request, portfolio_id))
+
+
+def income_chart_body(request: HttpRequest, portfolio_id: int) -> dict[str, Any]:
     """Gross income by kind as stacked bars, by month or by year."""
     lens = lens_for(request, portfolio_id)
     try:
         rows = _bars(income_of(lens), _view(request))
     except PortfolioError as error:
-        return JsonResponse({"labels": [], "series": [], "empty": problem_of(error)})
+        return {"labels": [], "series": [], "empty": problem_of(error)}
     if not rows:
-        return JsonResponse({"labels": [], "series": [], "empty": "Nothing was paid yet."})
+        return {"labels": [], "series": [], "empty": "Nothing was paid yet."}
     series = [
         {
             "key": kind,
@@ -90,16 +95,14 @@ def income_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         for kind in KINDS
         if any(getattr(sums, kind) for _, sums in rows)
     ]
-    return JsonResponse(
-        {
-            "kind": "bar",
-            "unit": "money",
-            "currency": lens.currency,
-            "stacked": True,
-            "labels": [label for label, _ in rows],
-            "series": series,
-        }
-    )
+    return {
+        "kind": "bar",
+        "unit": "money",
+        "currency": lens.currency,
+        "stacked": True,
+        "labels": [label for label, _ in rows],
+        "series": series,
+    }
 
 
 def _view(request: HttpRequest) -> str:

@@ -135,13 +135,18 @@ def performance(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 @login_required
 @require_GET
 def performance_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """The line of a period."""
+    return JsonResponse(performance_chart_body(request, portfolio_id))
+
+
+def performance_chart_body(request: HttpRequest, portfolio_id: int) -> dict[str, Any]:
     """The line of a period: return or value, with a benchmark and with trades and dividends marked."""
     lens = lens_for(request, portfolio_id)
     period = chosen_period(request, lens)
     figures = None if period is None else figures_of(lens, period)
     if period is None or figures is None or figures.performance is None:
         problem = lens.basis.problem or (figures.problem if figures else "") or "Nothing to show yet."
-        return JsonResponse({"labels": [], "series": [], "empty": problem})
+        return {"labels": [], "series": [], "empty": problem}
     done = figures.performance
     shown = sampled(len(done.values))
     days = [date.fromordinal(done.first + index) for index in shown]
@@ -179,15 +184,13 @@ def performance_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         f"From {period.start.isoformat()} to {period.end.isoformat()}: "
         f"{'up' if done.twr >= 0 else 'down'} {abs(done.twr):.2%} (time-weighted)."
     )  # fmt: skip
-    return JsonResponse(
-        {
-            "kind": "line",
-            "labels": [day.isoformat() for day in days],
-            "markers": _markers(lens.portfolio, period, days),
-            "summary": summary,
-            **body,
-        }
-    )
+    return {
+        "kind": "line",
+        "labels": [day.isoformat() for day in days],
+        "markers": _markers(lens.portfolio, period, days),
+        "summary": summary,
+        **body,
+    }
 
 
 def stat(done: Performance, name: str) -> dict[str, Any]:

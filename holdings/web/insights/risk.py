@@ -68,6 +68,11 @@ def risk(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 @login_required
 @require_GET
 def risk_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """How far below the highest it was."""
+    return JsonResponse(risk_chart_body(request, portfolio_id))
+
+
+def risk_chart_body(request: HttpRequest, portfolio_id: int) -> dict[str, Any]:
     """How far the time-weighted index was below its highest, day by day."""
     lens = lens_for(request, portfolio_id)
     period = chosen_period(request, lens)
@@ -75,24 +80,22 @@ def risk_chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     done = figures.performance if figures is not None else None
     if done is None:
         problem = lens.basis.problem or (figures.problem if figures else "") or "Nothing to show yet."
-        return JsonResponse({"labels": [], "series": [], "empty": problem})
+        return {"labels": [], "series": [], "empty": problem}
     falls = underwater(done)
     shown = sampled(len(falls))
-    return JsonResponse(
-        {
-            "kind": "line",
-            "unit": "percent",
-            "labels": [date.fromordinal(done.first + index).isoformat() for index in shown],
-            "series": [
-                {
-                    "key": "drawdown",
-                    "label": "Below the highest",
-                    "values": [plain(Decimal(repr(round(falls[index], 8)))) for index in shown],
-                    "style": "area",
-                }
-            ],
-        }
-    )
+    return {
+        "kind": "line",
+        "unit": "percent",
+        "labels": [date.fromordinal(done.first + index).isoformat() for index in shown],
+        "series": [
+            {
+                "key": "drawdown",
+                "label": "Below the highest",
+                "values": [plain(Decimal(repr(round(falls[index], 8)))) for index in shown],
+                "style": "area",
+            }
+        ],
+    }
 
 
 def _tail(name: str, value: float | None, worth: Decimal) -> dict[str, Any]:

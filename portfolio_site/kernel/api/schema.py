@@ -92,7 +92,7 @@ class ApiSchema(AutoSchema):
         return found
 
 
-class StrictSerializerSchema(OpenApiSerializerExtension):
+class StrictSerializerSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """A strict body has no other properties."""
 
     target_class = "portfolio_site.kernel.api.strict.StrictInput"
@@ -106,7 +106,7 @@ class StrictSerializerSchema(OpenApiSerializerExtension):
         return found
 
 
-class DecimalStringSchema(OpenApiSerializerFieldExtension):
+class DecimalStringSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """Decimals leave as strings; they are read from strings and from JSON numbers."""
 
     target_class = "portfolio_site.kernel.api.fields.DecimalString"
