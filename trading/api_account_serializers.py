@@ -9,6 +9,7 @@ from typing import Any
 from rest_framework import serializers
 
 from portfolio_site.kernel.api import DecimalString
+from portfolio_site.kernel.api.strict import StrictSerializer
 from trading.api_serializers import OrderSerializer
 from trading.engine.margin import AccountFigures
 from trading.models.accounts import MULTIPLIERS
@@ -17,27 +18,28 @@ from trading.operations.kill_switches import MAX_REASON
 from trading.operations.reading import MAX_CLIENT_ORDER_ID
 from trading.queries import AccountView, Paid
 
-_MULTIPLIERS = [(value, str(value)) for value in MULTIPLIERS]
+#: How many times its equity an account may hold.
+MULTIPLIER_CHOICES = [(value, str(value)) for value in MULTIPLIERS]
 
 
-class NewTradingAccountSerializer(serializers.Serializer[Any]):
+class NewTradingAccountSerializer(StrictSerializer):
     """A paper account to open."""
 
     name = serializers.CharField(max_length=120)
     cash = DecimalString(positive=True, help_text="Play money to start with.")
     currency = serializers.CharField(max_length=8, default="USD")
     multiplier = serializers.ChoiceField(
-        choices=_MULTIPLIERS,
+        choices=MULTIPLIER_CHOICES,
         default=1,
         help_text="1: cash account; 2 or 4: may borrow so many times its equity.",
     )
 
 
-class SettingsSerializer(serializers.Serializer[Any]):
+class SettingsSerializer(StrictSerializer):
     """What the owner of an account may choose. Rates and shares are fractions."""
 
     max_margin_multiplier = serializers.ChoiceField(
-        choices=_MULTIPLIERS, help_text="Borrow less than the account was opened for."
+        choices=MULTIPLIER_CHOICES, help_text="Borrow less than the account was opened for."
     )
     no_shorting = serializers.BooleanField()
     fractional_trading = serializers.BooleanField()
@@ -131,14 +133,14 @@ class TradingAccountSerializer(serializers.Serializer[Any]):
     reset_at = serializers.DateTimeField(allow_null=True)
 
 
-class ResetSerializer(serializers.Serializer[Any]):
+class ResetSerializer(StrictSerializer):
     """Beginning anew."""
 
     confirm = serializers.CharField(max_length=20, help_text="The account's number.")
     cash = DecimalString(positive=True, required=False, allow_null=True, default=None)
 
 
-class KillSwitchSerializer(serializers.Serializer[Any]):
+class KillSwitchSerializer(StrictSerializer):
     """Stop new orders, or take them again."""
 
     on = serializers.BooleanField()
@@ -173,13 +175,13 @@ class OpenPositionSerializer(serializers.Serializer[Any]):
     intraday_plpc = DecimalString(allow_null=True)
 
 
-class CloseAllSerializer(serializers.Serializer[Any]):
+class CloseAllSerializer(StrictSerializer):
     """Closing every position."""
 
     cancel_orders = serializers.BooleanField(default=False, help_text="Cancel open orders first.")
 
 
-class ClosePositionSerializer(serializers.Serializer[Any]):
+class ClosePositionSerializer(StrictSerializer):
     """How much of a position to close."""
 
     quantity = DecimalString(positive=True, required=False, allow_null=True, default=None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER, idempotent
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.strict import query_params, read_query
 from trading import operations, queries
 from trading.api_account_serializers import (
     CloseAllSerializer,
@@ -32,6 +33,12 @@ from trading.api_serializers import OrderSerializer
 from trading.operations import AccountRefusedError
 from trading.queries import AccountView
 
+EquityCurveQuery = query_params(
+    "EquityCurveQuery",
+    range=serializers.ChoiceField(
+        choices=list(queries.CURVE_RANGES), default="1M", help_text="How far it reaches back."
+    ),
+)
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 _ERRORS = {401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM}
 
@@ -194,22 +201,13 @@ class EquityCurveView(_TradeView):
     @extend_schema(
         summary="Equity curve of a trading account",
         description="At the end of each New York day, or every quarter of an hour for `1D`; the last point is now.",
-        parameters=[
-            OpenApiParameter(
-                "range",
-                OpenApiTypes.STR,
-                enum=list(queries.CURVE_RANGES),
-                description="How far it reaches back.",
-            )
-        ],
+        parameters=[EquityCurveQuery],
         responses={200: EquityCurveSerializer(many=True), 401: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """Its points, the oldest first."""
         account = _shown(request, portfolio_id)
-        code = request.query_params.get("range", "1M")
-        if code not in queries.CURVE_RANGES:
-            raise AccountRefusedError("There is no such range.", field="range")
+        code = read_query(request, EquityCurveQuery)["range"]
         points = queries.equity_curve(account, range_code=code, now=clock.now())
         return Response(EquityCurveSerializer(points, many=True).data)
 

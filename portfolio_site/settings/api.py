@@ -59,6 +59,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "AccountKindEnum": "holdings.models.AccountKind",
+        "MultiplierEnum": "trading.api_account_serializers.MULTIPLIER_CHOICES",
         "OrderTypeEnum": "trading.api_serializers.TYPE_CHOICES",
         "AssetKindEnum": "marketdata.queries.assets.ASSET_KINDS",
         "TransactionTypeEnum": "holdings.models.TransactionType",

@@ -18,7 +18,6 @@ FRAME_PARAMETERS = frozenset({"cursor", "page_size", "fields"})
 
 _TEXT = (
     serializers.CharField,
-    serializers.ChoiceField,
     serializers.DateField,
     serializers.DateTimeField,
     serializers.UUIDField,
@@ -63,6 +62,9 @@ def _wrong_type(field: Any, value: Any) -> str:
     if isinstance(field, serializers.IntegerField):
         whole = isinstance(value, int) and not isinstance(value, bool)
         return "" if whole else "Give a whole number."
+    if isinstance(field, serializers.ChoiceField):
+        kinds = {type(choice) for choice in field.choices}
+        return "" if type(value) in kinds else "Give one of the choices, as it is written there."
     if isinstance(field, _TEXT):
         return "" if isinstance(value, str) else "Give a text."
     return ""
