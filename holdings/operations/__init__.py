@@ -68,6 +68,7 @@ from holdings.operations.posting import (
 from holdings.operations.rebuilding import rebuild_holdings
 from holdings.operations.restoring import RestoreOutcome, RestoreRefused, look_into_backup, restore_backup
 from holdings.operations.sample import create_sample_portfolio
+from holdings.operations.trades import PostedTrade, Trade, post_trade_within, write_trade
 
 __all__ = [
     "BACKUP_KIND",
@@ -86,8 +87,10 @@ __all__ = [
     "PortfolioRefused",
     "PortfolioUnknown",
     "Posted",
+    "PostedTrade",
     "RestoreOutcome",
     "RestoreRefused",
+    "Trade",
     "add_account",
     "add_asset",
     "archive_portfolio",
@@ -109,6 +112,7 @@ __all__ = [
     "post_due_drafts",
     "post_starting_cash",
     "post_trade",
+    "post_trade_within",
     "post_transaction",
     "post_transactions",
     "preview_import",
@@ -126,4 +130,5 @@ __all__ = [
     "upload_import",
     "void_transaction",
     "void_transactions",
+    "write_trade",
 ]

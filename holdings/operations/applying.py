@@ -51,6 +51,17 @@ from holdings.queries.replaying import books_market, setup_for
 
 # From here on a replay is cheaper than hydrating and writing entry by entry.
 BULK = 50
+LOT_CHANGES = (
+    "opened_date",
+    "held_since",
+    "quantity",
+    "cost",
+    "cost_base",
+    "basis_base",
+    "fees",
+    "fees_base",
+    "is_washed",
+)
 ZERO = Decimal(0)
 _OPENING = frozenset({"buy", "delivery_in"})
 _POOLED = frozenset({"average", "section104"})
@@ -79,17 +90,20 @@ def apply_to_books(
     try:
         _carry_over(locked, preparer=preparer, added=added, voided=voided)
     except IntegrityError as error:
-        if not _is_out_of_bounds(error):
+        refusal = refusal_of_size(error)
+        if refusal is None:
             raise
-        raise EntryRefused(
-            "With this entry a figure would be larger than the books can hold.", code="too_large"
-        ) from error
+        raise refusal from error
 
 
-def _is_out_of_bounds(error: IntegrityError) -> bool:
-    """Whether the database refused a number for its size (`models.checks.finite` and `bounded`)."""
+def refusal_of_size(error: IntegrityError) -> EntryRefused | None:
+    """The refusal where the database refused a number for its size (`models.checks.finite` and `bounded`), else None."""
     cause = error.__cause__
-    return isinstance(cause, CheckViolation) and str(cause.diag.constraint_name).endswith("_finite")
+    if isinstance(cause, CheckViolation) and str(cause.diag.constraint_name).endswith("_finite"):
+        return EntryRefused(
+            "With this entry a figure would be larger than the books can hold.", code="too_large"
+        )
+    return None
 
 
 def _carry_over(
@@ -245,7 +259,7 @@ def _store(
     )
     positions: dict[tuple[int, int], PositionFigures] = {}
     add_effects(positions, effects)
-    _add_cost_changes(locked, ledger, effects, positions, before)
+    add_cost_changes(locked, ledger, effects, positions, before)
     _upsert_positions(locked.id, positions)
     cash: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     with exact():
@@ -300,21 +314,19 @@ def _store_lots(portfolio_id: int, lots: Iterable[OpenLot]) -> None:
     if closed:
         Lot.objects.filter(pk__in=closed).delete()
     if changed:
-        Lot.objects.bulk_update(
-            changed, ["opened_date", "held_since", "quantity", "cost", "cost_base", "basis_base", "fees", "fees_base",
-                      "is_washed"]
-        )  # fmt: skip
+        Lot.objects.bulk_update(changed, LOT_CHANGES)
     if fresh:
         Lot.objects.bulk_create(fresh)
 
 
-def _add_cost_changes(
+def add_cost_changes(
     locked: LockedPortfolio,
     ledger: Ledger,
     effects: Effects,
     positions: dict[tuple[int, int], PositionFigures],
     before: dict[int | None, tuple[Decimal, Decimal]],
 ) -> None:
+    """Add to positions by how much the cost of the lots in them changed; `before` has the costs by lot's key."""
     pools = set()
     with exact():
         for lot in effects.touched:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models.expressions import RawSQL
 
-from holdings.models import Portfolio
 from holdings.operations.errors import PortfolioArchived, PortfolioUnknown
 from marketdata.operations import SHARE_PRICE_SOURCES
+
+_LOCK = f"""
+SELECT id, owner_id, kind, base_currency, allow_short, allow_negative_cash, cost_basis_method, tax_country, time_zone,
+       revision, last_sequence, archived_at, {SHARE_PRICE_SOURCES}
+FROM holdings_portfolio WHERE id = %s FOR NO KEY UPDATE
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,26 +54,11 @@ def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
     """
     if not connection.in_atomic_block:
         raise RuntimeError("lock_portfolio() belongs inside the transaction that it protects")
-    row = (
-        Portfolio.objects.filter(pk=portfolio_id)
-        .select_for_update(no_key=True)
-        .values_list(
-            "pk",
-            "owner_id",
-            "kind",
-            "base_currency",
-            "allow_short",
-            "allow_negative_cash",
-            "cost_basis_method",
-            "tax_country",
-            "time_zone",
-            "revision",
-            "last_sequence",
-            "archived_at",
-            RawSQL(SHARE_PRICE_SOURCES, []),  # noqa: S611 - a constant
-        )
-        .first()
-    )
+    if not 0 < portfolio_id < 1 << 63:
+        raise PortfolioUnknown
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, [portfolio_id])
+        row = cursor.fetchone()
     if row is None:
         raise PortfolioUnknown
     return LockedPortfolio(

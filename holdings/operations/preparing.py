@@ -50,7 +50,11 @@ class Prepared:
 
 
 class Preparer:
-    """Prepares entries for one locked portfolio; loads the accounts and the instruments that they name once."""
+    """Prepares entries for one locked portfolio; loads the accounts and the instruments that they name once, unless the
+    caller has just read them under the lock."""
+
+    accounts: dict[int, Account]
+    instruments: dict[int, Instrument]
 
     def __init__(
         self,
@@ -60,19 +64,22 @@ class Preparer:
         owner: Any,
         now: datetime,
         rates: Rates | None = None,
+        accounts: dict[int, Account] | None = None,
+        instruments: dict[int, Instrument] | None = None,
     ) -> None:
         entries = list(entries)
         self.locked = locked
         self.now = now
         self.zone = ZoneInfo(locked.time_zone)
         self.today = now.astimezone(self.zone).date()
+        self.rates = rates or Rates(locked.base_currency)
+        if accounts is not None and instruments is not None:
+            self.accounts, self.instruments = accounts, instruments
+            return
         self.accounts = {a.pk: a for a in Account.objects.filter(portfolio_id=locked.id).order_by("pk")}
         named = [pk for e in entries for pk in (e.instrument_id, e.to_instrument_id)]
         wanted = {pk for pk in named if pk is not None}
-        self.instruments: dict[int, Instrument] = {
-            i.pk: i for i in Instrument.objects.visible_to(owner).filter(pk__in=wanted)
-        }
-        self.rates = rates or Rates(locked.base_currency)
+        self.instruments = {i.pk: i for i in Instrument.objects.visible_to(owner).filter(pk__in=wanted)}
 
     def prepare(self, entry: Entry) -> Prepared:
         """Return the row (not saved, without its sequence). Raises `EntryRefused` with the field at fault."""

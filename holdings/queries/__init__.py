@@ -32,6 +32,7 @@ from holdings.queries.combined import (
     sampled_rows,
 )
 from holdings.queries.exports import ghostfolio_export, portfolio_export
+from holdings.queries.facts import BOOK_FACTS, BookFacts, book_facts_of, read_book_facts
 from holdings.queries.history import (
     RANGES,
     DailyHistory,
@@ -83,10 +84,12 @@ from holdings.queries.valuing import CashRow, HoldingRow, Snapshot, snapshot, sn
 from holdings.queries.whole import whole_portfolio
 
 __all__ = [
+    "BOOK_FACTS",
     "MOST_PROPOSALS",
     "RANGES",
     "AssetNotFound",
     "AssetSummary",
+    "BookFacts",
     "CashRow",
     "CombinedSeries",
     "DailyHistory",
@@ -109,6 +112,7 @@ __all__ = [
     "asset_of",
     "asset_summary",
     "assets_of",
+    "book_facts_of",
     "cards",
     "cash_balance",
     "cash_balances",
@@ -142,6 +146,7 @@ __all__ = [
     "proposals_of",
     "quantities_of_many",
     "range_start",
+    "read_book_facts",
     "realised_trades",
     "require_asset",
     "sampled_rows",

@@ -58,7 +58,14 @@ from marketdata.queries.personal import (
     register_books,
     trades_of,
 )
-from marketdata.queries.quotes import QuoteView, cached_quotes, latest_quote, latest_quotes
+from marketdata.queries.quotes import (
+    QUOTE_COLUMNS,
+    QuoteView,
+    cached_quotes,
+    latest_quote,
+    latest_quotes,
+    quotes_of,
+)
 from marketdata.queries.real_prices import RealPrices, real_prices
 from marketdata.queries.searching import search_instruments
 from marketdata.queries.series import ActionView, Adjustment, DailySeries, daily_series, empty_series
@@ -82,6 +89,7 @@ from marketdata.queries.watchlists import (
 __all__ = [
     "CLASS_ORDER",
     "CRYPTO",
+    "QUOTE_COLUMNS",
     "STOCK",
     "ActionView",
     "Adjustment",
@@ -154,6 +162,7 @@ __all__ = [
     "price_answers",
     "price_of_day",
     "prices_of",
+    "quotes_of",
     "rates_into",
     "real_prices",
     "register_books",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -18,13 +18,15 @@ from marketdata.queries.hours import is_open
 from marketdata.queries.on_demand import brought_up_to_date
 from portfolio_site.kernel import clock
 
-_LATEST = """
-SELECT q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
+#: What `quotes_of` takes, of `marketdata_quote q` and `marketdata_instrument i`, for a statement of one's own.
+QUOTE_COLUMNS = """q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
        q.quoted_at, q.source, q.is_simulated, q.is_held, i.asset_class, i.exchange, i.provider,
-       q.bid_size, q.ask_size, q.day_low, q.day_high
+       q.bid_size, q.ask_size, q.day_low, q.day_high"""
+_LATEST = f"""
+SELECT {QUOTE_COLUMNS}
 FROM marketdata_quote q JOIN marketdata_instrument i ON i.id = q.instrument_id
 WHERE q.instrument_id = ANY(%s::bigint[])
-"""
+"""  # noqa: S608 - columns named above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,12 @@ def latest_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[in
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_LATEST, [wanted])
-        found = [_view(row) for row in cursor.fetchall()]
-    return _as_of(found, now)
+        return quotes_of(cursor.fetchall(), now=now)
+
+
+def quotes_of(rows: Iterable[Sequence[Any]], *, now: datetime | None = None) -> dict[int, QuoteView]:
+    """The quotes of rows of `QUOTE_COLUMNS`. No statement, but for the simulated market (as `latest_quotes`)."""
+    return _as_of([_view(row) for row in rows], now)
 
 
 def latest_quote(instrument_id: int, *, now: datetime | None = None) -> QuoteView | None:
@@ -123,7 +129,7 @@ def forget(ids: Iterable[int]) -> None:
     quote_cache.remove(list(ids))
 
 
-def _view(row: tuple[Any, ...]) -> QuoteView:
+def _view(row: Sequence[Any]) -> QuoteView:
     return QuoteView(
         instrument_id=row[0],
         symbol=row[1],

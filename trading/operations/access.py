@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.queries import is_auditor
+from holdings.operations import LockedPortfolio, lock_portfolio
 from portfolio_site.kernel.errors import NotFoundError
 from trading.models import Order
-from trading.operations.desk import Desk, open_desk
+from trading.operations.desk import Desk, account_row, open_desk
 from trading.operations.errors import (
     OrderRefusedError,
     OrderUnknownError,
@@ -23,11 +24,16 @@ from trading.operations.errors import (
 def own_desk(portfolio_id: int, actor: Any, *, now: datetime, for_new_orders: bool = True) -> Desk:
     """Lock the actor's own paper portfolio. Raises ``PortfolioUnknownError``, ``ReadOnlyError``; for new orders also
     ``OrderRefusedError`` for one that is not for trading."""
+    portfolio = lock_own(portfolio_id, actor, for_new_orders=for_new_orders)
+    return Desk(portfolio=portfolio, account=account_row(portfolio, now=now), actor=actor, now=now)
+
+
+def lock_own(portfolio_id: int, actor: Any, *, for_new_orders: bool = True) -> LockedPortfolio:
+    """The same without the desk. One statement."""
     try:
-        desk = open_desk(portfolio_id=portfolio_id, actor=actor, now=now)
+        portfolio = lock_portfolio(portfolio_id)
     except NotFoundError:
         raise PortfolioUnknownError from None
-    portfolio = desk.portfolio
     if portfolio.owner_id != actor.pk:
         raise ReadOnlyError if is_auditor(actor) else PortfolioUnknownError
     if not portfolio.is_traded:
@@ -40,7 +46,7 @@ def own_desk(portfolio_id: int, actor: Any, *, now: datetime, for_new_orders: bo
         raise OrderRefusedError(
             "This portfolio is archived. Bring it back before you trade in it.", code="portfolio_archived"
         )
-    return desk
+    return portfolio
 
 
 def own_order(order_id: UUID, actor: Any, *, now: datetime) -> tuple[Desk, Order]:

@@ -7,6 +7,7 @@ the journal, the log and the news together. Everything that changes an order goe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +21,8 @@ from holdings import queries as books
 from holdings.operations import LockedPortfolio, lock_portfolio
 from marketdata.models import Instrument
 from marketdata.queries import latest_quotes
-from portfolio_site.kernel.events import Event, publish
+from portfolio_site.kernel.events import Event, publish_within
+from portfolio_site.kernel.writing import Writing
 from trading import events
 from trading.engine.fees import FeeModel
 from trading.engine.liquidity import FillModel
@@ -29,6 +31,7 @@ from trading.engine.types import OrderType, Side, Watch
 from trading.models import Fill, Order, TradingAccount
 from trading.operations.trade_log import LogEntry, append_to_log, log_entry
 from trading.queries.accounts import fee_model_of, fill_model_of
+from trading.queries.facts import OrderFacts
 from trading.queries.holds import Holds, open_holds
 from trading.queries.market import Market, markets_of
 
@@ -51,10 +54,10 @@ class Desk:
     """One portfolio on the counter. Made by ``open_desk`` inside the transaction."""
 
     def __init__(
-        self, *, portfolio: LockedPortfolio, account: TradingAccount, actor: Any, now: datetime
+        self, *, portfolio: LockedPortfolio, account: TradingAccount | None, actor: Any, now: datetime
     ) -> None:
         self.portfolio = portfolio
-        self.account = account
+        self._account = account
         self.actor = actor
         self.now = now
         self.orders: dict[UUID, Order] = {}
@@ -70,8 +73,17 @@ class Desk:
         self._positions: dict[int, Decimal] = {}
         self._fill_counts: dict[UUID, int] = {}
         self._dated = False
+        #: What the books know, as long as nothing was written since it was read.
+        self.facts: books.BookFacts | None = None
 
     # --- what is known ---
+
+    @property
+    def account(self) -> TradingAccount:
+        """How the portfolio trades; read when it was not given. One statement then."""
+        if self._account is None:
+            self._account = account_row(self.portfolio, now=self.now)
+        return self._account
 
     @property
     def fees(self) -> FeeModel:
@@ -114,6 +126,19 @@ class Desk:
         """Take over what somebody else has just read under the same lock."""
         self._cash.setdefault(currency, cash)
         self._positions.setdefault(instrument_id, position)
+
+    def adopt(self, facts: OrderFacts) -> None:
+        """Take over everything about one instrument, just read under the same lock."""
+        instrument = facts.market.instrument
+        self._account = self._account or facts.account
+        self.markets.setdefault(instrument.pk, facts.market)
+        self.facts = facts.books
+        self.know(
+            currency=instrument.currency,
+            cash=facts.books.cash_in(instrument.currency),
+            instrument_id=instrument.pk,
+            position=facts.books.position,
+        )
 
     def holds(self, *, currency: str, instrument_id: int, client_order_id: str = "") -> Holds:
         """What open orders hold: the stored ones, and those in memory as they stand. One statement."""
@@ -176,6 +201,7 @@ class Desk:
         """Take a new order onto the desk; ``save`` inserts it."""
         self.orders[order.pk] = order
         self._new.append(order.pk)
+        self._fill_counts[order.pk] = 0
 
     def touch(self, order: Order) -> None:
         """Say that a row differs from what is stored."""
@@ -261,36 +287,71 @@ class Desk:
     def date_after_journal(self) -> None:
         """Whoever waited for the lock read the clock before the one who held it: what happens second is dated second."""
         if not self._dated:
-            self.now = max(self.now, books.last_entry_at(self.portfolio.id) or self.now)
+            last = books.last_entry_at(self.portfolio.id) if self.facts is None else self.facts.last_entry_at
+            self.now = max(self.now, last or self.now)
             self._dated = True
 
     # --- how it is written ---
 
     def save(self) -> None:
-        """Write orders, journal, fills, log and news. The desk can be used on afterwards."""
-        self._insert_orders()
-        for trade in self.trades:
-            self._post(trade)
-        if self.trades:
-            Fill.objects.bulk_create([trade.fill for trade in self.trades])
-        self._update_orders()
-        append_to_log(portfolio_id=self.portfolio.id, entries=self.log)
-        for item in self.news:
-            publish(item, stream=events.stream_of(self.portfolio.id))
+        """Write orders, journal, fills, log and news: one statement, and what the books need where a trade is not a simple
+        one. The desk can be used on afterwards."""
+        writing = Writing()
+        news: list[tuple[Event, str]] = []
+        self._write_orders(writing)
+        self._write_trades(writing, news)
+        news += [(item, events.stream_of(self.portfolio.id)) for item in self.news]
+        append_to_log(writing, portfolio_id=self.portfolio.id, entries=self.log)
+        publish_within(writing, news)
+        books_operations.write_trade(writing)
+        for pk in self._new:
+            self.orders[pk]._state.adding = False
         self.trades, self.log, self.news, self._new, self._changed = [], [], [], [], {}
+        self.facts = None
 
-    def _insert_orders(self) -> None:
-        """The head of a group first; a replaced order is named by its replacement, which therefore is there first."""
+    def _write_orders(self, writing: Writing) -> None:
         new = [self.orders[pk] for pk in self._new]
-        for order in sorted(new, key=lambda each: each.parent_id is not None):
-            order.save(force_insert=True)
+        writing.insert("trading_order", _ORDER, [row_of(order, _ORDER) for order in new])
+        changed = [self.orders[pk] for pk in self._changed if pk not in self._new]
+        writing.update("trading_order", _CHANGING, [row_of(order, ("id", *_CHANGING)) for order in changed])
 
-    def _update_orders(self) -> None:
-        for pk in self._changed:
-            if pk not in self._new:
-                self.orders[pk].save(update_fields=CHANGING)
+    def _write_trades(self, writing: Writing, news: list[tuple[Event, str]]) -> None:
+        for trade in self.trades:
+            posted = self._post_within(writing, trade) if len(self.trades) == 1 else None
+            if posted is None:
+                trade.fill.transaction_id = self._post(trade)
+            else:
+                trade.fill.transaction_id = posted.entry_id
+                news.append((posted.told, posted.stream))
+        writing.insert("trading_fill", _FILL, [row_of(trade.fill, _FILL) for trade in self.trades])
 
-    def _post(self, trade: BookedTrade) -> None:
+    def _post_within(self, writing: Writing, trade: BookedTrade) -> books_operations.PostedTrade | None:
+        """Post a trade with everything else, where it is a simple one. One statement, none where the facts are known."""
+        fill, order = trade.fill, trade.order
+        facts, for_sale = self.facts, fill.side == Side.SELL
+        if facts is None or facts.instrument_id != fill.instrument_id or (for_sale and not facts.for_sale):
+            facts = books.read_book_facts(
+                portfolio_id=self.portfolio.id, instrument_id=fill.instrument_id, for_sale=for_sale
+            )
+        return books_operations.post_trade_within(
+            writing,
+            self.portfolio,
+            facts=facts,
+            instrument=order.instrument,
+            trade=books_operations.Trade(
+                side=fill.side,
+                quantity=trade.journal_quantity,
+                price=fill.price,
+                amount=trade.journal_amount,
+                fees=trade.journal_fees,
+                occurred_at=fill.executed_at,
+                external_id=str(fill.pk),
+            ),
+            actor=self.actor if self.actor is not None else order.placed_by,
+            now=self.now,
+        )
+
+    def _post(self, trade: BookedTrade) -> int:
         fill, order = trade.fill, trade.order
         posted = books_operations.post_trade(
             portfolio_id=self.portfolio.id,
@@ -305,21 +366,35 @@ class Desk:
             actor=self.actor if self.actor is not None else order.placed_by,
             now=self.now,
         )
-        fill.transaction_id = posted.pk
+        return int(posted.pk)
 
 
-CHANGING = (
+def row_of(item: Order | Fill, columns: Sequence[str]) -> dict[str, Any]:
+    """The columns of a row as they are in memory."""
+    return {name: getattr(item, name) for name in columns}
+
+
+_ORDER = tuple(column.attname for column in Order._meta.concrete_fields)
+_FILL = tuple(column.attname for column in Fill._meta.concrete_fields)
+_CHANGING = tuple(
     "status quantity limit_price stop_price trail_price hwm cap_price watch watch_price "
     "filled_quantity filled_avg_price filled_amount reserved_cash reserved_quantity reason_code reason trail "
-    "parent replaced_by eligible_at triggered_at expires_at "
-    "updated_at filled_at canceled_at expired_at rejected_at replaced_at"
-).split()
+    "parent_id replaced_by_id eligible_at triggered_at expires_at "
+    "updated_at filled_at canceled_at expired_at rejected_at replaced_at".split()
+)
 
 
 def open_desk(*, portfolio_id: int, actor: Any, now: datetime) -> Desk:
     """Lock a portfolio and lay out its desk. Two statements; raises what ``lock_portfolio`` raises."""
     portfolio = lock_portfolio(portfolio_id)
     return Desk(portfolio=portfolio, account=account_row(portfolio, now=now), actor=actor, now=now)
+
+
+def desk_with(portfolio: LockedPortfolio, facts: OrderFacts, *, actor: Any, now: datetime) -> Desk:
+    """The desk of a locked portfolio for which everything about one instrument was just read. No statement."""
+    desk = Desk(portfolio=portfolio, account=None, actor=actor, now=now)
+    desk.adopt(facts)
+    return desk
 
 
 def account_row(portfolio: LockedPortfolio, *, now: datetime) -> TradingAccount:

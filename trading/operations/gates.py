@@ -8,9 +8,10 @@ from trading.operations.errors import TradingHaltedError
 from trading.queries.accounts import halted_because, site_control
 
 
-def check_gates(desk: Desk) -> None:
-    """Raise ``TradingHaltedError`` where no new order may be taken. Cancels are never stopped. One statement."""
-    found = halted_because(desk.account, site=site_control())
+def check_gates(desk: Desk, *, site: tuple[bool, str] | None = None) -> None:
+    """Raise ``TradingHaltedError`` where no new order may be taken. Cancels are never stopped. One statement, none where
+    ``site`` (whether all trading is halted, and why) is at hand."""
+    found = halted_because(desk.account, site=site_control() if site is None else site)
     if found is not None:
         code, sentence = found
         raise TradingHaltedError(sentence, code=code)

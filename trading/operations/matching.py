@@ -16,13 +16,14 @@ import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
+from holdings.operations import lock_portfolio
 from marketdata.models import Instrument
 from marketdata.queries import latest_quotes
 from portfolio_site.kernel.errors import DomainError
-from trading.engine.types import Phase
+from trading.engine.types import Phase, Side
 from trading.models import Order
 from trading.operations.corporate_actions import apply_corporate_actions, splits_due
-from trading.operations.desk import open_desk
+from trading.operations.desk import Desk
 from trading.operations.triggered import (
     Found,
     move_trailing_stops,
@@ -30,6 +31,7 @@ from trading.operations.triggered import (
     triggered_orders,
 )
 from trading.operations.working import work
+from trading.queries.facts import read_order_facts
 from trading.queries.market import markets_of
 
 log = structlog.get_logger(__name__)
@@ -118,7 +120,8 @@ def _runs_for(row: Found, phase: Phase) -> bool:
 def settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
     """Let the orders of one portfolio meet the market under its locks; returns the number of executions."""
     with transaction.atomic():
-        desk = open_desk(portfolio_id=portfolio_id, actor=None, now=now)
+        portfolio = lock_portfolio(portfolio_id)
+        desk = Desk(portfolio=portfolio, account=None, actor=None, now=now)
         desk.load(Q(pk__in=order_ids))
         wanted = set(order_ids)
         due: dict[int, list[Order]] = defaultdict(list)
@@ -128,11 +131,25 @@ def settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
             named = order.pk in wanted or any(other.pk in wanted for other in desk.family(order))
             if named and order.watch and not over:
                 due[order.instrument_id].append(order)
-        desk.load_markets({orders[0].instrument_id: orders[0].instrument for orders in due.values()})
         executions = 0
         for instrument_id, orders in sorted(due.items()):
+            _read(desk, instrument_id, orders)
             work(desk, instrument_id, orders)
             executions += len(desk.trades)
             # At once: the next one's free money is worked out from what the stored orders hold.
             desk.save()
     return executions
+
+
+def _read(desk: Desk, instrument_id: int, orders: list[Order]) -> None:
+    """Read what the orders of one instrument meet. One statement."""
+    facts = read_order_facts(
+        portfolio_id=desk.portfolio.id,
+        user=None,
+        instrument_id=instrument_id,
+        client_order_id="",
+        for_sale=any(order.side == Side.SELL for order in orders),
+        now=desk.now,
+    )
+    assert facts is not None  # its orders refer to it
+    desk.adopt(facts)

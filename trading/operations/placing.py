@@ -11,7 +11,6 @@ from uuid import UUID
 
 from django.db import transaction
 
-from marketdata.models import Instrument
 from portfolio_site.kernel.jobs import enqueue_later
 from trading.engine.liquidity import latency_of
 from trading.engine.states import OrderStatus, Trigger
@@ -20,9 +19,9 @@ from trading.engine.types import OrderClass, OrderType, Phase, PositionIntent, R
 from trading.engine.wording import waiting_for_auction
 from trading.models import Order
 from trading.operations import ending
-from trading.operations.access import own_desk
+from trading.operations.access import lock_own
 from trading.operations.brokering.handing import hand_over
-from trading.operations.desk import Desk
+from trading.operations.desk import Desk, desk_with
 from trading.operations.errors import ClientOrderIdTakenError, OrderRefusedError
 from trading.operations.gates import check_gates
 from trading.operations.grouping import stand_by
@@ -30,6 +29,7 @@ from trading.operations.reading import MAX_CLIENT_ORDER_ID, check_client_order_i
 from trading.operations.working import work
 from trading.queries.accounts import fill_model_of
 from trading.queries.assessment import Assessment, assess
+from trading.queries.facts import read_order_facts
 from trading.queries.values import OrderView, order_view
 
 __all__ = ["MAX_CLIENT_ORDER_ID", "place_order"]
@@ -99,22 +99,35 @@ def place_order(
         position_intent=position_intent,
     )
     with transaction.atomic():
-        desk = own_desk(portfolio_id, actor, now=now)
-        instrument = Instrument.objects.visible_to(actor).filter(pk=instrument_id).first()
-        if instrument is None:
+        portfolio = lock_own(portfolio_id, actor)
+        facts = read_order_facts(
+            portfolio_id=portfolio_id,
+            user=actor,
+            instrument_id=instrument_id,
+            client_order_id=client_order_id,
+            for_sale=terms.side is Side.SELL,
+            now=now,
+        )
+        if facts is None:
             raise OrderRefusedError(
                 "There is no such instrument.", code="instrument_not_found", field="instrument"
             )
-        holds = desk.holds(
-            currency=instrument.currency, instrument_id=instrument.pk, client_order_id=client_order_id
-        )
+        holds, market = facts.holds, facts.market
         if holds.same_client_id is not None:
             if repeat == "refuse":
                 raise ClientOrderIdTakenError(holds.same_client_id)
             return _first_answer(holds.same_client_id, instrument_id=instrument_id, terms=terms)
-        check_gates(desk)
-        market = desk.market(instrument)
-        assessment = assess(account=desk.account, market=market, terms=terms, holds=holds, now=now)
+        desk = desk_with(portfolio, facts, actor=actor, now=now)
+        check_gates(desk, site=(facts.site_halted, facts.site_reason))
+        assessment = assess(
+            account=desk.account,
+            market=market,
+            terms=terms,
+            holds=holds,
+            now=now,
+            position=facts.books.position,
+            cash=facts.books.cash_in(market.instrument.currency),
+        )
         if assessment.refusal is not None:
             raise OrderRefusedError.of(assessment.refusal, **assessment.details)
         if refuse_duplicates:
@@ -122,7 +135,7 @@ def place_order(
         order = take(desk, assessment, client_order_id=client_order_id, origin=origin)
         desk.save()
         return order_view(
-            order, instrument=instrument, owner_id=desk.portfolio.owner_id, legs=desk.family(order)
+            order, instrument=market.instrument, owner_id=desk.portfolio.owner_id, legs=desk.family(order)
         )
 
 

@@ -6,11 +6,9 @@ lock, which is what makes the numbers rise in commit order without gaps.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -19,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import DecimalField
 
 from portfolio_site.kernel.valkey import UNREACHABLE, Outage, client
+from portfolio_site.kernel.writing import Writing, document
 from trading.models import Fill, Order
 
 _outage = Outage("trade log")
@@ -47,11 +46,10 @@ _UNTOLD = frozenset(
 # Numbers continue the account's own. The lock on the portfolio's row keeps everybody else from taking the same.
 _APPEND = """
 INSERT INTO trading_tradeevent (portfolio_id, number, event, order_id, payload, at)
-SELECT %(portfolio)s::bigint,
-       n.place + coalesce((SELECT max(number) FROM trading_tradeevent WHERE portfolio_id = %(portfolio)s::bigint), 0),
-       n.event, n.order_id, n.payload::jsonb, n.at
-FROM unnest(%(events)s::text[], %(orders)s::uuid[], %(payloads)s::text[], %(times)s::timestamptz[])
-     WITH ORDINALITY AS n(event, order_id, payload, at, place)
+SELECT %(log_portfolio)s::bigint, n.place + coalesce(
+           (SELECT max(number) FROM trading_tradeevent WHERE portfolio_id = %(log_portfolio)s::bigint), 0),
+       n.item->>'event', (n.item->>'order_id')::uuid, n.item->'payload', (n.item->>'at')::timestamptz
+FROM jsonb_array_elements(%(log_entries)s::jsonb) WITH ORDINALITY AS n(item, place)
 """
 
 
@@ -79,23 +77,25 @@ def log_entry(*, event: str, order: Order, at: datetime, fill: Fill | None = Non
     return LogEntry(event=event, order_id=order.pk, order=_columns(order), execution=execution, at=at)
 
 
-def append_to_log(*, portfolio_id: int, entries: Sequence[LogEntry]) -> None:
-    """Write ``entries`` under the account's next numbers and wake who follows it after the commit. One statement."""
+def append_to_log(writing: Writing, *, portfolio_id: int, entries: Sequence[LogEntry]) -> None:
+    """Write ``entries`` under the account's next numbers with the caller's own statement, and wake who follows it after the
+    commit. Once for each statement."""
     if not entries:
         return
     if not connection.in_atomic_block:
         raise RuntimeError("append_to_log() belongs inside the transaction in which the things happened")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _APPEND,
-            {
-                "portfolio": portfolio_id,
-                "events": [entry.event for entry in entries],
-                "orders": [entry.order_id for entry in entries],
-                "payloads": [_payload(entry) for entry in entries],
-                "times": [entry.at for entry in entries],
-            },
-        )
+    writing.add(
+        _APPEND,
+        {
+            "log_portfolio": portfolio_id,
+            "log_entries": document(
+                [
+                    {"event": e.event, "order_id": e.order_id, "payload": _payload(e), "at": e.at}
+                    for e in entries
+                ]
+            ),
+        },
+    )
     transaction.on_commit(lambda: wake(portfolio_id))
 
 
@@ -132,16 +132,8 @@ def _told_columns() -> tuple[tuple[str, bool], ...]:
     )
 
 
-def _payload(entry: LogEntry) -> str:
+def _payload(entry: LogEntry) -> dict[str, Any]:
     facts: dict[str, Any] = {"order": entry.order}
     if entry.execution is not None:
         facts["execution"] = entry.execution
-    return json.dumps(facts, default=_plain, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal | UUID):
-        return str(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"the log cannot carry {type(value).__name__}")
+    return facts

@@ -17,15 +17,19 @@ ZERO = Decimal(0)
 # Word for word the condition of the partial index of open orders.
 IS_OPEN = "status IN (" + ", ".join(f"'{status}'" for status in OPEN_STATUSES) + ")"
 
-_HOLDS = f"""
-SELECT coalesce(sum(reserved_cash) FILTER (WHERE currency = %(currency)s AND reserves_margin), 0),
-       coalesce(sum(reserved_cash) FILTER (WHERE currency = %(currency)s AND NOT reserves_margin), 0),
-       coalesce(sum(reserved_quantity) FILTER (WHERE instrument_id = %(instrument)s), 0),
-       coalesce(sum(reserved_cash) FILTER (WHERE instrument_id = %(instrument)s), 0),
+#: What open orders hold; a text to `format` with the expressions for the currency and the instrument.
+HOLDS = """
+       coalesce(sum(reserved_cash) FILTER (WHERE currency = {currency} AND reserves_margin), 0),
+       coalesce(sum(reserved_cash) FILTER (WHERE currency = {currency} AND NOT reserves_margin), 0),
+       coalesce(sum(reserved_quantity) FILTER (WHERE instrument_id = {instrument}), 0),
+       coalesce(sum(reserved_cash) FILTER (WHERE instrument_id = {instrument}), 0),
        count(*) FILTER (WHERE parent_id IS NULL),
-       array_agg(id::text) FILTER (WHERE instrument_id = %(instrument)s),
+       array_agg(id::text) FILTER (WHERE instrument_id = {instrument}),
        array_agg(side || '/' || type || '/' || order_class || '/' || position_intent || '/' || coalesce(limit_price::text, ''))
-           FILTER (WHERE instrument_id = %(instrument)s),
+           FILTER (WHERE instrument_id = {instrument})
+"""
+_HOLDS = f"""
+SELECT {HOLDS.format(currency="%(currency)s", instrument="%(instrument)s")},
        (SELECT id FROM trading_order WHERE portfolio_id = %(portfolio)s AND client_order_id = %(client)s)
 FROM trading_order
 WHERE portfolio_id = %(portfolio)s AND {IS_OPEN} AND NOT id = ANY(%(but)s::uuid[])

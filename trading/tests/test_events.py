@@ -13,8 +13,8 @@ from trading.operations import OrderRefusedError, cancel_order, expire_orders, m
 from trading.tests.support import NOW, later, order, set_quote
 
 #: Statements of ``place_order``, transaction control included.
-RESTING_BUDGET = 14
-FILLED_BUDGET = 35
+RESTING_BUDGET = 5
+FILLED_BUDGET = 5
 
 
 def told():

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from portfolio_site.kernel.writing import Writing
 from trading.models import TradeEvent
 from trading.operations import OrderRefusedError, cancel_order, expire_orders, match_resting_orders
 from trading.operations.trade_log import append_to_log
@@ -90,7 +91,7 @@ class TestTradeLog:
 
     def test_belongs_inside_a_transaction(self, transactional_db):
         with pytest.raises(RuntimeError):
-            append_to_log(portfolio_id=1, entries=[object()])
+            append_to_log(Writing(), portfolio_id=1, entries=[object()])
 
 
 class TestRaces:

@@ -7,7 +7,7 @@ their publication, as long as publishers of a stream hold a lock in common (for 
 """
 
 from .dispatcher import dispatch_pending
-from .publishing import publish
+from .publishing import publish, publish_within
 from .registry import Envelope, Event, event, subscribe
 
-__all__ = ["Envelope", "Event", "dispatch_pending", "event", "publish", "subscribe"]
+__all__ = ["Envelope", "Event", "dispatch_pending", "event", "publish", "publish_within", "subscribe"]

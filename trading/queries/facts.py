@@ -1,0 +1,133 @@
+"""Everything that is known before an order, in one statement: account, instrument, terms, quote, holds, and the books.
+
+It is read after the portfolio was locked, by a statement of its own: one that waits for the lock itself would go on with
+what was there before the wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db import connection, models
+
+from holdings import queries as books
+from marketdata.models import Instrument
+from marketdata.models.visibility import AUDITOR_GROUP, may_see_sql
+from marketdata.queries import QUOTE_COLUMNS, quotes_of
+from trading.models import InstrumentTerms, TradingAccount
+from trading.queries.holds import HOLDS, IS_OPEN, Holds, holds_of
+from trading.queries.market import Market, market_with, tradable_of
+
+M = TypeVar("M", bound=models.Model)
+
+
+def _plain_columns(model: type[models.Model]) -> list[str]:
+    """The columns that need no conversion when they are read; the others are fetched if anybody asks for them."""
+    return [
+        field.attname
+        for field in model._meta.concrete_fields
+        if not hasattr(field, "from_db_value") and not isinstance(field, models.GeneratedField)
+    ]
+
+
+_ACCOUNT, _THING, _TERMS = (_plain_columns(model) for model in (TradingAccount, Instrument, InstrumentTerms))
+
+
+def _named(alias: str, columns: Sequence[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in columns)
+
+
+_FACTS = f"""
+SELECT {_named("a", _ACCOUNT)}, {_named("i", _THING)}, {_named("t", _TERMS)}, {QUOTE_COLUMNS},
+       c.is_halted, c.reason, h.*,
+       (SELECT id FROM trading_order WHERE portfolio_id = %(portfolio)s AND client_order_id = %(client)s),
+       {books.BOOK_FACTS}
+FROM marketdata_instrument i
+LEFT JOIN trading_tradingaccount a ON a.portfolio_id = %(portfolio)s
+LEFT JOIN trading_instrumentterms t ON t.instrument_id = i.id
+LEFT JOIN marketdata_quote q ON q.instrument_id = i.id
+LEFT JOIN trading_sitecontrol c ON c.id = 1
+CROSS JOIN LATERAL (
+    SELECT {HOLDS.format(currency="i.currency", instrument="i.id")}
+    FROM trading_order WHERE portfolio_id = %(portfolio)s AND {IS_OPEN}
+) h
+WHERE i.id = %(instrument)s AND (%(user)s::bigint IS NULL OR {may_see_sql("i")})
+"""  # noqa: S608 - columns and texts of our own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFacts:
+    """What an order of one instrument meets. ``account`` is None where the portfolio has no trading account yet;
+    ``site_halted`` and ``site_reason`` are the site's kill switch."""
+
+    account: TradingAccount | None
+    market: Market
+    holds: Holds
+    books: books.BookFacts
+    site_halted: bool
+    site_reason: str
+
+
+def read_order_facts(
+    *,
+    portfolio_id: int,
+    user: Any,
+    instrument_id: int,
+    client_order_id: str,
+    for_sale: bool,
+    now: datetime,
+) -> OrderFacts | None:
+    """The facts as they are; None where there is no such instrument, or none that ``user`` may see (None: whoever).
+
+    The caller holds the portfolio's lock. One statement (and what `latest_quotes` asks where the simulated market stands
+    still)."""
+    if not 0 < instrument_id < 1 << 63:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FACTS,
+            {
+                "portfolio": portfolio_id,
+                "instrument": instrument_id,
+                "client": client_order_id,
+                "sells": for_sale,
+                "user": None if user is None else user.pk,
+                "auditors": AUDITOR_GROUP,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    values = iter(row)
+
+    def take(count: int) -> list[Any]:
+        return [next(values) for _ in range(count)]
+
+    account = _instance(TradingAccount, _ACCOUNT, take(len(_ACCOUNT)))
+    instrument = _instance(Instrument, _THING, take(len(_THING)))
+    terms = _instance(InstrumentTerms, _TERMS, take(len(_TERMS)))
+    quote = take(QUOTE_COLUMNS.count(",") + 1)
+    halted, reason, *holds, found = values
+    assert instrument is not None
+    quotes = {} if quote[0] is None else quotes_of([quote], now=now)
+    thing = tradable_of(instrument, terms)
+    return OrderFacts(
+        account=account,
+        market=market_with(instrument, thing, quotes.get(instrument.pk), now=now),
+        holds=holds_of(tuple(holds)),
+        books=books.book_facts_of(portfolio_id, instrument_id, found, for_sale=for_sale),
+        site_halted=bool(halted),
+        site_reason=reason or "",
+    )
+
+
+def _instance(model: type[M], columns: Sequence[str], values: Sequence[Any]) -> M | None:
+    """The model of a joined row; None where nothing was joined."""
+    key = model._meta.pk
+    assert key is not None
+    if values[columns.index(key.attname)] is None:
+        return None
+    return model.from_db(connection.alias, columns, values)
