@@ -25,6 +25,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "trading-look-after-brokers": {
+        "task": "trading.tasks.look_after_brokers",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "trading-keep-accounts": {
         "task": "trading.tasks.keep_accounts",
         "schedule": 300.0,

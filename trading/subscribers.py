@@ -7,13 +7,20 @@ from marketdata.events import PricesRefreshed
 from portfolio_site.kernel.events import Envelope, subscribe
 from portfolio_site.kernel.jobs import enqueue
 from trading import tasks
+from trading.events import BrokerInstructed
 from trading.operations.price_news import announce_prices
 
 
 def register() -> None:
     """Register the counter's listeners. Calling it again changes nothing."""
     subscribe("trading.matching", PricesRefreshed, on_prices_refreshed)
+    subscribe("trading.brokers", BrokerInstructed, on_broker_instructed)
     subscribe("trading.archived", PortfolioChanged, on_portfolio_changed)
+
+
+def on_broker_instructed(event: BrokerInstructed, _envelope: Envelope) -> None:
+    """What was written down for a broker is sent, outside this transaction."""
+    enqueue(tasks.send_to_broker, connection_id=str(event.connection_id))
 
 
 def on_prices_refreshed(event: PricesRefreshed, _envelope: Envelope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from celery.signals import worker_ready
@@ -56,6 +57,18 @@ def keep_accounts() -> None:
     operations.apply_corporate_actions(now=now)
     operations.accrue_charges(now=now)
     operations.close_trading_day(now=now)
+
+
+@shared_task(name="trading.tasks.send_to_broker")
+def send_to_broker(connection_id: str) -> int:
+    """Say to a broker what waits to be said; returns how many instructions came to their end."""
+    return operations.send_waiting(connection_id=UUID(connection_id), clock=clock.now)
+
+
+@shared_task(name="trading.tasks.look_after_brokers")
+def look_after_brokers() -> int:
+    """Send what was left behind, and do the work of a follower that is not there."""
+    return operations.look_after_brokers(clock=clock.now)
 
 
 @shared_task(name="trading.tasks.cancel_orders_of_archived")

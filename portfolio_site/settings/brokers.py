@@ -11,5 +11,6 @@ for _place, _key in enumerate(ENCRYPTION_KEYS, start=1):
     except ValueError:
         # Not a word of the key itself: this ends up in logs.
         raise ImproperlyConfigured(
-            f"ENCRYPTION_KEYS: key {_place} is not 32 bytes in URL-safe base64. `manage.py make_encryption_key` makes one."
+            f"ENCRYPTION_KEYS: key {_place} is not 32 bytes in URL-safe base64. "
+            "`manage.py reseal_broker_keys --new-key` prints one."
         ) from None

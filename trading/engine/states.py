@@ -56,6 +56,7 @@ class Trigger(StrEnum):
     STOP = "stop"
     SUSPEND = "suspend"
     CALCULATE = "calculate"
+    QUEUE = "queue"  # a broker has it, and keeps it for the next session
     REVIEW = "review"  # a broker looks at it first
     BID = "bid"  # brokers bid for it
 
@@ -77,6 +78,7 @@ TRANSITIONS: Final[Mapping[tuple[OrderStatus, Trigger], OrderStatus]] = MappingP
         (_S.PENDING_NEW, _T.ROUTE): _S.NEW,
         (_S.PENDING_NEW, _T.REQUEST_CANCEL): _S.PENDING_CANCEL,
         (_S.PENDING_NEW, _T.REJECT): _S.REJECTED,
+        (_S.PENDING_NEW, _T.QUEUE): _S.ACCEPTED,
         (_S.PENDING_NEW, _T.REVIEW): _S.PENDING_REVIEW,
         (_S.PENDING_REVIEW, _T.ROUTE): _S.NEW,
         (_S.PENDING_REVIEW, _T.REQUEST_CANCEL): _S.PENDING_CANCEL,

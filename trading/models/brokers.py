@@ -53,7 +53,16 @@ class BrokerConnectionQuerySet(models.QuerySet["BrokerConnection"]):
         return self.exclude(state=ConnectionState.DISCONNECTED).filter(trading_account__isnull=False)
 
 
-_NOISE = ["credentials", "last_sync_at", "figures", "differences", "fills_after", "reconciled_at", "heard_at"]
+_NOISE = [
+    "credentials",
+    "last_sync_at",
+    "figures",
+    "differences",
+    "fills_after",
+    "reconciled_at",
+    "heard_at",
+    "known_activities",
+]
 
 
 @pghistory.track(
@@ -70,8 +79,8 @@ class BrokerConnection(models.Model):
     ``credentials`` are sealed (``kernel.secrets``) and emptied when the connection ends; ``key_hint`` is the end of the
     key id, for people to tell keys apart. ``remote_account`` is the broker's id of the account: it cannot be connected
     twice. ``live_enabled_at`` is when its owner said that real money may be traded; without it a live connection sends
-    no order. ``fills_after`` is the id of the last execution that was booked, ``differences`` what the last comparison
-    of positions and cash found.
+    no order. ``fills_after`` is the id of the last execution that was booked, ``known_activities`` the other entries
+    of the broker's books that were dealt with, ``differences`` what the last comparison of positions and cash found.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -94,6 +103,7 @@ class BrokerConnection(models.Model):
     figures = models.JSONField(default=dict)
     differences = models.JSONField(default=list)
     fills_after = models.CharField(max_length=80, blank=True, default="")
+    known_activities = models.JSONField(default=list, db_default=[])
     created_at = models.DateTimeField()
     disconnected_at = models.DateTimeField(null=True, blank=True)
 
@@ -143,7 +153,8 @@ class BrokerConnection(models.Model):
 
 
 class BrokerOrder(models.Model):
-    """An order as the broker knows it. ``remote_id`` is empty until the broker has answered; ``status`` is the last it told."""
+    """An order as the broker knows it. ``remote_id`` is empty until the broker has answered; ``status`` is the last it told.
+    ``filled_before`` was done before the account was connected, and is among the positions it began with."""
 
     order = models.OneToOneField(
         "trading.Order", primary_key=True, on_delete=models.PROTECT, related_name="broker_order"
@@ -153,6 +164,7 @@ class BrokerOrder(models.Model):
     )
     remote_id = models.CharField(max_length=64, blank=True, default="")
     status = models.CharField(max_length=32, blank=True, default="")
+    filled_before = QuantityField(default=0, db_default=0)
     told_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar[models.Manager[BrokerOrder]] = models.Manager()
@@ -193,7 +205,7 @@ class BrokerInstruction(models.Model):
 
     A row is claimed (``sending``, ``claimed_at``, ``attempts``) before anything leaves the house, in a transaction of its
     own: after a crash the row says that it may have arrived, and the broker is asked before it is sent again.
-    ``successor`` is the order that a replacement makes.
+    ``successor`` is the order that a replacement makes, ``terms`` what it changes.
     """
 
     connection = models.ForeignKey(
@@ -203,6 +215,7 @@ class BrokerInstruction(models.Model):
     successor = models.OneToOneField(
         "trading.Order", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    terms = models.JSONField(default=dict, db_default={})
     kind = models.CharField(max_length=8, choices=InstructionKind.choices)
     state = models.CharField(
         max_length=10, choices=InstructionState.choices, default=InstructionState.WAITING

@@ -15,6 +15,7 @@ from trading.engine.states import CANCELABLE, OrderStatus
 from trading.models import OPEN_STATUSES, Order
 from trading.operations import ending
 from trading.operations.access import own_desk, own_order
+from trading.operations.brokering.handing import ask_to_cancel
 from trading.operations.desk import Desk, open_desk
 from trading.operations.errors import OrderNotCancelableError
 from trading.queries.values import OrderView, order_view
@@ -37,7 +38,7 @@ class CancelResult:
 
 def cancel_order(*, order_id: UUID, actor: Any, now: datetime) -> OrderView:
     """Cancel an order of ``actor``, with the rest of its group, and return it. Canceling a canceled order changes nothing
-    and returns it.
+    and returns it. One that a broker has is ``pending_cancel`` until the broker says what became of it.
 
     Raises ``OrderUnknownError`` for an order that is not the actor's, ``ReadOnlyError`` for an auditor,
     ``OrderNotCancelableError`` (details ``order_id``, ``order_status``) when it has come to its end by itself.
@@ -45,7 +46,10 @@ def cancel_order(*, order_id: UUID, actor: Any, now: datetime) -> OrderView:
     with transaction.atomic():
         desk, order = own_order(order_id, actor, now=now)
         status = OrderStatus(order.status)
-        if status is not OrderStatus.CANCELED:
+        if desk.account.broker_connection_id is not None and order.is_open:
+            ask_to_cancel(desk, order, text="Cancelled by you.")
+            desk.save()
+        elif status is not OrderStatus.CANCELED:
             if status not in CANCELABLE:
                 raise OrderNotCancelableError(
                     _WHY_NOT.get(status, "This order cannot be cancelled at the moment."),
@@ -80,9 +84,12 @@ def cancel_open(
     found = [order for order in desk.load(wanted) if order.is_open]
     results = []
     for order in sorted(found, key=lambda each: (each.submitted_at, str(each.pk)), reverse=True):
-        if order.is_open and OrderStatus(order.status) in CANCELABLE:
+        at_broker = desk.account.broker_connection_id is not None
+        if at_broker and order.is_open:
+            ask_to_cancel(desk, order, text=text)
+        elif order.is_open and OrderStatus(order.status) in CANCELABLE:
             ending.cancel(desk, order, text=text, code=code, reason=text if code else "")
-        refused = order.is_open
+        refused = order.is_open and not at_broker
         results.append(
             CancelResult(
                 order_id=order.pk, refusal="This order cannot be cancelled at the moment." if refused else ""

@@ -46,7 +46,8 @@ def accept(desk: Desk, order: Order, *, waiting: str) -> None:
 
 def cancel(desk: Desk, order: Order, *, text: str, code: str = "", reason: str = "") -> None:
     """Take back what is open of the order and free what it holds; the rest of its group goes with it."""
-    desk.move(order, Trigger.REQUEST_CANCEL)
+    if order.status not in (OrderStatus.PENDING_CANCEL, OrderStatus.PENDING_REPLACE):
+        desk.move(order, Trigger.REQUEST_CANCEL)
     desk.move(order, Trigger.CONFIRM_CANCEL)
     order.canceled_at = desk.now
     _end(desk, order, events.OrderCanceled, kind="canceled", text=text, code=code, reason=reason)
@@ -84,7 +85,8 @@ def reject(desk: Desk, order: Order, *, code: str, reason: str) -> None:
 
 def replace(desk: Desk, old: Order, new: Order) -> None:
     """End an order in favour of its replacement: what it had filled stays with it, what it held is free."""
-    desk.move(old, Trigger.REQUEST_REPLACE)
+    if old.status != OrderStatus.PENDING_REPLACE:
+        desk.move(old, Trigger.REQUEST_REPLACE)
     desk.move(old, Trigger.CONFIRM_REPLACE)
     old.replaced_at = desk.now
     old.replaced_by_id = new.pk

@@ -18,7 +18,9 @@ _EXITS = (Role.TAKE_PROFIT, Role.STOP_LOSS)
 
 
 def after_fill(desk: Desk, order: Order) -> None:
-    """What a fill means for the rest of the order's group."""
+    """What a fill means for the rest of the order's group. A broker keeps its groups itself."""
+    if desk.account.broker_connection_id is not None:
+        return
     if order.role == Role.ENTRY and order.status == OrderStatus.FILLED:
         _arm(desk, order, [leg for leg in desk.family(order) if leg.role in _EXITS and leg.is_open])
     elif order.role in _EXITS:
@@ -31,7 +33,7 @@ def after_end(desk: Desk, order: Order) -> None:
     """What the end of an order without a complete fill means for the rest of its group."""
     from trading.operations.ending import cancel
 
-    if not order.role:
+    if not order.role or desk.account.broker_connection_id is not None:
         return
     for other in desk.family(order):
         if other.is_open:

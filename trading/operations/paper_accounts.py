@@ -309,6 +309,8 @@ def reset_account(
     with transaction.atomic():
         desk = own_desk(portfolio_id, actor, now=now)
         account = desk.account
+        if account.broker_connection_id is not None:
+            raise PaperAccountRefusedError("What lies at a broker cannot begin anew.")
         if cash is not None:
             _check_cash(cash, account.currency)
         cancel_open(desk, text="Cancelled: the account begins anew.", code="account_reset")

@@ -18,6 +18,7 @@ from trading.engine.types import OrderClass, OrderType, PositionIntent, Role, Si
 from trading.models import Order
 from trading.operations import ending
 from trading.operations.access import own_order
+from trading.operations.brokering.handing import ask_to_replace
 from trading.operations.desk import ZERO, Desk
 from trading.operations.errors import (
     ClientOrderIdTakenError,
@@ -85,6 +86,10 @@ def replace_order(
         new = _new_order(desk, old, assessment, client_order_id)
         family = desk.family(old)
         desk.add(new)
+        if desk.account.broker_connection_id is not None:
+            ask_to_replace(desk, old, new, quantity=quantity, trail=trail)
+            desk.save()
+            return order_view(new, owner_id=desk.portfolio.owner_id, legs=[])
         ending.replace(desk, old, new)
         _take_place(desk, old, new, family)
         _begin(desk, old, new)

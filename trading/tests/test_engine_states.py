@@ -21,6 +21,7 @@ from trading.engine.states import (
 PICTURE = """
 accepted,pending_new,pending_review,accepted_for_bidding route new
 pending_new review pending_review
+pending_new queue accepted
 accepted bid accepted_for_bidding
 held arm new
 new,partially_filled partial_fill partially_filled
@@ -73,11 +74,7 @@ class TestTransitionTable:
 
     def test_every_status_but_the_first_ones_can_be_reached(self):
         reached = set(TRANSITIONS.values())
-        assert set(OrderStatus) - reached == {
-            OrderStatus.PENDING_NEW,
-            OrderStatus.ACCEPTED,
-            OrderStatus.HELD,
-        }
+        assert set(OrderStatus) - reached == {OrderStatus.PENDING_NEW, OrderStatus.HELD}
 
     def test_cancelable_and_matchable_are_open(self):
         assert CANCELABLE < OPEN
