@@ -1,4 +1,4 @@
-"""Tell the container engine whether this container does its work: `healthcheck.py web|live|worker|beat|stream`."""
+"""Tell the container engine whether this container does its work: `healthcheck.py web|live|worker|beat|stream|brokers`."""
 
 from __future__ import annotations
 
@@ -55,14 +55,24 @@ def beat() -> bool:
 
 def stream() -> bool:
     """Look whether the streams of quotes go on: the process touches a file while they do."""
+    return touched_lately(Path("/tmp/stream"))
+
+
+def brokers() -> bool:
+    """Look whether accounts at brokers are followed: the process touches a file while it looks after them."""
+    return touched_lately(Path("/tmp/brokers"))
+
+
+def touched_lately(file: Path) -> bool:
+    """Say whether a file was written a short while ago."""
     try:
-        touched = Path("/tmp/stream").stat().st_mtime
+        touched = file.stat().st_mtime
     except OSError:
         return False
     return time.time() - touched < STREAM_PATIENCE_SECONDS
 
 
-CHECKS = {"web": site, "live": site, "worker": worker, "beat": beat, "stream": stream}
+CHECKS = {"web": site, "live": site, "worker": worker, "beat": beat, "stream": stream, "brokers": brokers}
 
 if __name__ == "__main__":
     sys.exit(0 if CHECKS[sys.argv[1]]() else 1)

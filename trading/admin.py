@@ -9,7 +9,17 @@ from django.http import HttpRequest
 
 from accounts.queries import is_administrator
 from portfolio_site.kernel import clock
-from trading.models import ApiKey, Fill, InstrumentTerms, Order, SiteControl, TradeEvent, TradingAccount
+from trading.models import (
+    ApiKey,
+    BrokerConnection,
+    BrokerInstruction,
+    Fill,
+    InstrumentTerms,
+    Order,
+    SiteControl,
+    TradeEvent,
+    TradingAccount,
+)
 from trading.operations import set_kill_switch
 
 
@@ -150,6 +160,56 @@ class TradeEventAdmin(_ReadOnlyAdmin):
     search_fields = ("=order__id", "=portfolio__owner__email")
     fields = ("portfolio", "number", "event", "order", "at", "payload")
     ordering = ("-pk",)
+@admin.register(BrokerConnection)
+class BrokerConnectionAdmin(_ReadOnlyAdmin):
+    """Which accounts are connected, and how they do. Never their keys, and never their money."""
+
+    list_display = ("name", "owner", "environment", "state", "failing_since", "last_sync_at")
+    list_filter = ("environment", "state")
+    list_select_related = ("owner",)
+    search_fields = ("=id", "=remote_number", "=owner__email")
+    ordering = ("-created_at",)
+    fields = (
+        "id",
+        "owner",
+        "name",
+        "broker",
+        "environment",
+        "base_url",
+        "key_hint",
+        "remote_number",
+        "state",
+        "failing_since",
+        "last_error",
+        "live_enabled_at",
+        "last_sync_at",
+        "heard_at",
+        "reconciled_at",
+        "created_at",
+        "disconnected_at",
+    )
+    show_full_result_count = False
+
+
+@admin.register(BrokerInstruction)
+class BrokerInstructionAdmin(_ReadOnlyAdmin):
+    """What is to be said to brokers, and what became of it."""
+
+    list_display = (
+        "id",
+        "connection",
+        "order_id",
+        "kind",
+        "state",
+        "attempts",
+        "made_at",
+        "ended_at",
+        "error",
+    )
+    list_filter = ("state", "kind")
+    list_select_related = ("connection",)
+    search_fields = ("=order__id", "=connection__id")
+    ordering = ("-id",)
     show_full_result_count = False
 
 

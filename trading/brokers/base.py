@@ -3,7 +3,7 @@
 An adapter is one file with one class that fulfils ``Broker``. It speaks and translates; it decides nothing and keeps
 nothing. All numbers are Decimal, all instants aware; amounts are in the account's currency unless said otherwise. The
 simulated exchange does not stand behind this port: it fills inside the transaction that takes the order, so there is
-nothing to send, to lose or to follow (ADR 0006).
+nothing to send, to lose or to follow (ADR 0007).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from django.core.management import call_command
 from holdings import queries as books
 from marketdata.models import Instrument
 from portfolio_site.kernel import clock
-from trading import operations
+from tests.support.live_site import LiveSite
+from trading import operations, tasks
 from trading.brokers.base import BrokerUnreachableError, DuplicateClientOrderIdError
 from trading.models import BrokerConnection, BrokerExecution, BrokerInstruction, BrokerOrder, Fill, Order
 from trading.operations.brokering.follower import Follower
@@ -86,6 +87,12 @@ def connect(user: Any, bot: Bot, live_site: Any, settings: Any, **fields: Any) -
     return operations.connect_broker(
         actor=user, key_id=bot.key_id, secret=bot.secret, now=clock.now(), **values
     )
+
+
+@pytest.fixture(autouse=True)
+def _sent_by_the_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task that sends after each commit stays away: the tests say when."""
+    monkeypatch.setattr(tasks.send_to_broker, "apply_async", lambda **_: None)
 
 
 @pytest.fixture
@@ -293,7 +300,6 @@ class TestAfterwards:
         assert Order.objects.get(pk=new.id).reserved_cash == 0
 
     def test_partial_fills_are_booked_one_by_one_and_once(self, desk: Desk):
-        desk.remote_volume = None
         order = desk.place(limit_price="90", quantity="10")
         desk.send()
         from marketdata.models import Quote
@@ -370,12 +376,19 @@ class TestTheStream:
             assert time.monotonic() < end, "it did not come"
             time.sleep(0.05)
 
-    def test_fills_arrive_by_themselves_also_after_the_stream_was_cut(self, desk: Desk, live_site: Any):
+    def test_fills_arrive_by_themselves_also_after_the_broker_was_gone(
+        self, desk: Desk, settings: Any, tmp_path: Any
+    ):
+        """A server of the test's own, killed while it is followed, and started again under the same address."""
+        broker = LiveSite(tmp_path)
+        broker.start()
+        settings.BROKER_ALLOWED_HOSTS = [f"127.0.0.1:{broker.port}"]
+        BrokerConnection.objects.update(base_url=f"{broker.url}/alpaca")
         thread, stop = self.follow(desk)
         try:
             first = desk.place()
             self.wait_for(lambda: Order.objects.get(pk=first.pk).status == "filled")
-            live_site.stop()
+            broker.stop()
             self.wait_for(lambda: desk.row().state == "failing")
             lost = desk.place(limit_price="99")
             # While nobody can hear it, somebody trades there.
@@ -383,15 +396,18 @@ class TestTheStream:
                 portfolio_id=desk.remote.portfolio_id, actor=desk.remote.user, instrument_id=desk.share.pk,
                 side="sell", type="market", time_in_force="day", quantity=Decimal(2), now=clock.now(),
             )  # fmt: skip
-            live_site.start()
+            broker, port = LiveSite(tmp_path), broker.port
+            broker.port, broker.url = port, f"http://127.0.0.1:{port}"
+            broker.start()
             self.wait_for(lambda: Order.objects.get(pk=lost.pk).status == "new")
             self.wait_for(lambda: books.position_quantity(desk.portfolio_id, desk.share.pk) == 3)
             assert desk.row().state == "connected"
+            assert desk.compare() == []
         finally:
             stop.set()
             thread.join(20)
+            broker.stop()
         assert Fill.objects.filter(portfolio_id=desk.portfolio_id).count() == 2
-        assert desk.compare() == []
 
     def test_two_that_follow_book_everything_once(self, desk: Desk):
         followers = [self.follow(desk), self.follow(desk)]
@@ -421,7 +437,13 @@ class TestComparing:
         with transaction.atomic():
             post_account_entry(
                 portfolio_id=desk.remote.portfolio_id,
-                entry=Entry(type="delivery_in", occurred=clock.now(), instrument_id=desk.share.pk, quantity=Decimal(2), price=Decimal(100)),
+                entry=Entry(
+                    type="delivery_in",
+                    occurred=clock.now(),
+                    instrument_id=desk.share.pk,
+                    quantity=Decimal(2),
+                    price=Decimal(100),
+                ),
                 actor=desk.remote.user,
                 now=clock.now(),
             )  # fmt: skip

@@ -76,6 +76,8 @@ def serve(host: str, port: int) -> int:
         prepared = prepare(environ, reaper, services, supervisor)
         if supervisor.stopping() or not prepared:
             return 0 if supervisor.stopping() else 1
+        if wants_brokers(environ):
+            supervisor.programs.append(broker_program())
         refuse_port_in_use(host, port)
         return supervisor.run(on_ready=lambda: announce(host, port), is_ready=lambda: answers(host, port))
     finally:
@@ -154,6 +156,26 @@ def programs(host: str, port: int) -> list[Program]:
         # The simulated market needs no stream; where real prices do, it costs a process.
         *(stream if wants_stream(os.environ) else []),
     ]  # fmt: skip
+
+
+def broker_program() -> Program:
+    """Return the process that follows accounts at brokers."""
+    quiet_log = {} if os.environ.get("LOG_LEVEL") else {"LOG_LEVEL": "WARNING"}
+    return Program(
+        "brokers", [sys.executable, "manage.py", "follow_brokers"], env=quiet_log, after_ready=True
+    )
+
+
+def wants_brokers(environ: Mapping[str, str]) -> bool:
+    """Whether an account is connected to a broker: without one the process would only cost memory."""
+    import psycopg
+
+    with psycopg.connect(environ["DATABASE_URL"], connect_timeout=10) as database:
+        row = database.execute(
+            "SELECT EXISTS (SELECT 1 FROM trading_tradingaccount a JOIN trading_brokerconnection c"
+            " ON c.id = a.broker_connection_id WHERE c.state <> 'disconnected')"
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def wants_stream(environ: Mapping[str, str]) -> bool:
