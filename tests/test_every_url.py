@@ -30,6 +30,7 @@ from portfolio_site.kernel import clock
 from reports.operations import request_report
 from trading.operations import create_api_key, open_paper_account, place_order
 from trading.tests.support import set_quote
+from trading.tests.test_brokers_web import connection_of
 
 #: Addresses that a visitor who is not signed in may open.
 PUBLIC = {
@@ -159,6 +160,7 @@ def belongings(db: None) -> dict[str, Any]:
     token = create_token(user=owner, name="bot", now=now)
     key = create_api_key(portfolio_id=paper_id, actor=owner, name="bot", now=now)
     return {
+        "connection_id": connection_of(owner).pk,
         "portfolio_id": portfolio.pk,
         "figure": "net_worth",
         "asset_id": shared.pk,

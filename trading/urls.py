@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trading.web import account_page, accounts, blotter, keys, orders, positions, ticket
+from trading.web import account_page, accounts, blotter, brokers, keys, orders, positions, ticket
 
 app_name = "trading"
 urlpatterns: list[URLPattern] = [
@@ -36,6 +36,16 @@ urlpatterns: list[URLPattern] = [
         positions.reverse_side,
         name="reverse_position",
     ),
+    path("settings/brokers/", brokers.index, name="brokers"),
+    path("settings/brokers/new/", brokers.connect, name="connect_broker"),
+    path("settings/brokers/<uuid:connection_id>/", brokers.detail, name="broker"),
+    path("settings/brokers/<uuid:connection_id>/open/", brokers.open_account, name="open_broker_account"),
+    path("settings/brokers/<uuid:connection_id>/check/", brokers.check, name="check_broker"),
+    path("settings/brokers/<uuid:connection_id>/book/", brokers.book, name="book_differences"),
+    path("settings/brokers/<uuid:connection_id>/keys/", brokers.renew_keys, name="renew_broker_keys"),
+    path("settings/brokers/<uuid:connection_id>/live/", brokers.enable_live, name="enable_live"),
+    path("settings/brokers/<uuid:connection_id>/live/off/", brokers.disable_live, name="disable_live"),
+    path("settings/brokers/<uuid:connection_id>/disconnect/", brokers.disconnect, name="disconnect_broker"),
     path("portfolios/<int:portfolio_id>/api-keys/", keys.index, name="keys"),
     path("trading-keys/<int:key_pk>/revoke/", keys.revoke, name="revoke_key"),
     path("portfolios/<int:portfolio_id>/orders/new/", ticket.new, name="new"),

@@ -49,6 +49,13 @@ from trading.queries.blotter import (
     family_of,
     open_groups,
 )
+from trading.queries.brokers import (
+    BrokerDifference,
+    ConnectionView,
+    badges_of,
+    broker_connection,
+    broker_connections_of,
+)
 from trading.queries.buying_power import BuyingPower, buying_power
 from trading.queries.equity import AccountHistory, EquityPoint, daily_pricing, intraday_pricing
 from trading.queries.keys import (
@@ -112,8 +119,10 @@ __all__ = [
     "Activity",
     "ApiKeyNotFound",
     "ApiKeyView",
+    "BrokerDifference",
     "BuyingPower",
     "Configuration",
+    "ConnectionView",
     "EquityPoint",
     "Execution",
     "FillView",
@@ -139,6 +148,9 @@ __all__ = [
     "activities_of",
     "activity_id",
     "api_keys_of",
+    "badges_of",
+    "broker_connection",
+    "broker_connections_of",
     "buying_power",
     "chain_of",
     "closing_terms",

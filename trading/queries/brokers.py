@@ -152,12 +152,12 @@ def badges_of(portfolio_ids: Iterable[int]) -> dict[int, str]:
 
 def sentences_at_brokers(orders: Iterable[Order]) -> dict[UUID, str]:
     """Why each of the open orders that a broker executes is still open. Orders of the simulated exchange are left out.
-    Two statements where there are any, one where there are none."""
+    Two statements where there are any, none where every order rests at the simulated exchange."""
+    wanted = [order.pk for order in orders]
+    if not wanted:
+        return {}
     links = {
-        row.order_id: row
-        for row in BrokerOrder.objects.filter(order__in=[order.pk for order in orders]).select_related(
-            "connection"
-        )
+        row.order_id: row for row in BrokerOrder.objects.filter(order__in=wanted).select_related("connection")
     }
     if not links:
         return {}

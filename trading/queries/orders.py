@@ -15,6 +15,7 @@ from trading.engine.matching import match
 from trading.engine.states import OrderStatus
 from trading.models import Fill, Order, OrderQuerySet
 from trading.queries.book import book_order
+from trading.queries.brokers import sentences_at_brokers
 from trading.queries.market import market_with, tradable_of
 from trading.queries.values import FillView, OrderView, fill_views, order_view
 
@@ -138,12 +139,14 @@ def open_order_with_market(user: Any, order_id: UUID, *, now: datetime) -> OpenO
 def with_market(orders: Sequence[Order], *, now: datetime) -> list[OpenOrder]:
     """Rows (instrument and portfolio selected along) beside their market, in the same order. The quotes come from the cache."""
     quotes = cached_quotes({order.instrument_id for order in orders}, now=now) if orders else {}
+    elsewhere = sentences_at_brokers([order for order in orders if order.is_open and not order.watch])
     return [
         OpenOrder(
             order=order_view(order),
             portfolio_name=order.portfolio.name,
             quote=quotes.get(order.instrument_id),
-            waiting_for=waiting_sentence(order, quotes.get(order.instrument_id), now=now),
+            waiting_for=elsewhere.get(order.pk)
+            or waiting_sentence(order, quotes.get(order.instrument_id), now=now),
         )
         for order in orders
     ]

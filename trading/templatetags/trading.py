@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Any
 
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from holdings.domain.numbers import plain
+from portfolio_site.kernel.templatetags.holdfast import status
 from trading.forms_orders import CLASS_CHOICES
 from trading.models import ROLE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
+from trading.queries.brokers import badges_of
 
 register = template.Library()
+
+
+@register.simple_tag
+def account_badge(portfolio: Any) -> SafeString:
+    """Whose money an order of this portfolio moves: play money, a broker's play money, or real money. One statement for
+    an account at a broker."""
+    if portfolio.kind != "broker":
+        return status("paper")
+    return status(badges_of([portfolio.pk]).get(portfolio.pk, "broker"))
+
 
 #: A number that stands alone; times of day (14:03:05) and parts of words are none.
 _NUMBER = re.compile(r"(?<![\w.:-])(\d+(?:\.\d+)?)(?![\w:]|\.\d|-\d)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ def browser(user: Any) -> Client:
 def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that opens an account to every key."""
     account = RemoteAccount(
-        id=str(uuid.uuid4()), number="PA777", currency="USD", status="ACTIVE", cash=5, equity=5, buying_power=5,
+        id=str(uuid.uuid4()), number="PA777", currency="USD", status="ACTIVE", cash=Decimal(5), equity=Decimal(5),
+        buying_power=Decimal(5),
         multiplier=1, may_short=False, is_blocked=False,
     )  # fmt: skip
     monkeypatch.setattr(AlpacaBroker, "account", lambda _self: account)
@@ -132,13 +134,11 @@ class TestPages:
         wrong = client.post(reverse("trading:enable_live", args=[row.pk]), {"typed": "yes"})
         assert wrong.status_code == 422
         row.refresh_from_db()
-        assert row.live_enabled_at is None
+        assert not row.live_enabled_at
         client.post(reverse("trading:enable_live", args=[row.pk]), {"typed": "PA12345"})
-        row.refresh_from_db()
-        assert row.live_enabled_at is not None
+        assert BrokerConnection.objects.get().live_enabled_at is not None
         client.post(reverse("trading:disable_live", args=[row.pk]))
-        row.refresh_from_db()
-        assert row.live_enabled_at is None
+        assert BrokerConnection.objects.get().live_enabled_at is None
 
     def test_disconnecting_deletes_the_keys(self):
         user = make_user("trader")
@@ -193,14 +193,12 @@ def _events() -> list[Any]:
 class TestLiveMoney:
     def order(self, user: Any, row: BrokerConnection, place: Any) -> Any:
         portfolio_id = operations.open_paper_account(
-            owner=user, name="P", cash=__import__("decimal").Decimal(1000), currency="USD", now=clock.now()
+            owner=user, name="P", cash=Decimal(1000), currency="USD", now=clock.now()
         )
         TradingAccount.objects.filter(portfolio_id=portfolio_id).update(broker_connection=row)
         return place(portfolio_id)
 
     def test_no_order_is_taken_before_it_is_switched_on(self, settings: Any):
-        from decimal import Decimal
-
         from trading.tests.support import make_instrument, set_quote
 
         user = make_user("trader")
@@ -226,8 +224,6 @@ class TestLiveMoney:
         assert refused.value.code == "live_trading_off"
 
     def test_switching_it_off_takes_back_what_waits(self):
-        from decimal import Decimal
-
         from trading.models import Order
         from trading.tests.support import make_instrument, set_quote
 
