@@ -46,7 +46,8 @@ class AccountView:
     """A trading account. ``multiplier`` is what it was opened with, ``effective_multiplier`` that less what the owner allows.
 
     ``fee_schedule`` is the tariff in force, ``own_fee_schedule`` the account's own (empty: the site's).
-    ``is_blocked`` is the account's kill switch, ``is_site_halted`` the site's; under either no new order is taken.
+    With a ``broker_connection_id`` orders are that broker's to execute. ``is_blocked`` is the account's kill switch,
+    ``is_site_halted`` the site's; under either no new order is taken.
     """
 
     id: UUID
@@ -79,6 +80,7 @@ class AccountView:
     margin_call_amount: Decimal
     created_at: datetime
     reset_at: datetime | None
+    broker_connection_id: UUID | None = None
 
 
 def effective_multiplier(account: TradingAccount) -> int:
@@ -229,6 +231,7 @@ def account_view(account: TradingAccount, *, halted: tuple[bool, str]) -> Accoun
         margin_call_amount=account.margin_call_amount,
         created_at=account.created_at,
         reset_at=account.reset_at,
+        broker_connection_id=account.broker_connection_id,
     )
 
 

@@ -20,6 +20,15 @@ register = template.Library()
 
 
 @register.simple_tag
+def account_words(portfolio_id: int) -> str:
+    """What an account is, for a heading. One statement."""
+    badge = badges_of([portfolio_id]).get(portfolio_id)
+    if badge is None:
+        return "Paper account"
+    return "At a broker, with real money" if badge == "live_money" else "At a broker, with play money"
+
+
+@register.simple_tag
 def account_badge(portfolio: Any) -> SafeString:
     """Whose money an order of this portfolio moves: play money, a broker's play money, or real money. One statement for
     an account at a broker."""
