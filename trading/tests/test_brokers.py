@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +20,7 @@ from holdings import queries as books
 from marketdata.models import Instrument
 from portfolio_site.kernel import clock
 from tests.support.live_site import LiveSite
+from tests.support.live_site import test_database_url as url_of_the_tests
 from trading import operations, tasks
 from trading.brokers.base import BrokerUnreachableError, DuplicateClientOrderIdError
 from trading.models import BrokerConnection, BrokerExecution, BrokerInstruction, BrokerOrder, Fill, Order
@@ -25,6 +30,25 @@ from trading.tests.support import make_instrument, make_user, set_quote
 from trading.wire.tests.support import Bot, make_bot
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+#: Claims and sends what waits, and is killed before it can write down the answer (or before it has sent anything).
+_KILLED = """
+import os, signal, sys
+from uuid import UUID
+import django
+django.setup()
+from portfolio_site.kernel import clock
+from trading.brokers.alpaca import AlpacaBroker
+from trading.operations import send_waiting
+submit = AlpacaBroker.submit
+def dies(self, order):
+    if sys.argv[2] == "1":
+        submit(self, order)
+    os.kill(os.getpid(), signal.SIGKILL)
+AlpacaBroker.submit = dies
+send_waiting(connection_id=UUID(sys.argv[1]), clock=clock.now)
+"""
 
 
 @dataclass
@@ -220,6 +244,32 @@ class TestAfterACrash:
         self.crash(desk, monkeypatch, arrives=False)
         assert desk.send() == 1
         assert len(desk.there()) == 1
+
+    @pytest.mark.parametrize("arrives", [True, False])
+    def test_kill_9_before_the_answer_was_written_down_doubles_nothing(
+        self, desk: Desk, live_site: Any, arrives: bool
+    ):
+        order = desk.place(limit_price="90")
+        done = subprocess.run(
+            [sys.executable, "-c", _KILLED, str(desk.connection_id), str(int(arrives))],
+            env={
+                **os.environ,
+                "DATABASE_URL": url_of_the_tests(),
+                "DJANGO_SETTINGS_MODULE": "portfolio_site.settings.test",
+                "BROKER_ALLOWED_HOSTS": f"127.0.0.1:{live_site.port}",
+            },
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+        assert BrokerInstruction.objects.get().state == "sending"
+        assert desk.send() == 0  # it may still be on its way
+        BrokerInstruction.objects.update(claimed_at=clock.now() - timedelta(minutes=2))
+        assert desk.send() == 1
+        assert len(desk.there()) == 1
+        order.refresh_from_db()
+        assert order.status == "new"
 
     @pytest.mark.parametrize("arrives", [True, False])
     def test_a_cancel_in_between_is_carried_out_either_way(
