@@ -160,6 +160,8 @@ class TradeEventAdmin(_ReadOnlyAdmin):
     search_fields = ("=order__id", "=portfolio__owner__email")
     fields = ("portfolio", "number", "event", "order", "at", "payload")
     ordering = ("-pk",)
+
+
 @admin.register(BrokerConnection)
 class BrokerConnectionAdmin(_ReadOnlyAdmin):
     """Which accounts are connected, and how they do. Never their keys, and never their money."""
