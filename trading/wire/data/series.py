@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -23,17 +24,28 @@ _FIRST: Final = date(1800, 1, 1)
 _PLACES: Final = 6
 
 
-def bars_of(
-    instrument: Instrument, frame: Frame, *, start: datetime, end: datetime, adjustment: str, now: datetime
-) -> list[WireBar]:
-    """The bars that begin in start..end, both included, oldest first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which bars are wanted: those that begin in start..end, both included."""
+
+    frame: Frame
+    start: datetime
+    end: datetime
+    adjustment: str
+    now: datetime
+
+
+def bars_of(instruments: Iterable[Instrument], asked: Asked) -> dict[int, list[WireBar]]:
+    """The bars of each instrument, oldest first. Of days and longer as many statements for one as for many."""
+    frame, rows = asked.frame, list(instruments)
     if frame.is_intraday:
-        first = frame.begins(start)
-        minutes = minutes_of(instrument, start=first, end=end + timedelta(minutes=frame.minutes), now=now)
-        found = gathered(minutes, frame)
+        first, last = frame.begins(asked.start), asked.end + timedelta(minutes=frame.minutes)
+        found = {
+            row.pk: gathered(minutes_of(row, start=first, end=last, now=asked.now), frame) for row in rows
+        }
     else:
-        found = _days(instrument, frame, start=start, end=end, adjustment=adjustment, now=now)
-    return [bar for bar in found if start <= bar.at <= end]
+        found = _days(rows, asked)
+    return {pk: [bar for bar in bars if asked.start <= bar.at <= asked.end] for pk, bars in found.items()}
 
 
 def last_days_of(
@@ -49,21 +61,23 @@ def last_days_of(
     return {row.pk: _with_forming(series.get(row.pk), RAW, forming.get(row.pk)) for row in rows}
 
 
-def _days(
-    instrument: Instrument, frame: Frame, *, start: datetime, end: datetime, adjustment: str, now: datetime
-) -> list[WireBar]:
-    today = now.astimezone(NEW_YORK).date()
-    first = max(frame.first_day(start.astimezone(NEW_YORK).date()), _FIRST)
-    last = min(frame.after_last_day(end.astimezone(NEW_YORK).date()) - timedelta(days=1), today)
+def _days(rows: list[Instrument], asked: Asked) -> dict[int, list[WireBar]]:
+    frame, adjustment = asked.frame, asked.adjustment
+    today = asked.now.astimezone(NEW_YORK).date()
+    first = max(frame.first_day(asked.start.astimezone(NEW_YORK).date()), _FIRST)
+    last = min(frame.after_last_day(asked.end.astimezone(NEW_YORK).date()) - timedelta(days=1), today)
     if first > last:
-        return []
+        return {row.pk: [] for row in rows}
     # What came after the last day that is asked for counts in an adjusted price, too.
     until = last if adjustment == RAW else today
-    series = daily_series([instrument.pk], start=first, end=until).get(instrument.pk)
-    forming = forming_days([instrument], now=now).get(instrument.pk) if last >= today else None
-    found = _with_forming(series, adjustment, forming)
-    found = [bar for bar in found if bar.at <= day_starts(last)]
-    return gathered(found, frame) if frame.unit != "Day" else found
+    series = daily_series([row.pk for row in rows], start=first, end=until)
+    forming = forming_days(rows, now=asked.now) if last >= today else {}
+    found = {}
+    for row in rows:
+        bars = _with_forming(series.get(row.pk), adjustment, forming.get(row.pk))
+        bars = [bar for bar in bars if bar.at <= day_starts(last)]
+        found[row.pk] = bars if frame.unit == "Day" else gathered(bars, frame)
+    return found
 
 
 def _with_forming(series: DailySeries | None, adjustment: str, forming: WireBar | None) -> list[WireBar]:

@@ -144,6 +144,28 @@ class TestManySymbols:
         with django_assert_max_num_queries(7):
             assert set(bot.get("/v2/stocks/snapshots", symbols=",".join(names))) == set(names)
 
+    def test_days_of_many_are_read_together_and_paged_alike(self, bot, share, django_assert_max_num_queries):
+        names = []
+        for number in range(40):
+            other = make_instrument(f"MANY{number:02}")
+            for offset in range(3):
+                day(other, date(2026, 1, 5) + timedelta(days=offset), Decimal(number + offset + 1))
+            names.append(other.symbol)
+        query = {"symbols": ",".join(names), "timeframe": "1Day", "start": "2026-01-01", "end": "2026-02-01"}
+        with django_assert_max_num_queries(16):
+            whole = bot.get("/v2/stocks/bars", **query)["bars"]
+        assert (len(whole), {len(bars) for bars in whole.values()}) == (40, {3})
+        joined: dict[str, list] = {}
+        token: dict[str, str] = {}
+        while True:
+            page = bot.get("/v2/stocks/bars", **query, **token, limit=7)
+            for symbol, bars in page["bars"].items():
+                joined.setdefault(symbol, []).extend(bars)
+            if page["next_page_token"] is None:
+                break
+            token = {"page_token": page["next_page_token"]}
+        assert joined == whole
+
 
 class TestRefused:
     @pytest.mark.parametrize(
