@@ -16,8 +16,9 @@ from trading.engine.types import MarketQuote, Phase, TimeInForce
 from trading.models import InstrumentTerms
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
-#: A good-till-canceled order is taken back after this long.
+#: A good-till-canceled order is taken back so many days after it was placed, soon after the close in New York.
 GTC_LIFETIME = timedelta(days=90)
+GTC_ENDS = time(16, 15)
 #: How long after its time an auction may still be held, for want of a price.
 AUCTION_WINDOW = timedelta(minutes=15)
 #: Exchanges with trading before and after the session, in New York time.
@@ -62,9 +63,10 @@ class Market:
 
     def expires_at(self, time_in_force: TimeInForce, now: datetime, *, extended: bool = False) -> datetime:
         """When an order placed now ends by itself: at the end of the session it is for (midnight UTC where
-        the market never closes), 90 days on, or soon after its auction."""
+        the market never closes), 90 days on at 16:15 in New York, or soon after its auction."""
         if time_in_force is TimeInForce.GTC:
-            return now + GTC_LIFETIME
+            last_day = now.astimezone(NEW_YORK).date() + GTC_LIFETIME
+            return datetime.combine(last_day, GTC_ENDS, tzinfo=NEW_YORK).astimezone(UTC)
         if time_in_force in (TimeInForce.OPG, TimeInForce.CLS):
             return self.auction_at(time_in_force, now) + AUCTION_WINDOW
         if extended and self.extended_until is not None:

@@ -1,6 +1,6 @@
 """Placing an order: what it holds, when it fills, what the books say after it."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -122,7 +122,8 @@ class TestLimitOrder:
 
     def test_good_till_cancelled_ends_after_90_days(self, place):
         placed = place(limit_price="50", time_in_force="gtc")
-        assert placed.expires_at == NOW + timedelta(days=90)
+        last_day = (NOW + timedelta(days=90)).date()
+        assert placed.expires_at == datetime(last_day.year, last_day.month, last_day.day, 21, 15, tzinfo=UTC)
 
 
 class TestBuyingPower:

@@ -173,7 +173,10 @@ def _coin_balance(refusal: DomainError, about: Asked) -> WireError:
 
 
 def _step(refusal: DomainError, about: Asked) -> WireError:
-    """Whole units only means that the asset is not fractionable; any other step is a matter of the number."""
+    """Whole units only means that the asset is not fractionable; any other step is a matter of the number. Orders of
+    fractions keep theirs when they are replaced."""
+    if "can be changed" in refusal.message:
+        return WireError(RULE_VIOLATION, "unable to replace order: fractional orders cannot change their qty")
     if "whole units" in refusal.message:
         return WireError(FORBIDDEN, f'asset "{about.symbol}" is not fractionable')
     return WireError(INVALID_FIELD, refusal.message)
