@@ -38,7 +38,8 @@ class Assessment:
     """All figures of an order in the instrument's currency. ``refusal`` is None when it may be placed.
 
     ``quantity`` is what is asked for, or what the amount buys. ``price`` is what it would trade at now (a limit
-    order away from the market: its limit), ``amount`` and ``fees`` what that comes to, ``hold_cash``/``hold_quantity``
+    order away from the market: its limit), ``amount`` and ``fees`` what that comes to, ``coins`` a fee taken of what is bought,
+    ``hold_cash``/``hold_quantity``
     what is reserved until it trades (``reserves_margin``: of the buying power, else of the cash). ``available`` is what
     an opening order may hold. ``cap_price``, ``hwm`` and ``stop_price`` are what the order starts with.
     """
@@ -53,6 +54,8 @@ class Assessment:
     price_source: str = ""
     amount: Decimal = ZERO
     fees: Decimal = ZERO
+    coins: Decimal = ZERO
+    coins_worth: Decimal = ZERO
     hold_cash: Decimal = ZERO
     hold_quantity: Decimal = ZERO
     reserves_margin: bool = True
@@ -86,8 +89,8 @@ class Assessment:
 
     @property
     def position_after(self) -> Decimal:
-        """The position once the order has traded in full."""
-        return self.position + (self.quantity if self.terms.side is Side.BUY else -self.quantity)
+        """The position once the order has traded in full, less the coins that are taken as a fee."""
+        return self.position + (self.quantity - self.coins if self.terms.side is Side.BUY else -self.quantity)
 
 
 def assess(
@@ -194,6 +197,8 @@ def _with_money(
         draft,
         amount=expected.amount,
         fees=expected.fees,
+        coins=expected.coins,
+        coins_worth=expected.coins_worth,
         hold_cash=hold_cash,
         hold_quantity=hold_quantity,
         reserves_margin=is_marginable,

@@ -26,7 +26,8 @@ ZERO = Decimal(0)
 class OrderPreview:
     """Estimates in the instrument's currency; None where they cannot be made (no price, impossible numbers).
 
-    ``total`` is what a buy costs or a sale brings after fees. ``weight_after`` is the share of the position
+    ``total`` is what a buy costs or a sale brings after fees. ``coins`` are a fee
+    that is taken of what is bought. ``weight_after`` is the share of the position
     in the whole portfolio (a fraction, negative when short), None where a price or a rate for that is missing; ``weight`` is
     what it is now. ``quantity`` is what is asked for, or what the amount buys. Everything "after" is after the order has
     traded in full at ``price``. ``trail_stop`` is where a trailing stop starts; ``gain_at_target`` and ``loss_at_stop`` are
@@ -47,6 +48,8 @@ class OrderPreview:
     price_source: str
     amount: Decimal | None
     fees: Decimal | None
+    coins: Decimal | None
+    coins_worth: Decimal | None
     total: Decimal | None
     hold_cash: Decimal | None
     hold_quantity: Decimal | None
@@ -140,6 +143,8 @@ def order_preview(
         price_source=figures.price_source,
         amount=figures.amount if known else None,
         fees=figures.fees if known else None,
+        coins=figures.coins if known else None,
+        coins_worth=figures.coins_worth if known else None,
         total=total if known else None,
         hold_cash=figures.hold_cash if known and figures.intent.opens else None,
         hold_quantity=figures.hold_quantity if known and not figures.intent.opens else None,

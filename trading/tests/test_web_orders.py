@@ -172,6 +172,14 @@ class TestEveryKindOfOrder:
         assert 'value="trailing_stop"' not in text
         assert 'value="bracket"' not in text
 
+    def test_a_fee_in_coins_is_told_and_taken_off_the_position(self, send, coin, account):
+        TradingAccount.objects.filter(portfolio_id=account).update(fee_schedule="crypto_tiers")
+        page = send("review", instrument=str(coin.pk), quantity="0.01", time_in_force="gtc")
+        preview = page.context["preview"]
+        assert preview.coins > 0
+        assert preview.position_after == D("0.01") - preview.coins
+        assert "taken of what is bought" in text_of(page)
+
     def test_crypto_for_the_day_is_refused_with_the_reason(self, send, coin):
         page = send("place", instrument=str(coin.pk), quantity="0.01")
         assert page.status_code == 422
