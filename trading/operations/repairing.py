@@ -62,26 +62,30 @@ WHERE o.role = 'stop_loss' AND s.role = 'take_profit' AND o.{IS_OPEN} AND s.{IS_
 """  # noqa: S608 - statuses of this room's own enumeration
 
 
-# Orders and fills of accounts with recent orders that the numbered log does not tell of as they stand. Orders that are older
-# than the log, and exits that have waited since they came, have no line at all.
+# Orders and fills of accounts with recent orders that the numbered log does not tell of as they stand. What is older than
+# the account's log, and exits that have waited since they came, have no line at all.
 _UNTOLD = f"""
 WITH recent AS (
     SELECT o.portfolio_id, o.id, o.status, o.submitted_at FROM trading_order o WHERE o.updated_at >= %(since)s
 ), log AS (
-    SELECT e.order_id, e.number, e.payload FROM trading_tradeevent e
+    SELECT e.portfolio_id, e.order_id, e.number, e.at, e.payload FROM trading_tradeevent e
     WHERE e.portfolio_id IN (SELECT portfolio_id FROM recent)
+), begun AS (
+    SELECT DISTINCT ON (portfolio_id) portfolio_id, at FROM log ORDER BY portfolio_id, number
 ), latest AS (
     SELECT DISTINCT ON (order_id) order_id, payload -> 'order' ->> 'status' AS status
     FROM log ORDER BY order_id, number DESC
 )
 SELECT r.portfolio_id, r.id, NULL::uuid
 FROM recent r LEFT JOIN latest l ON l.order_id = r.id JOIN trading_order o ON o.id = r.id
+JOIN begun b ON b.portfolio_id = r.portfolio_id
 WHERE {_OURS} AND (l.status <> r.status
-    OR (l.status IS NULL AND r.status <> 'held' AND r.submitted_at >= %(since)s))
+    OR (l.status IS NULL AND r.status <> 'held' AND r.submitted_at >= greatest(b.at, %(since)s)))
 UNION ALL
 SELECT r.portfolio_id, r.id, f.id
 FROM recent r JOIN trading_fill f ON f.order_id = r.id JOIN trading_order o ON o.id = r.id
-WHERE f.executed_at >= %(since)s AND {_OURS}
+JOIN begun b ON b.portfolio_id = r.portfolio_id
+WHERE f.executed_at >= greatest(b.at, %(since)s) AND {_OURS}
   AND NOT EXISTS (SELECT 1 FROM log WHERE log.order_id = r.id AND log.payload #>> '{{execution,id}}' = f.id::text)
 ORDER BY 1, 2
 """  # noqa: S608

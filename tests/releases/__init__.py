@@ -1,0 +1,1 @@
+"""Databases of earlier releases, brought up to date: what was written then is still there, and still proves itself."""
