@@ -6,6 +6,7 @@ A new address with a parameter that this test does not know fails it: say below 
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -28,7 +29,7 @@ from marketdata.operations import create_watchlist
 from notifications.models import Notification
 from portfolio_site.kernel import clock
 from reports.operations import request_report
-from trading.operations import create_api_key, open_paper_account, place_order
+from trading.operations import AskedLine, create_api_key, open_paper_account, place_basket, place_order
 from trading.tests.support import set_quote
 from trading.tests.test_brokers_web import connection_of
 
@@ -127,6 +128,15 @@ def belongings(db: None) -> dict[str, Any]:
         limit_price=Decimal(50),
         now=now,
     )
+    basket_id = place_basket(
+        portfolio_id=paper_id,
+        actor=owner,
+        basket_id=uuid.uuid4(),
+        lines=[
+            AskedLine(instrument_id=shared.pk, side="buy", quantity=Decimal(1), limit_price=Decimal("60.00"))
+        ],
+        now=now,
+    )
     document = store_document(
         owner_id=owner.pk, kind="report", filename="a.txt", content=io.BytesIO(b"private words"), now=now
     )
@@ -189,6 +199,7 @@ def belongings(db: None) -> dict[str, Any]:
         "api:notifications-": notification.pk,
         "trading:": paper_id,
         "key_pk": key.key.pk,
+        "basket_id": basket_id,
     }
 
 

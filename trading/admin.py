@@ -11,11 +11,13 @@ from accounts.queries import is_administrator
 from portfolio_site.kernel import clock
 from trading.models import (
     ApiKey,
+    BasketLine,
     BrokerConnection,
     BrokerInstruction,
     Fill,
     InstrumentTerms,
     Order,
+    OrderBasket,
     SiteControl,
     TradeEvent,
     TradingAccount,
@@ -260,3 +262,30 @@ class InstrumentTermsAdmin(_AdministratorsAdmin):
     list_select_related = ("instrument",)
     autocomplete_fields = ("instrument",)
     search_fields = ("=instrument__symbol",)
+
+
+class _BasketLineInline(admin.TabularInline[Any, Any]):
+    model = BasketLine
+    fields = ("number", "instrument", "side", "quantity", "limit_price", "state", "order", "reason")
+    raw_id_fields = ("instrument", "order")
+    ordering = ("number",)
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(OrderBasket)
+class OrderBasketAdmin(_ReadOnlyAdmin):
+    """Find a basket and see what became of its orders."""
+
+    list_display = ("id", "portfolio_id", "state", "created_at", "ended_at")
+    list_filter = ("state",)
+    search_fields = ("=id", "=placed_by__email")
+    ordering = ("-created_at",)
+    inlines = (_BasketLineInline,)
+    show_full_result_count = False

@@ -15,6 +15,7 @@ from trading.api_accounts import (
     TradingAccountsView,
     TradingAccountView,
 )
+from trading.api_baskets import BasketView, RebalanceView
 from trading.api_fills import FillsView
 
 
@@ -25,6 +26,8 @@ def register(router: BaseRouter) -> None:
 
 _ACCOUNT = "portfolios/<int:portfolio_id>/trading-account/"
 urlpatterns = [
+    path("portfolios/<int:portfolio_id>/rebalance/", RebalanceView.as_view(), name="portfolio-rebalance"),
+    path("baskets/<uuid:basket_id>/", BasketView.as_view(), name="basket"),
     path("trading-accounts/", TradingAccountsView.as_view(), name="trading-accounts"),
     path(_ACCOUNT, TradingAccountView.as_view(), name="trading-account"),
     path(f"{_ACCOUNT}reset/", ResetView.as_view(), name="trading-account-reset"),

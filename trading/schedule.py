@@ -20,6 +20,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"expires": 3600},
     },
+    "trading-release-baskets": {
+        "task": "trading.tasks.release_baskets",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "trading-watch-margins": {
         "task": "trading.tasks.watch_margins",
         "schedule": 60.0,

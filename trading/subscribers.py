@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from holdings.events import PortfolioChanged
 from marketdata.events import PricesRefreshed
 from portfolio_site.kernel.events import Envelope, subscribe
 from portfolio_site.kernel.jobs import enqueue
-from trading import tasks
+from trading import events, tasks
 from trading.events import BrokerInstructed
 from trading.operations.price_news import announce_prices
+from trading.queries import basket_of_order
+
+#: What may let a basket go on, or end it.
+_BASKET_NEWS = (
+    events.OrderPartiallyFilled,
+    events.OrderFilled,
+    events.OrderCanceled,
+    events.OrderRejected,
+    events.OrderExpired,
+)
 
 
 def register() -> None:
@@ -16,6 +28,8 @@ def register() -> None:
     subscribe("trading.matching", PricesRefreshed, on_prices_refreshed)
     subscribe("trading.brokers", BrokerInstructed, on_broker_instructed)
     subscribe("trading.archived", PortfolioChanged, on_portfolio_changed)
+    for kind in _BASKET_NEWS:
+        subscribe("trading.baskets", kind, on_order_of_basket)
 
 
 def on_broker_instructed(event: BrokerInstructed, _envelope: Envelope) -> None:
@@ -34,3 +48,10 @@ def on_prices_refreshed(event: PricesRefreshed, _envelope: Envelope) -> None:
 def on_portfolio_changed(event: PortfolioChanged, _envelope: Envelope) -> None:
     """An archived account keeps no open orders."""
     enqueue(tasks.cancel_orders_of_archived, portfolio_id=event.portfolio_id)
+
+
+def on_order_of_basket(event: Any, _envelope: Envelope) -> None:
+    """A basket goes on when cash comes in, and ends with its last order; in a transaction of its own."""
+    basket_id = basket_of_order(event.order_id)
+    if basket_id is not None:
+        enqueue(tasks.release_basket, basket_id=str(basket_id))

@@ -10,7 +10,7 @@ from celery.signals import worker_ready
 
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.jobs import enqueue
-from trading import operations
+from trading import operations, queries
 
 
 @shared_task(name="trading.tasks.match_orders")
@@ -75,3 +75,18 @@ def look_after_brokers() -> int:
 def cancel_orders_of_archived(portfolio_id: int) -> int:
     """Take back the open orders of a portfolio that was archived; returns how many."""
     return operations.cancel_orders_of_archived(portfolio_id=portfolio_id, now=clock.now())
+
+
+@shared_task(name="trading.tasks.release_basket")
+def release_basket(basket_id: str) -> None:
+    """Place what of a basket waited for cash and can be paid now."""
+    operations.release_basket(basket_id=UUID(basket_id), now=clock.now())
+
+
+@shared_task(name="trading.tasks.release_baskets")
+def release_baskets() -> int:
+    """The same for every basket at work: makes up for a message that was lost. Returns how many there are."""
+    waiting = queries.working_baskets()
+    for basket_id in waiting:
+        operations.release_basket(basket_id=basket_id, now=clock.now())
+    return len(waiting)

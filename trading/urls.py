@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from trading.web import account_page, accounts, blotter, brokers, keys, orders, positions, ticket
+from trading.web import (
+    account_page,
+    accounts,
+    blotter,
+    brokers,
+    keys,
+    orders,
+    positions,
+    rebalance,
+    ticket,
+)
 
 app_name = "trading"
 urlpatterns: list[URLPattern] = [
@@ -46,6 +56,11 @@ urlpatterns: list[URLPattern] = [
     path("settings/brokers/<uuid:connection_id>/live/", brokers.enable_live, name="enable_live"),
     path("settings/brokers/<uuid:connection_id>/live/off/", brokers.disable_live, name="disable_live"),
     path("settings/brokers/<uuid:connection_id>/disconnect/", brokers.disconnect, name="disconnect_broker"),
+    path("portfolios/<int:portfolio_id>/rebalance/", rebalance.plan, name="rebalance"),
+    path("portfolios/<int:portfolio_id>/rebalance/targets/", rebalance.targets, name="rebalance_targets"),
+    path("portfolios/<int:portfolio_id>/rebalance/place/", rebalance.place, name="rebalance_place"),
+    path("baskets/<uuid:basket_id>/", rebalance.basket, name="basket"),
+    path("baskets/<uuid:basket_id>/stop/", rebalance.stop, name="stop_basket"),
     path("portfolios/<int:portfolio_id>/api-keys/", keys.index, name="keys"),
     path("trading-keys/<int:key_pk>/revoke/", keys.revoke, name="revoke_key"),
     path("portfolios/<int:portfolio_id>/orders/new/", ticket.new, name="new"),

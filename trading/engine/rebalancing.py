@@ -25,7 +25,8 @@ _ROUNDS = 4
 class Thing:
     """Something that is held or wanted. ``price`` is what it is valued at, ``buy_price`` and ``sell_price`` what a trade is
     reckoned with; ``factor`` turns price x units into money and ``rate`` that into the account's currency. ``free`` are units
-    that no open order is going to sell; ``least`` is the smallest amount an order may be about. ``target`` None: leave it."""
+    that no open order is going to sell; ``least`` is the smallest amount an order may be about. ``target`` None: leave it;
+    ``band`` is its own tolerance where it has one."""
 
     id: int
     quantity: Decimal
@@ -40,6 +41,7 @@ class Thing:
     step: Decimal = ONE
     least: Decimal = ONE
     is_tradable: bool = True
+    band: Decimal | None = None
 
     def value(self, quantity: Decimal) -> Decimal:
         """What so many units are worth, in the account's currency."""
@@ -135,7 +137,7 @@ def _gap(thing: Thing, total: Decimal, tolerance: Decimal, notes: dict[int, str]
     if thing.target is None:
         return ZERO
     gap = thing.target * total - thing.value(thing.quantity)
-    if abs(gap) <= tolerance * total:
+    if abs(gap) <= (tolerance if thing.band is None else thing.band) * total:
         if gap:
             notes[thing.id] = "Within the tolerance."
         return ZERO

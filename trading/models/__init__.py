@@ -2,6 +2,7 @@
 
 from trading.models.accounts import TradingAccount
 from trading.models.applied import AppliedAction
+from trading.models.baskets import BasketLine, BasketState, LineState, OrderBasket
 from trading.models.brokers import (
     BrokerConnection,
     BrokerExecution,
@@ -44,6 +45,8 @@ __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
     "AppliedAction",
+    "BasketLine",
+    "BasketState",
     "BrokerConnection",
     "BrokerExecution",
     "BrokerInstruction",
@@ -55,7 +58,9 @@ __all__ = [
     "InstructionKind",
     "InstructionState",
     "InstrumentTerms",
+    "LineState",
     "Order",
+    "OrderBasket",
     "OrderQuerySet",
     "SiteControl",
     "TradeEvent",

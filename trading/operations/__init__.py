@@ -10,7 +10,8 @@ auditors). Errors are ``DomainError``s with a stable ``code``, a sentence, the `
   ``PaperAccountRefusedError``
 
 Orders: ``place_order`` (every type, class and time in force; returns an ``OrderView`` with its legs), ``replace_order``,
-``cancel_order``, ``cancel_all_orders``. Positions: ``close_position``, ``reverse_position``, ``close_all_positions``. Accounts:
+``cancel_order``, ``cancel_all_orders``. Positions: ``close_position``, ``reverse_position``, ``close_all_positions``. Baskets:
+``place_basket``, ``release_basket``, ``stop_basket``. Accounts:
 ``open_paper_account``, ``update_configuration``, ``update_account``, ``change_settings``, ``reset_account``, ``set_kill_switch``.
 By the clock: ``match_resting_orders``, ``expire_orders``, ``reconcile_orders``.
 
@@ -18,6 +19,14 @@ Locks: the portfolio's row first, then order rows. Nothing slow happens inside.
 """
 
 from trading.engine.terms import StopLoss, TakeProfit
+from trading.operations.baskets import (
+    AskedLine,
+    BasketRefusedError,
+    BasketUnknownError,
+    place_basket,
+    release_basket,
+    stop_basket,
+)
 from trading.operations.brokering.comparing import compare
 from trading.operations.brokering.connections import (
     BrokerAccountTakenError,
@@ -100,6 +109,9 @@ __all__ = [
     "AccountRefusedError",
     "AdministratorsOnlyError",
     "ApiKeyRefused",
+    "AskedLine",
+    "BasketRefusedError",
+    "BasketUnknownError",
     "BrokerAccountTakenError",
     "BrokerAwayError",
     "BrokerConnectionRefusedError",
@@ -154,8 +166,10 @@ __all__ = [
     "note_key_use",
     "open_broker_account",
     "open_paper_account",
+    "place_basket",
     "place_order",
     "reconcile_orders",
+    "release_basket",
     "renew_keys",
     "replace_order",
     "reset_account",
@@ -165,6 +179,7 @@ __all__ = [
     "set_instrument_status",
     "set_kill_switch",
     "settle_quote",
+    "stop_basket",
     "update_account",
     "update_configuration",
     "watch_margins",

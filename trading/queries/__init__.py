@@ -40,6 +40,15 @@ from trading.queries.accounts import (
     halted_because,
 )
 from trading.queries.activities import ALL_TYPES, Activity, activities_of, activity_id
+from trading.queries.baskets import (
+    BasketLineView,
+    BasketView,
+    basket_of_order,
+    latest_baskets,
+    visible_basket,
+    working_basket_id,
+    working_baskets,
+)
 from trading.queries.blotter import (
     Narrowing,
     OpenGroup,
@@ -94,6 +103,7 @@ from trading.queries.positions_page import (
     positions_page,
 )
 from trading.queries.preview import OrderPreview, order_preview
+from trading.queries.rebalancing import RebalancePlan, even_targets, rebalance_plan
 from trading.queries.trade_log import (
     Execution,
     LoggedEvent,
@@ -119,6 +129,8 @@ __all__ = [
     "Activity",
     "ApiKeyNotFound",
     "ApiKeyView",
+    "BasketLineView",
+    "BasketView",
     "BrokerDifference",
     "BuyingPower",
     "Configuration",
@@ -137,6 +149,7 @@ __all__ = [
     "Paid",
     "PositionRow",
     "PositionView",
+    "RebalancePlan",
     "Tradable",
     "TrailEntry",
     "account_by_id",
@@ -149,6 +162,7 @@ __all__ = [
     "activity_id",
     "api_keys_of",
     "badges_of",
+    "basket_of_order",
     "broker_connection",
     "broker_connections_of",
     "buying_power",
@@ -158,6 +172,7 @@ __all__ = [
     "daily_pricing",
     "ended_orders",
     "equity_curve",
+    "even_targets",
     "family_of",
     "fill_views",
     "fills_for",
@@ -168,6 +183,7 @@ __all__ = [
     "is_key_live",
     "kind_of",
     "last_log_number",
+    "latest_baskets",
     "log_after",
     "log_number_at",
     "market_of",
@@ -184,10 +200,14 @@ __all__ = [
     "position_of",
     "positions_of",
     "positions_page",
+    "rebalance_plan",
     "starting_cash_of",
     "things_of",
     "tradable_of",
     "visible_account",
     "visible_api_key",
+    "visible_basket",
     "visible_order",
+    "working_basket_id",
+    "working_baskets",
 ]
