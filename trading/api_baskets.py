@@ -21,7 +21,7 @@ from portfolio_site.kernel.api import DecimalString
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from trading import operations, queries
 from trading.api_serializers import OrderSerializer
-from trading.models import BasketState, LineState
+from trading.models import SIDE_CHOICES, BasketState, LineState
 from trading.operations import AskedLine
 from trading.queries import RebalancePlan
 from trading.queries.rebalancing import DIMENSIONS
@@ -53,7 +53,7 @@ class PlanOrderSerializer(serializers.Serializer[Any]):
     """An order of the plan; the same fields place it."""
 
     instrument_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
-    side = serializers.ChoiceField(choices=[("buy", "buy"), ("sell", "sell")])
+    side = serializers.ChoiceField(choices=SIDE_CHOICES)
     quantity = DecimalString(positive=True)
     limit_price = DecimalString(
         positive=True, allow_null=True, default=None, help_text="Of a purchase; a sale is a market order."
