@@ -147,4 +147,7 @@ def look_after_brokers(*, clock: Clock) -> int:
             looked += 1
         except (BrokerError, ValueError) as error:
             note_failure(connection_id, error, now=clock())
+        except (DatabaseError, DomainError, LookupError):
+            # One account that cannot be kept up does not hold up the others.
+            log.exception("broker_not_looked_after", connection=str(connection_id))
     return looked
