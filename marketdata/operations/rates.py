@@ -16,6 +16,7 @@ from django.db import connection, transaction
 
 from marketdata.models import FxRate, Instrument
 from marketdata.operations import gateway
+from marketdata.operations.gateway.calling import TRIES
 from marketdata.operations.history import SIMULATED, raw_cursor, simulated_currencies_replaced
 from marketdata.operations.providing import names_with, provider_named
 from marketdata.providers.base import Capability, ProviderError, RateData
@@ -87,7 +88,7 @@ def refresh_fx_rates(*, now: datetime, is_probe: bool = False) -> RatesRefreshed
         FxRate.objects.filter(base="EUR", quote="USD").exclude(source=SIMULATED).order_by("-date").first()
     )
     if newest is None or newest.date < published_through(now):
-        _refresh_from_ecb(newest.date if newest else None, result, now=now, tries=1 if is_probe else None)
+        _refresh_from_ecb(newest.date if newest else None, result, now=now, tries=1 if is_probe else TRIES)
     if not (is_probe and result.failed):
         _refresh_others(result, now=now)
     return result
@@ -102,9 +103,7 @@ def published_through(now: datetime) -> date:
     return day
 
 
-def _refresh_from_ecb(
-    newest: date | None, result: RatesRefreshed, *, now: datetime, tries: int | None
-) -> None:
+def _refresh_from_ecb(newest: date | None, result: RatesRefreshed, *, now: datetime, tries: int) -> None:
     start = newest - OVERLAP if newest else EARLIEST
     today = now.astimezone(FRANKFURT).date()
     provider = provider_named(ECB)
@@ -115,7 +114,7 @@ def _refresh_from_ecb(
             lambda: provider.rates(ISO_CURRENCIES, start, today),
             key=f"{start}:{today}",
             wait=20,
-            **({} if tries is None else {"tries": tries}),
+            tries=tries,
         )
     except ProviderError as error:
         result.failed[ECB] = str(error)
