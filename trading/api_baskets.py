@@ -19,6 +19,7 @@ from holdings.operations.targets import TargetsRefused, set_targets
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import DecimalString
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.strict import StrictSerializer, query_params, read_query
 from trading import operations, queries
 from trading.api_serializers import OrderSerializer
 from trading.models import SIDE_CHOICES, BasketState, LineState
@@ -31,12 +32,19 @@ _ERRORS = {400: _PROBLEM, 401: _PROBLEM, 403: _PROBLEM, 404: _PROBLEM, 409: _PRO
 _DIMENSIONS = list(DIMENSIONS.items())
 
 
-class PlanQuerySerializer(serializers.Serializer[Any]):
-    """How to reckon."""
-
-    by = serializers.ChoiceField(choices=_DIMENSIONS, default="instrument")
-    tolerance = DecimalString(min_value=Decimal(0), max_value=Decimal("0.5"), default=Decimal("0.01"))
-    least = DecimalString(min_value=Decimal(0), default=Decimal(25))
+PlanQuery = query_params(
+    "PlanQuery",
+    by=serializers.ChoiceField(choices=_DIMENSIONS, default="instrument", help_text="What targets are by."),
+    tolerance=DecimalString(
+        min_value=Decimal(0), max_value=Decimal("0.5"), default=Decimal("0.01"), help_text="A part of 1."
+    ),
+    least=DecimalString(
+        min_value=Decimal(0),
+        max_value=Decimal(10**9),
+        default=Decimal(25),
+        help_text="The smallest order, in money.",
+    ),
+)
 
 
 class PlanPartSerializer(serializers.Serializer[Any]):
@@ -49,7 +57,7 @@ class PlanPartSerializer(serializers.Serializer[Any]):
     target = DecimalString(allow_null=True)
 
 
-class PlanOrderSerializer(serializers.Serializer[Any]):
+class PlanOrderSerializer(StrictSerializer):
     """An order of the plan; the same fields place it."""
 
     instrument_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
@@ -79,7 +87,7 @@ class PlanSerializer(serializers.Serializer[Any]):
     orders = PlanOrderSerializer(many=True, help_text="Sales first.")
 
 
-class TargetsSerializer(serializers.Serializer[Any]):
+class TargetsSerializer(StrictSerializer):
     """Target weights, parts of 1, together exactly 1."""
 
     by = serializers.ChoiceField(choices=_DIMENSIONS, default="instrument")
@@ -89,7 +97,7 @@ class TargetsSerializer(serializers.Serializer[Any]):
     )
 
 
-class NewBasketSerializer(serializers.Serializer[Any]):
+class NewBasketSerializer(StrictSerializer):
     """A basket to place."""
 
     id = serializers.UUIDField(
@@ -135,21 +143,13 @@ class RebalanceView(APIView):
             "From the saved target weights to a basket of orders at the prices of this moment; reads only. Nothing within "
             "`tolerance` of its target is traded, and no order is worth less than `least`. For a tracked portfolio it is advice."
         ),
-        parameters=[
-            OpenApiParameter("by", OpenApiTypes.STR, enum=list(DIMENSIONS)),
-            OpenApiParameter(
-                "tolerance", OpenApiTypes.DECIMAL, description="A part of 1; 0.01 unless given."
-            ),
-            OpenApiParameter("least", OpenApiTypes.DECIMAL, description="Money; 25 unless given."),
-        ],
+        parameters=[PlanQuery],
         responses={200: PlanSerializer, **_ERRORS},
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """The plan."""
         portfolio = _shown(request, portfolio_id)
-        asked = PlanQuerySerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        return Response(_plan(portfolio, asked.validated_data))
+        return Response(_plan(portfolio, read_query(request, PlanQuery)))
 
     @extend_schema(
         summary="Save target weights",

@@ -62,7 +62,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "MultiplierEnum": "trading.api_account_serializers.MULTIPLIER_CHOICES",
         "OrderTypeEnum": "trading.api_serializers.TYPE_CHOICES",
         "AssetKindEnum": "marketdata.queries.assets.ASSET_KINDS",
-        "MarginMultiplierEnum": "trading.api_account_serializers.MULTIPLIER_CHOICES",
         "TransactionTypeEnum": "holdings.models.TransactionType",
     },
 }

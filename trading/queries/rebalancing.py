@@ -30,6 +30,7 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _SIX = Decimal("0.000001")
 #: A purchase pays at most so much above the best ask of the review.
 REACH = Decimal("0.005")
+_UNKNOWN = "Not known"
 DIMENSIONS = {"instrument": "Holding", "asset_class": "Asset class"}
 
 
@@ -94,8 +95,12 @@ def rebalance_plan(
     currency, portfolio_id = portfolio.base_currency, portfolio.pk
     targets = targets_of(portfolio_id, dimension)
     held = books.position_quantities(portfolio_id)
-    wanted = [int(key) for key in targets if dimension == "instrument" and key.isdigit()]
-    instruments = Instrument.objects.in_bulk({*held, *wanted})
+    instruments = Instrument.objects.in_bulk(list(held))
+    if dimension == "instrument":
+        # What is wanted and not held is looked up as its owner sees it: somebody else's private things are not there.
+        wanted = [int(key) for key in targets if key.isascii() and key.isdigit() and len(key) <= 18]
+        missing = [pk for pk in wanted if pk not in instruments]
+        instruments |= Instrument.objects.visible_to(portfolio.owner).in_bulk(missing)
     cash = {code: amount for code, amount in books.cash_balances(portfolio_id).items() if amount}
     prices = current_prices(instruments, now=now)
     rates, problem = _rates(
@@ -253,7 +258,8 @@ def _parts(
         )
         values[key] = values.get(key, ZERO) + thing.value(thing.quantity)
     for key in targets.keys() - values.keys() - {CASH}:
-        labels[key], values[key] = (label_of(dimension, key), ""), ZERO
+        label = _UNKNOWN if dimension == "instrument" else label_of(dimension, key)
+        labels[key], values[key] = (label, ""), ZERO
     worth = sum((_EXACT.multiply(amount, rates.get(code, ONE)) for code, amount in cash.items()), ZERO)
     total = worth + sum(values.values(), ZERO)
 
@@ -284,6 +290,9 @@ def _problem(
         return "There is nothing to divide: the portfolio is worth nothing."
     if not targets:
         return "There are no targets yet."
+    unknown = [part.key for part in parts if part.label == _UNKNOWN]
+    if unknown:
+        return "A target is for something that cannot be found any more. Save the targets again."
     missing = [part.label for part in parts if part.target is None and part.key != CASH]
     if missing:
         return f"{', '.join(missing[:5])}: no target yet. Say what part it should be; 0 sells all of it."

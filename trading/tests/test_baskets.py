@@ -378,6 +378,17 @@ class TestApi:
         full = {"weights": {str(share.pk): "0.5", "cash": "0.5"}}
         assert api.put(address, full, format="json").json()["problem"] == ""
 
+    @pytest.mark.parametrize("key", ["secret", "9" * 30, "nonsense", "0"])
+    def test_other_peoples_things_and_nonsense_are_not_found(self, invested, trader, outsider, share, key):
+        secret = make_instrument("SECRET", owner=outsider)
+        api = APIClient()
+        api.force_authenticate(trader)
+        weights = {str(share.pk): "0.5", str(secret.pk) if key == "secret" else key: "0.4", "cash": "0.1"}
+        answer = api.put(f"/api/v1/portfolios/{invested}/rebalance/", {"weights": weights}, format="json")
+        assert answer.status_code == 200
+        assert "cannot be found" in answer.json()["problem"]
+        assert "SECRET" not in answer.content.decode()
+
     def test_refusal_names_the_lines(self, invested, trader, other):
         api = APIClient()
         api.force_authenticate(trader)
