@@ -66,20 +66,24 @@ def instruments(count: int, *, prefix: str, now: datetime) -> list[Instrument]:
                 quantity_step=Decimal("0.001"),
             )
             for number in range(count)
-        ]
+        ],
+        batch_size=1000,
     )
     Quote.objects.bulk_create(
-        Quote(
-            instrument=row,
-            bid=Decimal("99.98"),
-            ask=Decimal("100.02"),
-            last=Decimal(100),
-            quoted_at=now,
-            received_at=now,
-            source="simulated",
-            is_simulated=True,
-        )
-        for row in rows
+        (
+            Quote(
+                instrument=row,
+                bid=Decimal("99.98"),
+                ask=Decimal("100.02"),
+                last=Decimal(100),
+                quoted_at=now,
+                received_at=now,
+                source="simulated",
+                is_simulated=True,
+            )
+            for row in rows
+        ),
+        batch_size=1000,
     )
     return rows
 
