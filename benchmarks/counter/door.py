@@ -1,10 +1,11 @@
-"""The site as gunicorn serves it, with one more address: a view that finds out who asks, counts the request and answers.
+"""The site as gunicorn serves it, with two more addresses: views that find out who asks, count the request and answer.
 
-It goes through the wire's gate like every other request of a program. The product does not have it.
+One goes through the wire's gate, the other through DRF, like every other request of a program. The product has neither.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from django.urls import path
@@ -24,3 +25,6 @@ def who(call: Call) -> Any:
 
 urlpatterns = [*wire_urls, path("v2/benchmark/door", endpoint(GET=who))]
 gate._URLS = __name__
+
+#: What stands on apps can be loaded only once the application has set them up.
+import_module("benchmarks.counter.rest_floor").mount()
