@@ -121,7 +121,7 @@ class TestFilters:
 
     @pytest.mark.parametrize(
         "query",
-        ["typo=1", "type=steal", "since=yesterday", "page_size=100000", "page_size=0", "cursor=%00", "amount_min=lots",
+        ["typo=1", "type=steal", "since=yesterday", "page_size=100000", "page_size=0", "cursor=watch_margins", "amount_min=lots",
          "fields=id,password", "fields=", "type=buy&type=sell", "instrument_id="],
     )  # fmt: skip
     def test_what_is_not_understood_is_refused_by_name(self, as_owner, filled, query):
