@@ -42,6 +42,8 @@ PUBLIC = {
     "api-schema",
     "api-docs",
     "api-redoc",
+    "api-events",
+    "api-asyncapi",
     "api:auth-token",
     "api-root:auth-register",
     "api-root:auth-login",
