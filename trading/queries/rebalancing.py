@@ -350,6 +350,7 @@ def _pricing(portfolio: Any, markets: Mapping[int, Market], *, now: datetime) ->
             on=now.date(),
             volume=volume,
         )
-        return cost.amount, cost.fees
+        # A fee that is taken in coins is reckoned at its worth.
+        return cost.amount, cost.fees + cost.coins_worth
 
     return price
