@@ -76,7 +76,7 @@ class TestReading:
     def test_curve_ends_with_the_equity(self, api, account):
         points = api.get(url(account, "equity/"), {"range": "All"}).json()
         assert points[0]["equity"] == points[-1]["equity"] == "10000"
-        assert api.get(url(account, "equity/"), {"range": "2Y"}).status_code == 422
+        assert api.get(url(account, "equity/"), {"range": "2Y"}).status_code == 400
 
     def test_positions_have_sides(self, api, account, trader, share):
         order(account, trader, share, quantity=3, now=clock.now())
