@@ -75,7 +75,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     if "{" in path:
         found.append("404")
     if "requestBody" in operation:
-        found += ["413", "415"]
+        # A body may name what is not there, or not the asking person's.
+        found += ["404", "413", "415"]
     if method in {"post", "put", "patch", "delete"}:
         found += ["409", "422"]
     return found
