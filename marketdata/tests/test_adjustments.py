@@ -188,4 +188,4 @@ class TestApi:
     def test_refuses_what_it_does_not_know(self, ask: Any) -> None:
         answer = ask("&adjustment=total")
         assert answer.status_code == 400
-        assert "raw, split or total_return" in answer.content.decode()
+        assert answer.json()["errors"][0]["field"] == "adjustment"

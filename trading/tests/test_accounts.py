@@ -267,7 +267,9 @@ class TestActivities:
             name="Fees",
             cash=D(100000),
             currency="USD",
-            models=AccountModels(fee_schedule="us_regulatory+crypto_tiers+per_share:0.01:1"),
+            models=AccountModels(
+                fee_schedule="us_regulatory:0.0000206:0.000195:9.79+crypto_tiers+per_share:0.01:1"
+            ),
             now=NOW,
         )
         share = make_instrument()

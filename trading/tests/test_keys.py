@@ -147,7 +147,7 @@ class TestPage:
             make_key(account, trader)
         client.force_login(trader)
         url = reverse("trading:keys", args=[account])
-        assert url in client.get(reverse("holdings:detail", args=[account])).content.decode()
+        assert url in client.get(reverse("trading:account_page", args=[account])).content.decode()
         with django_assert_max_num_queries(12):
             client.get(url)
 

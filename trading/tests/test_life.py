@@ -89,7 +89,7 @@ class TestFreshPrices:
     def test_one_that_fails_does_not_hold_up_the_others(self, place, share, monkeypatch, account):
         from django.db import DatabaseError
 
-        from trading.operations import desk
+        from trading.operations import matching
 
         place(quantity=1, limit_price="99.50")
         other = make_account(make_user("other"))
@@ -103,7 +103,7 @@ class TestFreshPrices:
                 raise DatabaseError("broken")
             return real(portfolio_id)
 
-        monkeypatch.setattr(desk, "lock_portfolio", lock)
+        monkeypatch.setattr(matching, "lock_portfolio", lock)
         set_quote(share, "99", "99.1", at=later())
         report = match_resting_orders(instrument_ids=[share.pk], now=later(2))
         assert (report.executions, report.failed_portfolios) == (1, (account,))

@@ -328,9 +328,9 @@ class TestWhatIsNotThere:
             query = f"?instrument={make_instrument('NEVER').pk}"
         url = reverse("holdings:explain", args=[rich.pk, figure]) + query
         assert as_owner.get(url).status_code == 404
-        assert (
-            as_owner.get(reverse("api:portfolio-explain", args=[rich.pk, figure]) + query).status_code == 404
-        )
+        # What cannot be meant is refused by the API before anything is looked for.
+        answer = as_owner.get(reverse("api:portfolio-explain", args=[rich.pk, figure]) + query)
+        assert answer.status_code == (400 if "by=nonsense" in query else 404)
 
     def test_lots_and_parcels_of_another_portfolio_are_not_shown(self, as_owner, rich, owner):
         from holdings.models import Lot, RealisedTrade

@@ -62,10 +62,10 @@ def everything(at: datetime | None = None) -> Any:
     rows = {
         symbol: yahoo.quote(
             symbol,
-            50.0,
-            bid=49.9,
-            ask=50.1,
-            regularMarketPreviousClose=49.5,
+            50.0 * _minor(one),
+            bid=49.9 * _minor(one),
+            ask=50.1 * _minor(one),
+            regularMarketPreviousClose=49.5 * _minor(one),
             currency=one.quoted_in or one.currency,
             **time,
         )
@@ -76,9 +76,19 @@ def everything(at: datetime | None = None) -> Any:
 
 def charts_of_everything(last: date, closes: list[float]) -> Any:
     """Charts of all that is on the list now, each with the same closes up to a day, in the currency of each."""
-    rows = days_until(last, closes)
-    charts = {symbol: yahoo.chart(rows, currency=one.currency) for one, symbol in _on_the_list()}
+    charts = {
+        symbol: yahoo.chart(
+            days_until(last, [close * _minor(one) for close in closes]),
+            currency=one.quoted_in or one.currency,
+        )
+        for one, symbol in _on_the_list()
+    }
     return lambda asked: Reply(charts[asked.path.removeprefix(CHARTS)])
+
+
+def _minor(one: Instrument) -> int:
+    """How many of the units it is quoted in make one of its currency: London quotes in pence."""
+    return 100 if one.quoted_in and one.quoted_in != one.currency else 1
 
 
 def _on_the_list() -> Iterator[tuple[Instrument, str]]:

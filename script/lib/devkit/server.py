@@ -171,6 +171,9 @@ def wants_brokers(environ: Mapping[str, str]) -> bool:
     import psycopg
 
     with psycopg.connect(environ["DATABASE_URL"], connect_timeout=10) as database:
+        known = database.execute("SELECT to_regclass('trading_brokerconnection') IS NOT NULL").fetchone()
+        if not (known and known[0]):
+            return False
         row = database.execute(
             "SELECT EXISTS (SELECT 1 FROM trading_tradingaccount a JOIN trading_brokerconnection c"
             " ON c.id = a.broker_connection_id WHERE c.state <> 'disconnected')"
