@@ -76,11 +76,9 @@ def everything(at: datetime | None = None) -> Any:
 
 def charts_of_everything(last: date, closes: list[float]) -> Any:
     """Charts of all that is on the list now, each with the same closes up to a day, in the currency of each."""
+    rows = {unit: days_until(last, [close * unit for close in closes]) for unit in (1, 100)}
     charts = {
-        symbol: yahoo.chart(
-            days_until(last, [close * _minor(one) for close in closes]),
-            currency=one.quoted_in or one.currency,
-        )
+        symbol: yahoo.chart(rows[_minor(one)], currency=one.quoted_in or one.currency)
         for one, symbol in _on_the_list()
     }
     return lambda asked: Reply(charts[asked.path.removeprefix(CHARTS)])

@@ -86,7 +86,8 @@ def _checks(arguments: list[str], environ: dict[str, str]) -> list[Outcome]:
 
 
 def _pytest(arguments: list[str], environ: dict[str, str], *, in_ci: bool) -> int:
-    command = [sys.executable, "-m", "pytest", "-n", str(WORKERS), "--create-db"]
+    # The slow tests come last (those that commit, and browsers): who has finished takes over what others have left.
+    command = [sys.executable, "-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal", "--create-db"]
     if in_ci:
         command += ["-p", "no:cacheprovider"]
     process = subprocess.Popen([*command, *arguments], cwd=ROOT, env=environ, stdin=subprocess.DEVNULL)
