@@ -113,7 +113,9 @@ def test_the_range_of_a_chart_is_in_the_address(
     with page.expect_response("**/chart/?*range=1M*"):
         page.get_by_role("link", name="1M", exact=True).click()
     expect(page).to_have_url(re.compile("range=1M"))
-    page.reload()
+    # The test must not end, and the database be emptied, while the chart is being fetched.
+    with page.expect_response("**/chart/?*range=1M*"):
+        page.reload()
     expect(page.locator("[data-range='1M']")).to_have_attribute("aria-current", "true")
 
 
