@@ -23,9 +23,9 @@ pytestmark = pytest.mark.browser
 D = Decimal
 #: Waits for a chart, and says what was drawn. (The pages let no text be run as a script, so nothing is polled for.)
 DRAWN = """async (id) => {
-  const figure = document.getElementById(id);
-  while (!figure.holdfastChart?.chart) await new Promise((done) => setTimeout(done, 50));
-  const chart = figure.holdfastChart.chart;
+  const drawn = () => document.getElementById(id)?.holdfastChart?.chart;
+  while (!drawn()) await new Promise((done) => setTimeout(done, 50));
+  const chart = drawn();
   return { lowest: chart.scales.y.min, sets: chart.data.datasets.length };
 }"""
 
@@ -139,4 +139,5 @@ def test_things_are_compared_and_stay_in_the_address(
     page.fill("#add-text", "BBB")
     page.locator("[role=option]").first.click()
     expect(page).to_have_url(re.compile("(?=.*AAA)(?=.*BBB)(?=.*range=1M)"))
+    page.wait_for_load_state()
     assert page.evaluate(DRAWN, "compare")["sets"] >= 2
