@@ -10,7 +10,7 @@ from typing import Any, cast
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,7 +22,7 @@ from holdings.queries.insights.explaining import SubjectUnknown, explained, is_f
 from holdings.queries.insights.explaining.ratios import RATIOS
 from holdings.queries.insights.income import income_of
 from holdings.queries.insights.lens import Lens, problem_of
-from holdings.queries.insights.performance import figures_of
+from holdings.queries.insights.performance import figures_of, years_of
 from holdings.queries.insights.realised import realised_year, tax_year_named
 from holdings.web.insights.common import asked_of, chosen_benchmark, chosen_period, lens_for
 from portfolio_site.kernel.api import DecimalString
@@ -214,6 +214,13 @@ def _lens(request: Request, portfolio_id: int) -> Lens:
     return lens_for(cast("HttpRequest", request), portfolio_id)
 
 
+def _check_year(asked: dict[str, Any], lens: Lens) -> None:
+    """Refuse a year that the books do not have, where a page would show its usual range instead."""
+    code = asked["range"]
+    if code.isdigit() and lens.basis.values and code not in years_of(lens.basis):
+        raise ValidationError({"range": [f"The books have nothing of {code}."]})
+
+
 class PerformanceView(APIView):
     """Performance of a period."""
 
@@ -224,8 +231,9 @@ class PerformanceView(APIView):
     )
     def get(self, request: Request, portfolio_id: int) -> Response:
         """The statement, returns, risk and, with a benchmark, the comparison."""
-        read_query(request, PeriodQuery)
-        lens, asked = _lens(request, portfolio_id), cast("HttpRequest", request)
+        lens = _lens(request, portfolio_id)
+        _check_year(read_query(request, PeriodQuery), lens)
+        asked = cast("HttpRequest", request)
         period = chosen_period(asked, lens)
         if period is None:
             raise NotMeasurable(lens.basis.problem)
@@ -325,8 +333,9 @@ class ExplainView(APIView):
     )
     def get(self, request: Request, portfolio_id: int, figure: str) -> Response:
         """Rows, prices and rates, formula and definition."""
-        read_query(request, ExplainQuery)
-        lens, asked = _lens(request, portfolio_id), cast("HttpRequest", request)
+        lens = _lens(request, portfolio_id)
+        _check_year(read_query(request, ExplainQuery), lens)
+        asked = cast("HttpRequest", request)
         if not is_figure(figure):
             raise NotFound("There is no such figure.")
         try:

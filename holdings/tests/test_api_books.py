@@ -164,3 +164,11 @@ class TestCharts:
     def test_refuses_a_range_that_is_none(self, as_owner, filled):
         answer = as_owner.get(f"/api/v1/charts/portfolios/{filled.pk}/value/?range=2W")
         assert answer.status_code == 400
+
+
+class TestPeriods:
+    def test_a_year_that_the_books_do_not_have_is_refused(self, as_owner, filled):
+        assert as_owner.get(of(filled, "performance/?range=2026")).status_code == 200
+        answer = as_owner.get(of(filled, "performance/?range=1999"))
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["field"] == "range"
