@@ -186,6 +186,7 @@ class BrokerConnectionAdmin(_ReadOnlyAdmin):
         "failing_since",
         "last_error",
         "live_enabled_at",
+        "paused_at",
         "last_sync_at",
         "heard_at",
         "reconciled_at",

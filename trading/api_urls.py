@@ -16,6 +16,17 @@ from trading.api_accounts import (
     TradingAccountView,
 )
 from trading.api_baskets import BasketView, RebalanceView
+from trading.api_brokers import (
+    BrokerCheckView,
+    BrokerConnectionsView,
+    BrokerConnectionView,
+    BrokerCorrectionsView,
+    BrokerKeysView,
+    BrokerLiveView,
+    BrokerPauseView,
+    BrokerPortfolioView,
+    BrokerPositionsView,
+)
 from trading.api_fills import FillsView
 
 
@@ -25,7 +36,17 @@ def register(router: BaseRouter) -> None:
 
 
 _ACCOUNT = "portfolios/<int:portfolio_id>/trading-account/"
+_BROKER = "broker-connections/<uuid:connection_id>/"
 urlpatterns = [
+    path("broker-connections/", BrokerConnectionsView.as_view(), name="broker-connections"),
+    path(_BROKER, BrokerConnectionView.as_view(), name="broker-connection"),
+    path(f"{_BROKER}keys/", BrokerKeysView.as_view(), name="broker-connection-keys"),
+    path(f"{_BROKER}check/", BrokerCheckView.as_view(), name="broker-connection-check"),
+    path(f"{_BROKER}live/", BrokerLiveView.as_view(), name="broker-connection-live"),
+    path(f"{_BROKER}pause/", BrokerPauseView.as_view(), name="broker-connection-pause"),
+    path(f"{_BROKER}portfolio/", BrokerPortfolioView.as_view(), name="broker-connection-portfolio"),
+    path(f"{_BROKER}positions/", BrokerPositionsView.as_view(), name="broker-connection-positions"),
+    path(f"{_BROKER}corrections/", BrokerCorrectionsView.as_view(), name="broker-connection-corrections"),
     path("portfolios/<int:portfolio_id>/rebalance/", RebalanceView.as_view(), name="portfolio-rebalance"),
     path("baskets/<uuid:basket_id>/", BasketView.as_view(), name="basket"),
     path("trading-accounts/", TradingAccountsView.as_view(), name="trading-accounts"),

@@ -55,6 +55,7 @@ urlpatterns: list[URLPattern] = [
     path("settings/brokers/<uuid:connection_id>/keys/", brokers.renew_keys, name="renew_broker_keys"),
     path("settings/brokers/<uuid:connection_id>/live/", brokers.enable_live, name="enable_live"),
     path("settings/brokers/<uuid:connection_id>/live/off/", brokers.disable_live, name="disable_live"),
+    path("settings/brokers/<uuid:connection_id>/pause/", brokers.pause, name="pause_broker"),
     path("settings/brokers/<uuid:connection_id>/disconnect/", brokers.disconnect, name="disconnect_broker"),
     path("portfolios/<int:portfolio_id>/rebalance/", rebalance.plan, name="rebalance"),
     path("portfolios/<int:portfolio_id>/rebalance/targets/", rebalance.targets, name="rebalance_targets"),

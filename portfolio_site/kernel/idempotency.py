@@ -53,17 +53,33 @@ def once(*, key: str, user: Any, route: str, fingerprint: str, do: Callable[[], 
     work waits for it on the unique index. A refusal (`do` raises) keeps nothing, so that the person may correct and
     send again. Raises `KeyReused` when the same key comes with another fingerprint, `KeyInvalid` for a bad key.
     """
-    if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
-        raise KeyInvalid("An idempotency key has 1 to 255 printable characters.", field="Idempotency-Key")
+    _check_key(key)
     with transaction.atomic():
         record, is_new = IdempotencyRecord.objects.get_or_create(
             user=user, route=route, key=key, defaults={"fingerprint": fingerprint}
         )
         if not is_new:
-            if record.fingerprint != fingerprint:
-                raise KeyReused("This key was already used for a different request.", field="Idempotency-Key")
-            return Answer(status=record.status or 200, body=record.answer, replayed=True)
+            return _kept(record, fingerprint)
         status, body = do()
         record.status, record.answer = status, json.loads(json.dumps(body, cls=DjangoJSONEncoder))
         record.save(update_fields=["status", "answer"])
         return Answer(status=status, body=record.answer)
+
+
+def earlier(*, key: str, user: Any, route: str, fingerprint: str) -> Answer | None:
+    """What was answered under (user, route, key) before, or None: for work that has a slow part, which must not run in the
+    transaction of `once` and need not run again for a repetition. Raises as `once`."""
+    _check_key(key)
+    record = IdempotencyRecord.objects.filter(user=user, route=route, key=key).first()
+    return None if record is None else _kept(record, fingerprint)
+
+
+def _check_key(key: str) -> None:
+    if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
+        raise KeyInvalid("An idempotency key has 1 to 255 printable characters.", field="Idempotency-Key")
+
+
+def _kept(record: IdempotencyRecord, fingerprint: str) -> Answer:
+    if record.fingerprint != fingerprint:
+        raise KeyReused("This key was already used for a different request.", field="Idempotency-Key")
+    return Answer(status=record.status or 200, body=record.answer, replayed=True)

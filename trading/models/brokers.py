@@ -79,7 +79,8 @@ class BrokerConnection(models.Model):
     ``credentials`` are sealed (``kernel.secrets``) and emptied when the connection ends; ``key_hint`` is the end of the
     key id, for people to tell keys apart. ``remote_account`` is the broker's id of the account: it cannot be connected
     twice. ``live_enabled_at`` is when its owner said that real money may be traded; without it a live connection sends
-    no order. ``fills_after`` is the id of the last execution that was booked, ``known_activities`` the other entries
+    no order. ``paused_at`` is since when its owner lets no new order leave; what is open there is followed on.
+    ``fills_after`` is the id of the last execution that was booked, ``known_activities`` the other entries
     of the broker's books that were dealt with, ``differences`` what the last comparison of positions and cash found.
     """
 
@@ -97,6 +98,7 @@ class BrokerConnection(models.Model):
     failing_since = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True, default="")
     live_enabled_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
     last_sync_at = models.DateTimeField(null=True, blank=True)
     heard_at = models.DateTimeField(null=True, blank=True)
     reconciled_at = models.DateTimeField(null=True, blank=True)

@@ -37,14 +37,19 @@ from trading.operations.brokering.connections import (
     disable_live,
     disconnect_broker,
     enable_live,
+    keep_connection,
+    pause_connection,
     renew_keys,
+    try_keys,
 )
 from trading.operations.brokering.follower import look_after_brokers
 from trading.operations.brokering.following import catch_up, followed_connections, hear
+from trading.operations.brokering.looking import AccountBeside, positions_beside
 from trading.operations.brokering.opening import (
     book_differences,
     check_connection_now,
     open_broker_account,
+    read_start,
 )
 from trading.operations.brokering.sending import send_waiting
 from trading.operations.canceling import (
@@ -105,6 +110,7 @@ from trading.operations.reconciling import (
 from trading.operations.replacing import replace_order
 
 __all__ = [
+    "AccountBeside",
     "AccountModels",
     "AccountRefusedError",
     "AdministratorsOnlyError",
@@ -161,13 +167,17 @@ __all__ = [
     "followed_connections",
     "hear",
     "hold_quote",
+    "keep_connection",
     "look_after_brokers",
     "match_resting_orders",
     "note_key_use",
     "open_broker_account",
     "open_paper_account",
+    "pause_connection",
     "place_basket",
     "place_order",
+    "positions_beside",
+    "read_start",
     "reconcile_orders",
     "release_basket",
     "renew_keys",
@@ -180,6 +190,7 @@ __all__ = [
     "set_kill_switch",
     "settle_quote",
     "stop_basket",
+    "try_keys",
     "update_account",
     "update_configuration",
     "watch_margins",

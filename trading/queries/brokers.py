@@ -55,6 +55,7 @@ class ConnectionView:
     is_live: bool
     live_enabled_at: datetime | None
     is_live_allowed: bool
+    paused_at: datetime | None
     is_ended: bool
     last_sync_at: datetime | None
     reconciled_at: datetime | None
@@ -120,6 +121,7 @@ def _view(row: BrokerConnection, account: TradingAccount | None, waiting: int) -
         is_live=row.is_live,
         live_enabled_at=row.live_enabled_at,
         is_live_allowed=settings.BROKER_LIVE_TRADING,
+        paused_at=row.paused_at,
         is_ended=row.is_ended,
         last_sync_at=row.last_sync_at,
         reconciled_at=row.reconciled_at,

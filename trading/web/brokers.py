@@ -12,13 +12,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.requests import origin_of
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
+from portfolio_site.kernel.idempotency import Answer, KeyReused, earlier, fingerprint_of, once
 from trading import operations, queries
 from trading.forms_brokers import ConnectBrokerForm, KeysForm, OpenBrokerAccountForm, RealMoneyForm
 from trading.web.common import person
@@ -48,27 +48,14 @@ def connect(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
 
-        def do() -> tuple[int, dict[str, str]]:
-            made = operations.connect_broker(
-                actor=user,
-                name=data["name"],
-                environment=data["environment"],
-                key_id=data["key_id"],
-                secret=data["secret"],
-                base_url=data.get("base_url", ""),
-                now=clock.now(),
-                origin=origin_of(request),
-            )
-            return 201, {"connection_id": str(made)}
-
+        kept: dict[str, Any] = {
+            "key": data["form_token"],
+            "user": user,
+            "route": "trading.connect_broker",
+            "fingerprint": fingerprint_of([data["name"], data["environment"], data["key_id"][-4:]]),
+        }
         try:
-            answer = once(
-                key=data["form_token"],
-                user=user,
-                route="trading.connect_broker",
-                fingerprint=fingerprint_of([data["name"], data["environment"], data["key_id"][-4:]]),
-                do=do,
-            )
+            answer = earlier(**kept) or _connected(request, data, kept)
         except KeyReused:
             form.refuse_reuse()
         except DomainError as refusal:
@@ -79,6 +66,26 @@ def connect(request: HttpRequest) -> HttpResponse:
     return render(
         request, "trading/brokers/connect.html", {"form": form}, status=422 if form.is_bound else 200
     )
+
+
+@sensitive_variables()
+def _connected(request: HttpRequest, data: dict[str, Any], kept: dict[str, Any]) -> Answer:
+    """Try the keys, before any transaction begins, and keep them."""
+    user = person(request)
+    tried = operations.try_keys(
+        actor=user,
+        name=data["name"],
+        environment=data["environment"],
+        key_id=data["key_id"],
+        secret=data["secret"],
+        base_url=data.get("base_url", ""),
+    )
+
+    def do() -> tuple[int, dict[str, str]]:
+        made = operations.keep_connection(actor=user, tried=tried, now=clock.now(), origin=origin_of(request))
+        return 201, {"connection_id": str(made)}
+
+    return once(do=do, **kept)
 
 
 @never_cache
@@ -195,6 +202,31 @@ def disable_live(request: HttpRequest, connection_id: UUID) -> HttpResponse:
             connection_id=connection_id, actor=person(request), now=clock.now(), origin=origin_of(request)
         )
         messages.success(request, "Real money is switched off. Open orders are being cancelled.")
+        return redirect("trading:broker", connection_id)
+
+    return _done(request, connection_id, None, "", do)
+
+
+@login_required
+@require_POST
+def pause(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    """Pause the connection, or let it go on."""
+    on = request.POST.get("on") == "yes"
+
+    def do() -> HttpResponse:
+        operations.pause_connection(
+            connection_id=connection_id,
+            actor=person(request),
+            on=on,
+            now=clock.now(),
+            origin=origin_of(request),
+        )
+        if on:
+            messages.warning(
+                request, "Paused: no new order leaves. What is open at the broker stays open there."
+            )
+        else:
+            messages.success(request, "New orders are sent again.")
         return redirect("trading:broker", connection_id)
 
     return _done(request, connection_id, None, "", do)

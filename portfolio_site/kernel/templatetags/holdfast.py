@@ -196,6 +196,7 @@ STATES: Final[dict[str, tuple[str, str, str]]] = {
     "voided": ("Removed", "", "x-circle"),
     "draft": ("Draft", "warn", "pencil"),
     "paper": ("Paper", "sim", "beaker"),
+    "paused": ("Paused", "warn", "pause-circle"),
     "broker": ("At a broker", "live", "building-library"),
     "broker_paper": ("Broker, paper", "sim", "building-library"),
     "live_money": ("Live: real money", "bad", "banknotes"),

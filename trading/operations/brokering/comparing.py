@@ -26,7 +26,7 @@ from trading.engine.wording import plain, price_text
 from trading.models import BrokerConnection, TradingAccount
 from trading.operations.brokering.following import catch_up, portfolio_of
 from trading.operations.brokering.sending import Clock
-from trading.operations.brokering.speaking import broker_of
+from trading.operations.brokering.speaking import broker_of, figures_of
 from trading.operations.brokering.symbols import instrument_at_broker
 from trading.operations.desk import ZERO, Desk, open_desk
 from trading.operations.paper_accounts import announce
@@ -154,15 +154,7 @@ def _keep(
         rows = [each.as_json(since.get((each.kind, each.what), now.isoformat())) for each in found]
         is_new = {(r["kind"], r["what"]) for r in rows} != set(since)
         connection.differences, connection.reconciled_at = rows, now
-        connection.figures = {
-            "cash": plain(account.cash),
-            "equity": plain(account.equity),
-            "buying_power": plain(account.buying_power),
-            "currency": account.currency,
-            "status": account.status,
-            "is_blocked": account.is_blocked,
-            "at": now.isoformat(),
-        }
+        connection.figures = figures_of(account, now)
         connection.save(update_fields=["differences", "reconciled_at", "figures"])
         _follow_terms(desk, account, now)
         if is_new:

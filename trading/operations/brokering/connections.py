@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import SecurityEvent
 from accounts.operations import record
@@ -27,14 +29,13 @@ from trading.brokers.base import (
 from trading.models import BrokerConnection, BrokerInstruction, ConnectionState, Environment, TradingAccount
 from trading.models.brokers import MAX_CONNECTION_NAME
 from trading.operations.brokering.handing import UNSAID, withdraw
-from trading.operations.brokering.speaking import open_broker, sealed
+from trading.operations.brokering.speaking import figures_of, open_broker, sealed
 from trading.operations.canceling import cancel_open
 from trading.operations.desk import open_desk
 from trading.operations.errors import ReadOnlyError
 
 #: Connections of one person that are not ended.
 MAX_CONNECTIONS = 10
-_READINGS = 5
 
 
 class BrokerConnectionUnknownError(NotFoundError):
@@ -65,20 +66,24 @@ class BrokerAccountTakenError(ConflictError):
     code = "broker_account_taken"
 
 
-def connect_broker(
-    *,
-    actor: Any,
-    name: str,
-    environment: str,
-    key_id: str,
-    secret: str,
-    base_url: str = "",
-    now: datetime,
-    origin: Origin = NOWHERE,
-) -> UUID:
-    """Connect an account at a broker: its keys are tried, then sealed. Returns the connection's id. Nothing is traded.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedKeys:
+    """A key pair that opened an account, with what the connection is to be: ready to be kept."""
 
-    Raises ``BrokerConnectionRefusedError`` at a field, ``BrokerAwayError``, ``BrokerAccountTakenError``.
+    name: str
+    environment: str
+    base_url: str
+    credentials: Credentials
+    account: RemoteAccount
+
+
+@sensitive_variables("key_id", "secret", "credentials")
+def try_keys(
+    *, actor: Any, name: str, environment: str, key_id: str, secret: str, base_url: str = ""
+) -> TriedKeys:
+    """Ask the broker whether the keys open an account. Nothing is stored or traded; not for inside a transaction.
+
+    Raises ``BrokerConnectionRefusedError`` at a field, ``BrokerAwayError``.
     """
     may_change(actor)
     label = " ".join(name.split())
@@ -96,6 +101,20 @@ def connect_broker(
     account = _tried(credentials, environment=environment, base_url=base_url)
     if not is_currency(account.currency):
         raise BrokerConnectionRefusedError("The account's currency is not known here.", field="key_id")
+    return TriedKeys(
+        name=label,
+        environment=environment,
+        base_url=base_url.strip().rstrip("/"),
+        credentials=credentials,
+        account=account,
+    )
+
+
+def keep_connection(*, actor: Any, tried: TriedKeys, now: datetime, origin: Origin = NOWHERE) -> UUID:
+    """Keep what ``try_keys`` found, the keys sealed; returns the connection's id. Raises ``BrokerAccountTakenError``, and
+    ``BrokerConnectionRefusedError`` for one connection too many."""
+    may_change(actor)
+    account = tried.account
     try:
         with transaction.atomic():
             if _of(actor).exclude(state=ConnectionState.DISCONNECTED).count() >= MAX_CONNECTIONS:
@@ -104,16 +123,16 @@ def connect_broker(
                 )
             row = BrokerConnection.objects.create(
                 owner=actor,
-                name=label,
-                environment=environment,
-                base_url=base_url.strip().rstrip("/"),
-                credentials=sealed(credentials),
-                key_hint=credentials.key_id[-4:],
+                name=tried.name,
+                environment=tried.environment,
+                base_url=tried.base_url,
+                credentials=sealed(tried.credentials),
+                key_hint=tried.credentials.key_id[-4:],
                 remote_account=account.id,
                 remote_number=account.number,
                 state=ConnectionState.CONNECTED,
                 last_sync_at=now,
-                figures=_figures(account, now),
+                figures=figures_of(account, now),
                 created_at=now,
             )
             _note(row, "connected", SecurityEvent.Kind.TOKEN_CREATED, actor=actor, now=now, origin=origin)
@@ -126,6 +145,12 @@ def connect_broker(
     return row.pk
 
 
+def connect_broker(*, actor: Any, now: datetime, origin: Origin = NOWHERE, **asked: Any) -> UUID:
+    """Try the keys and keep them, in one go. ``asked`` as ``try_keys`` takes it; raises as both parts do."""
+    return keep_connection(actor=actor, tried=try_keys(actor=actor, **asked), now=now, origin=origin)
+
+
+@sensitive_variables("key_id", "secret", "credentials")
 def renew_keys(
     *,
     connection_id: UUID,
@@ -150,7 +175,7 @@ def renew_keys(
             row.credentials, row.key_hint = sealed(credentials), credentials.key_id[-4:]
             row.state, row.failing_since, row.last_error = ConnectionState.CONNECTED, None, ""
             row.disconnected_at, row.last_sync_at, row.live_enabled_at = None, now, None
-            row.figures = _figures(account, now)
+            row.figures = figures_of(account, now)
             row.save()
             _note(row, "keys renewed", SecurityEvent.Kind.TOKEN_CREATED, actor=actor, now=now, origin=origin)
     except IntegrityError as error:
@@ -207,6 +232,24 @@ def disable_live(*, connection_id: UUID, actor: Any, now: datetime, origin: Orig
         _cancel_everything(row, now, "Cancelled: trading with real money was switched off.")
 
 
+def pause_connection(
+    *, connection_id: UUID, actor: Any, on: bool, now: datetime, origin: Origin = NOWHERE
+) -> None:
+    """Let no new order leave for a broker (``on``), or let them go on. What was not sent yet is taken back; what is open at the
+    broker stays there, can be cancelled, and its fills are booked as before. Raises ``BrokerConnectionRefusedError``,
+    ``BrokerConnectionUnknownError``."""
+    with transaction.atomic():
+        row = locked_connection(actor, connection_id)
+        if row.is_ended:
+            raise BrokerConnectionRefusedError("This connection has ended. Enter its keys again first.")
+        if (row.paused_at is not None) == on:
+            return
+        row.paused_at = now if on else None
+        row.save(update_fields=["paused_at"])
+        kind = SecurityEvent.Kind.TOKEN_REVOKED if on else SecurityEvent.Kind.TOKEN_CREATED
+        _note(row, "paused" if on else "goes on", kind, actor=actor, now=now, origin=origin)
+
+
 def disconnect_broker(*, connection_id: UUID, actor: Any, now: datetime, origin: Origin = NOWHERE) -> None:
     """Forget the keys. What was not sent is taken back; orders that the broker has stay there and are not followed any
     more. The portfolio stays to be read."""
@@ -216,7 +259,7 @@ def disconnect_broker(*, connection_id: UUID, actor: Any, now: datetime, origin:
             return
         _withdraw_unsent(row, now)
         row.credentials, row.state, row.disconnected_at = "", ConnectionState.DISCONNECTED, now
-        row.live_enabled_at = row.failing_since = None
+        row.live_enabled_at = row.failing_since = row.paused_at = None
         row.last_error = ""
         row.save()
         _note(row, "disconnected", SecurityEvent.Kind.TOKEN_REVOKED, actor=actor, now=now, origin=origin)
@@ -257,6 +300,7 @@ def locked_connection(actor: Any, connection_id: UUID) -> BrokerConnection:
     return BrokerConnection.objects.select_for_update().get(pk=connection_id)
 
 
+@sensitive_variables("key_id", "secret", "value")
 def _credentials(key_id: str, secret: str) -> Credentials:
     for field, value in (("key_id", key_id), ("secret", secret)):
         if (
@@ -280,18 +324,6 @@ def _tried(credentials: Credentials, *, environment: str, base_url: str) -> Remo
         ) from None
     except BrokerError as error:
         raise BrokerAwayError(f"The keys could not be tried. {error}") from None
-
-
-def _figures(account: RemoteAccount, now: datetime) -> dict[str, Any]:
-    return {
-        "cash": str(account.cash),
-        "equity": str(account.equity),
-        "buying_power": str(account.buying_power),
-        "currency": account.currency,
-        "status": account.status,
-        "is_blocked": account.is_blocked,
-        "at": now.isoformat(),
-    }
 
 
 def _cancel_everything(row: BrokerConnection, now: datetime, text: str) -> None:

@@ -33,4 +33,6 @@ def why_no_orders(connection: BrokerConnection) -> tuple[str, str] | None:
             "live_not_enabled",
             "This connection is for real money, and you have not switched that on. You find it with the connection.",
         )
+    if connection.paused_at is not None:
+        return "broker_paused", "You have paused this connection: no new order leaves until you let it go on."
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from holdings.operations import Entry, create_portfolio, post_account_entry
 from portfolio_site.kernel.money import round_money
 from trading.brokers.alpaca import BaseUrlRefused
 from trading.brokers.base import Broker, BrokerError, RemoteAccount, RemoteOrder, RemotePosition
-from trading.models import TradingAccount
+from trading.models import BrokerConnection, TradingAccount
 from trading.operations.access import own_desk
 from trading.operations.brokering.applying import adopt, apply_remote
 from trading.operations.brokering.comparing import LOOK_BACK, compare, correction_entries
@@ -22,8 +23,9 @@ from trading.operations.brokering.connections import (
     locked_connection,
     own_connection,
 )
+from trading.operations.brokering.following import portfolio_of
 from trading.operations.brokering.sending import Clock
-from trading.operations.brokering.speaking import broker_of, note_failure
+from trading.operations.brokering.speaking import broker_of, figures_of, note_failure, note_success
 from trading.operations.brokering.symbols import instrument_at_broker
 from trading.operations.desk import open_desk
 from trading.operations.paper_accounts import announce
@@ -31,20 +33,43 @@ from trading.operations.paper_accounts import announce
 _READINGS = 5
 
 
-def open_broker_account(*, connection_id: UUID, actor: Any, name: str, clock: Clock) -> int:
-    """Open a portfolio for the account of a connection, with the positions and the cash that the broker has now; returns
-    its id. From then on every order of it is the broker's, and what happens there is followed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The broker's books at one instant: nothing was executed while they were read."""
 
-    Raises ``BrokerConnectionRefusedError``, ``BrokerConnectionUnknownError``, ``BrokerAwayError``, and what the books refuse.
+    place: str
+    account: RemoteAccount
+    positions: list[RemotePosition]
+    orders: list[RemoteOrder]
+    activities: list[str]
+
+
+def read_start(*, connection_id: UUID, actor: Any, clock: Clock) -> Start:
+    """Read what an account at a broker begins with here; not for inside a transaction.
+
+    Raises ``BrokerConnectionRefusedError``, ``BrokerConnectionUnknownError``, ``BrokerAwayError``.
     """
     row = own_connection(actor, connection_id)
     if row.is_ended:
         raise BrokerConnectionRefusedError("This connection has ended. Enter its keys again first.")
+    if TradingAccount.objects.filter(broker_connection=row).exists():
+        raise BrokerConnectionRefusedError("This connection has its portfolio already.")
     try:
-        broker = broker_of(row)
-        start = _snapshot(broker, clock)
+        return _snapshot(broker_of(row), clock)
     except (BrokerError, BaseUrlRefused) as error:
         raise BrokerAwayError(str(error)) from None
+
+
+def open_broker_account(
+    *, connection_id: UUID, actor: Any, name: str, clock: Clock, start: Start | None = None
+) -> int:
+    """Open a portfolio for the account of a connection, with the positions and the cash that the broker has now (``start``,
+    read by ``read_start`` unless given); returns its id. From then on every order of it is the broker's, and what happens
+    there is followed.
+
+    Raises as ``read_start``, and what the books refuse.
+    """
+    start = start or read_start(connection_id=connection_id, actor=actor, clock=clock)
     now = clock()
     with transaction.atomic():
         row = locked_connection(actor, connection_id)
@@ -87,23 +112,7 @@ def open_broker_account(*, connection_id: UUID, actor: Any, name: str, clock: Cl
     return int(portfolio.pk)
 
 
-class _Start:
-    """The broker's books at one instant: nothing was executed while they were read."""
-
-    def __init__(
-        self,
-        *,
-        place: str,
-        account: RemoteAccount,
-        positions: list[RemotePosition],
-        orders: list[RemoteOrder],
-        activities: list[str],
-    ) -> None:
-        self.place, self.account, self.positions = place, account, positions
-        self.orders, self.activities = orders, activities
-
-
-def _snapshot(broker: Broker, clock: Clock) -> _Start:
+def _snapshot(broker: Broker, clock: Clock) -> Start:
     for _ in range(_READINGS):
         place = broker.last_execution_id()
         activities = [
@@ -111,7 +120,7 @@ def _snapshot(broker: Broker, clock: Clock) -> _Start:
         ]
         account, positions, orders = broker.account(), broker.positions(), broker.open_orders()
         if broker.last_execution_id() == place:
-            return _Start(
+            return Start(
                 place=place, account=account, positions=positions, orders=orders, activities=activities
             )
     raise BrokerAwayError(
@@ -119,7 +128,7 @@ def _snapshot(broker: Broker, clock: Clock) -> _Start:
     )
 
 
-def _starting_entries(actor: Any, start: _Start, now: datetime) -> list[Entry]:
+def _starting_entries(actor: Any, start: Start, now: datetime) -> list[Entry]:
     """Longs are delivered at what they cost; shorts are sold at it, and the cash that brought is part of the cash."""
     currency = start.account.currency
     entries = []
@@ -169,11 +178,19 @@ def _starting_entries(actor: Any, start: _Start, now: datetime) -> list[Entry]:
 
 
 def check_connection_now(*, connection_id: UUID, actor: Any, clock: Clock) -> int:
-    """Catch up and compare at once; returns how many differences there are. Raises ``BrokerAwayError``,
-    ``BrokerConnectionUnknownError``."""
+    """Try the keys, read the account's figures, and, where a portfolio is open for it, catch up and compare at once; returns
+    how many differences there are. Raises ``BrokerAwayError``, ``BrokerConnectionUnknownError``, and
+    ``BrokerConnectionRefusedError`` for one that has ended."""
     row = own_connection(actor, connection_id)
+    if row.is_ended:
+        raise BrokerConnectionRefusedError("This connection has ended. Enter its keys again first.")
     try:
-        return len(compare(connection_id=row.pk, clock=clock))
+        if portfolio_of(row.pk) is not None:
+            return len(compare(connection_id=row.pk, clock=clock))
+        account = broker_of(row).account()
+        BrokerConnection.objects.filter(pk=row.pk).update(figures=figures_of(account, clock()))
+        note_success(row.pk, now=clock())
+        return 0
     except (BrokerError, BaseUrlRefused) as error:
         note_failure(row.pk, error, now=clock())
         raise BrokerAwayError(str(error)) from None

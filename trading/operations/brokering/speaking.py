@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from portfolio_site.kernel.secrets import SecretUnreadableError, seal, unseal
 from trading.brokers.alpaca import AlpacaBroker, base_url_of
-from trading.brokers.base import Broker, BrokerKeysRefusedError, Credentials
+from trading.brokers.base import Broker, BrokerKeysRefusedError, Credentials, RemoteAccount
+from trading.engine.wording import plain
 from trading.models import BrokerConnection, ConnectionState
 
 PURPOSE = "broker-connection"
@@ -41,6 +43,19 @@ def open_broker(credentials: Credentials, *, environment: str, base_url: str) ->
     ``BaseUrlRefused``."""
     address = base_url_of(environment, base_url, allowed_hosts=settings.BROKER_ALLOWED_HOSTS)
     return AlpacaBroker(credentials, base_url=address, timeout=settings.BROKER_TIMEOUT)
+
+
+def figures_of(account: RemoteAccount, now: datetime) -> dict[str, Any]:
+    """An account's own figures as they are kept with its connection: texts, and until when they were true."""
+    return {
+        "cash": plain(account.cash),
+        "equity": plain(account.equity),
+        "buying_power": plain(account.buying_power),
+        "currency": account.currency,
+        "status": account.status,
+        "is_blocked": account.is_blocked,
+        "at": now.isoformat(),
+    }
 
 
 def note_failure(connection_id: UUID, error: Exception, *, now: datetime) -> None:

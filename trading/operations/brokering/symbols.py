@@ -25,19 +25,13 @@ def symbol_at_broker(instrument: Instrument) -> str:
     return symbol.replace("-", ".") if instrument.exchange in _US else symbol
 
 
-def instrument_at_broker(symbol: str, *, owner: Any, currency: str, is_crypto: bool) -> Instrument:
-    """The instrument that a broker's symbol means: one that everybody shares, else one of the owner's own, which is made
-    where nothing is known of it. One statement where it is known."""
-    text = symbol.strip().upper()[:60]
-    if is_crypto:
-        base = text.replace("/", "").replace("-", "").removesuffix(currency)
-        keys = [f"{base}-{currency}", f"{base}/{currency}", f"{base}{currency}", base]
-        kind = Q(asset_class=AssetClass.CRYPTO)
-    else:
-        keys = [text, text.replace(".", "-"), text.replace(".", "/")]
-        kind = ~Q(asset_class=AssetClass.CRYPTO)
+def known_at_broker(symbol: str, *, owner: Any, currency: str, is_crypto: bool) -> Instrument | None:
+    """The instrument that a broker's symbol means: one that everybody shares, else one of the owner's own; None where nothing
+    is known of it. One statement."""
+    keys = _keys(symbol, currency=currency, is_crypto=is_crypto)
+    kind = Q(asset_class=AssetClass.CRYPTO)
     found = Instrument.objects.visible_to(owner).filter(
-        kind, symbol_key__in=keys, currency=currency, quote_unit=QuoteUnit.UNIT
+        kind if is_crypto else ~kind, symbol_key__in=keys, currency=currency, quote_unit=QuoteUnit.UNIT
     )
 
     def preference(row: Instrument) -> tuple[bool, bool, bool, int, int]:
@@ -49,14 +43,28 @@ def instrument_at_broker(symbol: str, *, owner: Any, currency: str, is_crypto: b
             row.pk,
         )
 
-    best = min(found, key=preference, default=None)
-    if best is not None:
-        return best
+    return min(found, key=preference, default=None)
+
+
+def instrument_at_broker(symbol: str, *, owner: Any, currency: str, is_crypto: bool) -> Instrument:
+    """As ``known_at_broker``, but one of the owner's own is made where nothing is known of the symbol."""
+    known = known_at_broker(symbol, owner=owner, currency=currency, is_crypto=is_crypto)
+    if known is not None:
+        return known
     made = get_or_create_instrument(
         owner=owner,
-        symbol=keys[0] if is_crypto else text,
+        symbol=_keys(symbol, currency=currency, is_crypto=is_crypto)[0],
         name=symbol[:60],
         currency=currency,
         asset_class=AssetClass.CRYPTO if is_crypto else AssetClass.EQUITY,
     )
     return made.instrument
+
+
+def _keys(symbol: str, *, currency: str, is_crypto: bool) -> list[str]:
+    """How an instrument of that name may be called here, the likeliest first."""
+    text = symbol.strip().upper()[:60]
+    if not is_crypto:
+        return [text, text.replace(".", "-"), text.replace(".", "/")]
+    base = text.replace("/", "").replace("-", "").removesuffix(currency)
+    return [f"{base}-{currency}", f"{base}/{currency}", f"{base}{currency}", base]
