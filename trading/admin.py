@@ -88,12 +88,14 @@ class TradingAccountAdmin(_ReadOnlyAdmin):
     list_display = (
         "account_number",
         "portfolio_id",
+        "broker_connection",
         "multiplier",
         "trading_blocked",
         "margin_call_at",
         "created_at",
     )
-    list_filter = ("trading_blocked", "multiplier", "shorting_enabled")
+    list_filter = ("trading_blocked", "broker_connection__environment", "multiplier", "shorting_enabled")
+    list_select_related = ("broker_connection",)
     search_fields = ("=account_number", "=id", "=portfolio__owner__email")
     ordering = ("-created_at",)
     show_full_result_count = False

@@ -31,8 +31,8 @@ from trading.api_serializers import (
 from trading.models import SIDE_CHOICES, Order
 
 PLACE_DESCRIPTION = """
-Place an order in one of your paper portfolios. It is checked, its cash or shares are held, and if the market
-allows it is filled before the answer is given: read `status`.
+Place an order in one of your trading accounts. It is checked, and its cash or shares are held. On paper it is filled
+before the answer is given if the market allows: read `status`. At a broker it is sent after the answer.
 
 **Sending it again is safe.** Give `client_order_id` (or the `Idempotency-Key` header, which then is the client
 order id): the same order with the same id answers what is there (`200` instead of `201`); a different order with
@@ -51,7 +51,7 @@ Refusals are problem details with a stable `code` and the `field` they are about
 | 422 | `notional_too_small`, `notional_too_large` | worth less than 1 or more than 100 000 000 |
 | 422 | `instrument_not_found`, `instrument_inactive`, `instrument_not_tradable` | |
 | 422 | `price_missing`, `price_stale` | nothing to trade at; a market order needs a fresh price |
-| 422 | `portfolio_not_tradable`, `portfolio_archived` | orders are taken in paper portfolios |
+| 422 | `portfolio_not_tradable`, `portfolio_archived` | orders are taken in trading accounts |
 | 422 | `client_order_id_invalid` | 1 to 128 printable characters |
 | 403 | `read_only` | auditors look, and do not trade |
 | 404 | `portfolio_not_found` | no such portfolio, or not yours |

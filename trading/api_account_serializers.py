@@ -20,6 +20,8 @@ from trading.queries import AccountView, Paid
 
 #: How many times its equity an account may hold.
 MULTIPLIER_CHOICES = [(value, str(value)) for value in MULTIPLIERS]
+#: Whose money an account moves.
+MONEY_CHOICES = [("paper", "paper"), ("broker_paper", "broker_paper"), ("live_money", "live_money")]
 
 
 class NewTradingAccountSerializer(StrictSerializer):
@@ -120,7 +122,14 @@ class TradingAccountSerializer(serializers.Serializer[Any]):
     account_number = serializers.CharField()
     currency = serializers.CharField()
     multiplier = serializers.IntegerField(help_text="What it was opened with.")
+    money = serializers.ChoiceField(
+        choices=MONEY_CHOICES,
+        help_text="paper: the simulated exchange; broker_paper: play money at a broker; live_money: real money at a broker.",
+    )
     is_paper = serializers.BooleanField(help_text="The exchange is simulated, the money is play money.")
+    broker_connection_id = serializers.UUIDField(
+        allow_null=True, help_text="The connection whose broker executes its orders."
+    )
     is_closed = serializers.BooleanField()
     is_blocked = serializers.BooleanField(help_text="Its kill switch: no new orders.")
     blocked_reason = serializers.CharField()
@@ -209,8 +218,10 @@ class ClosedSerializer(serializers.Serializer[Any]):
     error = RefusedSerializer(allow_null=True)
 
 
-def account_body(account: AccountView, figures: AccountFigures, paid: Paid | None = None) -> dict[str, Any]:
-    """A trading account as it is answered."""
+def account_body(
+    account: AccountView, figures: AccountFigures, paid: Paid | None = None, *, money: str = "paper"
+) -> dict[str, Any]:
+    """A trading account as it is answered; ``money`` says whose it moves."""
     called = account.margin_call_at
     row = {
         "id": account.id,
@@ -219,7 +230,9 @@ def account_body(account: AccountView, figures: AccountFigures, paid: Paid | Non
         "account_number": account.account_number,
         "currency": account.currency,
         "multiplier": account.multiplier,
-        "is_paper": True,
+        "money": money,
+        "is_paper": account.broker_connection_id is None,
+        "broker_connection_id": account.broker_connection_id,
         "is_closed": account.is_closed,
         "is_blocked": account.is_blocked,
         "blocked_reason": account.blocked_reason,

@@ -32,6 +32,7 @@ from trading.api_account_serializers import (
 from trading.api_serializers import OrderSerializer
 from trading.operations import AccountRefusedError
 from trading.queries import AccountView
+from trading.queries.brokers import badges_of
 
 EquityCurveQuery = query_params(
     "EquityCurveQuery",
@@ -72,13 +73,19 @@ class TradingAccountsView(_View):
 
     @extend_schema(
         summary="List trading accounts",
-        description="Your paper accounts with their figures, the oldest first; archived ones are left out.",
+        description="Your accounts, on paper and at brokers, with their figures, the oldest first; archived ones are left out.",
         responses={200: TradingAccountSerializer(many=True), 401: _PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """All of them."""
         cards = queries.account_cards(request.user, now=clock.now())
-        return Response([account_body(card.account, card.figures) for card in cards])
+        badges = badges_of(card.account.portfolio_id for card in cards)
+        return Response(
+            [
+                account_body(card.account, card.figures, money=badges.get(card.account.portfolio_id, "paper"))
+                for card in cards
+            ]
+        )
 
     @extend_schema(
         summary="Open a paper account",
@@ -121,8 +128,8 @@ class TradingAccountView(_View):
     @extend_schema(
         summary="Change an account's settings",
         description=(
-            "What is not named stays. `null` takes a limit away, `participation` back to all that is quoted, and "
-            "`fee_schedule` back to the site's. All of it is changed or nothing."
+            "What is not named stays. Those of the simulated exchange are refused for an account at a broker. `null` takes "
+            "a limit away, `participation` back to all that is quoted, and `fee_schedule` back to the site's. All of it is changed or nothing."
         ),
         request=SettingsSerializer,
         responses={200: TradingAccountSerializer, 400: _PROBLEM, **_ERRORS},
@@ -279,4 +286,7 @@ def _body(portfolio_id: int) -> dict[str, Any]:
     account = queries.account_of(portfolio_id)
     assert account is not None
     page = queries.account_page(account, now=clock.now())
-    return account_body(account, page.figures, page.paid)
+    money = "paper"
+    if account.broker_connection_id is not None:
+        money = badges_of([portfolio_id]).get(portfolio_id, "paper")
+    return account_body(account, page.figures, page.paid, money=money)

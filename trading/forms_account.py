@@ -32,6 +32,10 @@ FEE_CHOICES = [
 ]
 #: Settings that the form shows as percentages and the account keeps as fractions.
 PERCENTAGES = frozenset({"participation", "price_improvement", "margin_rate", "borrow_rate", "price_collar"})
+#: What only the simulated exchange asks for.
+_OF_EXCHANGE = (
+    "slippage_bps", "latency_ms", "participation", "price_improvement", "fee_schedule", "margin_rate", "borrow_rate",
+)  # fmt: skip
 
 
 class AccountSettingsForm(FieldsetsMixin, forms.Form):
@@ -115,6 +119,13 @@ class AccountSettingsForm(FieldsetsMixin, forms.Form):
         usual = [("", "The site's tariff"), *FEE_CHOICES]
         known = {code for code, _ in usual}
         schedule.choices = usual if own_schedule in known else [*usual, (own_schedule, own_schedule)]
+        if account.broker_connection_id is not None:
+            # Fills, fees and interest are the broker's.
+            for name in _OF_EXCHANGE:
+                del self.fields[name]
+            multiplier.help_text = (
+                "Lower it to borrow less than the broker allows." if account.multiplier > 1 else ""
+            )
         for name in ("max_order_notional", "max_position_notional"):
             self.fields[name].widget.attrs["data-suffix"] = account.currency
 
@@ -122,7 +133,7 @@ class AccountSettingsForm(FieldsetsMixin, forms.Form):
         """What ``change_settings`` is to be given; call it when the form is valid."""
         found = dict(self.cleaned_data)
         for name in PERCENTAGES:
-            if found[name] is not None:
+            if found.get(name) is not None:
                 found[name] /= _HUNDRED
         # An account may allow more than it was opened for; that is left alone unless something else is chosen.
         if found["max_margin_multiplier"] == self.account.effective_multiplier:

@@ -32,7 +32,7 @@ class ConnectBrokerForm(OneTimeFormMixin, KeysForm):
     name = forms.CharField(max_length=80, help_text="For you to tell your accounts apart.", initial="Alpaca")
     environment = forms.ChoiceField(
         choices=[("paper", "Paper (play money)"), ("live", "Live (real money)")],
-        help_text="Live orders leave only after you have switched real money on, later and by itself.",
+        help_text="No live order leaves before you have switched real money on, which is a step of its own.",
     )
     base_url = forms.CharField(
         label="Other address",

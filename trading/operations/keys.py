@@ -128,7 +128,7 @@ def _lock_own_paper_account(portfolio_id: int, actor: Any) -> None:
     if portfolio.owner_id != actor.pk:
         raise ReadOnlyError if is_auditor(actor) else PortfolioUnknownError
     if not portfolio.is_traded:
-        raise ApiKeyRefused("Keys are for paper trading accounts. This portfolio is tracked.")
+        raise ApiKeyRefused("Keys are for trading accounts. This portfolio is tracked.")
 
 
 def _note(row: ApiKey, kind: SecurityEvent.Kind, *, actor: Any, now: datetime, origin: Origin) -> None:

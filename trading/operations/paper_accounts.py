@@ -244,8 +244,8 @@ def change_settings(
 ) -> AccountView:
     """Change any of an account's settings at once: configuration, models and limits by name; what is not named stays.
 
-    None takes a limit away, and ``participation`` (all that is quoted) or ``fee_schedule`` (the site's) back to what is
-    usual. Raises ``AccountRefusedError`` with the field at fault (nothing is changed then), ``PortfolioUnknownError``,
+    Those of the simulated exchange are refused for an account at a broker. None takes a limit away, and ``participation``
+    (all that is quoted) or ``fee_schedule`` (the site's) back to what is usual. Raises ``AccountRefusedError`` with the field at fault (nothing is changed then), ``PortfolioUnknownError``,
     ``ReadOnlyError``.
     """
     unknown = changes.keys() - _CONFIGURATION - _LIMITS - _MODELS
@@ -271,15 +271,34 @@ def change_settings(
         ):
             raise AccountRefusedError("That is finer than this setting can be kept.", field=name)
     given = {**_own_models(AccountModels(**named)), **cleared}
-    return _change(portfolio_id, actor, {**configuration, **limits, **given}, what="settings", now=now)
+    return _change(
+        portfolio_id,
+        actor,
+        {**configuration, **limits, **given},
+        what="settings",
+        now=now,
+        of_exchange=min(models, default=""),
+    )
 
 
 def _change(
-    portfolio_id: int, actor: Any, changes: dict[str, Any], *, what: str, now: datetime
+    portfolio_id: int,
+    actor: Any,
+    changes: dict[str, Any],
+    *,
+    what: str,
+    now: datetime,
+    of_exchange: str = "",
 ) -> AccountView:
+    """``of_exchange`` names a setting of the simulated exchange that is among the changes: no account at a broker has it."""
     with transaction.atomic():
         desk = own_desk(portfolio_id, actor, now=now, for_new_orders=False)
         account = desk.account
+        if of_exchange and account.broker_connection_id is not None:
+            raise AccountRefusedError(
+                "This account's orders are filled and charged by its broker: there is no such setting for it.",
+                field=of_exchange,
+            )
         for name, value in changes.items():
             setattr(account, name, value)
         account.updated_at = now

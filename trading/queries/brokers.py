@@ -73,6 +73,11 @@ class ConnectionView:
         return self.state in ("failing", "refused")
 
     @property
+    def figures_at(self) -> datetime | None:
+        """When the broker told its figures."""
+        return datetime.fromisoformat(self.figures["at"]) if self.figures else None
+
+    @property
     def badge(self) -> str:
         """The badge of whose money it is."""
         return "live_money" if self.is_live else "broker_paper"

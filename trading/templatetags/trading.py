@@ -74,6 +74,12 @@ def words_of(value: str, kind: str) -> str:
 
 
 @register.filter
+def decimal(text: str) -> Decimal:
+    """A figure that is kept as a text."""
+    return Decimal(text)
+
+
+@register.filter
 def magnitude(value: Decimal | None) -> Decimal | None:
     """A figure without its sign, for where words say the direction."""
     return None if value is None else abs(value)

@@ -150,6 +150,9 @@ def switch(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 def reset(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Begin anew: asks for the cash to start with and the account's number."""
     account, user = own_account(request, portfolio_id), person(request)
+    if account.broker_connection_id is not None:
+        messages.error(request, "What lies at a broker cannot begin anew.")
+        return redirect("trading:account_page", portfolio_id)
     form = ResetForm(
         request.POST or None, account=account, initial={"cash": queries.starting_cash_of(portfolio_id)}
     )
@@ -207,6 +210,9 @@ def _context(request: HttpRequest, account: AccountView) -> dict[str, Any]:
         "page": queries.account_page(account, now=clock.now()),
         "call_due_at": None if called is None else operations.call_due_at(called),
         "is_owner": account.owner_id == person(request).pk,
+        "connection": None
+        if account.broker_connection_id is None
+        else queries.broker_connection(person(request), account.broker_connection_id),
     }
 
 
