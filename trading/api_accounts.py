@@ -129,7 +129,8 @@ class TradingAccountView(_View):
         summary="Change an account's settings",
         description=(
             "What is not named stays. Those of the simulated exchange are refused for an account at a broker. `null` takes "
-            "a limit away, `participation` back to all that is quoted, and `fee_schedule` back to the site's. All of it is changed or nothing."
+            "a limit away, `participation` back to all that is quoted, and `fee_schedule` back to the site's. All of it "
+            "is changed or nothing."
         ),
         request=SettingsSerializer,
         responses={200: TradingAccountSerializer, 400: _PROBLEM, **_ERRORS},
