@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
-from holdings.domain.ledger import Replay, Setup, in_order, market_of, replay
+from holdings.domain.ledger import Replay, Setup, Tally, in_order, market_of, replay
 from holdings.domain.ledger.state import Effects
 from holdings.domain.market import Market, MissingRate
 from holdings.domain.numbers import exact
@@ -19,7 +20,6 @@ from holdings.domain.statement import (
     CashBalance,
     Statement,
     Totals,
-    base_sums,
     cash_of,
     statement_of,
     totals_of,
@@ -38,9 +38,12 @@ from holdings.domain.valuation import value_days
 UNITED_STATES = "US"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Analysis:
-    """The figures of a portfolio on a valuation day and over a period (start, end]."""
+    """The figures of a portfolio on a valuation day and over a period (start, end].
+
+    ``replay`` holds realised parcels, external flows and notices; ``effects`` all that every transaction did.
+    """
 
     portfolio: Portfolio
     method: CostMethod
@@ -57,10 +60,11 @@ class Analysis:
     positions: tuple[Position, ...]
     notices: tuple[Notice, ...]
 
-    @property
+    @cached_property
     def effects(self) -> Effects:
-        """What every transaction did."""
-        return self.replay.effects
+        """What every transaction did, row by row. Figures come without these rows: the first who asks has them written."""
+        with _no_collection(), exact():
+            return replay(self.setup, self.journal, rebase_on=self.start.toordinal()).effects
 
 
 def analyse(
@@ -101,10 +105,11 @@ def analyse(
     )
     try:
         with _no_collection(), exact():
-            done = replay(setup, ordered, rebase_on=first.toordinal())
+            tally = Tally(portfolio.base_currency, portfolio.instruments)
+            done = replay(setup, ordered, rebase_on=first.toordinal(), tally=tally, rows=False)
             if done.problems:
                 raise PortfolioError(list(done.problems))
-            return _figures(portfolio, setup, done, ordered, first, last, benchmark, ignored)
+            return _figures(portfolio, setup, done, tally, ordered, first, last, benchmark, ignored)
     except MissingRate as missing:
         raise PortfolioError([_missing(missing)]) from missing
 
@@ -134,6 +139,7 @@ def _figures(
     portfolio: Portfolio,
     setup: Setup,
     done: Replay,
+    tally: Tally,
     ordered: Sequence[Transaction],
     first: date,
     last: date,
@@ -142,7 +148,7 @@ def _figures(
 ) -> Analysis:
     market, effects = setup.market, done.effects
     start, end = first.toordinal(), last.toordinal()
-    valuation = value_days(market, first=start, last=end, quantities=effects.quantities, cash=effects.cash)
+    valuation = value_days(market, first=start, last=end, quantities=tally.held, cash=tally.cash)
     performance = measure(
         valuation,
         ((flow.ordinal, flow.amount) for flow in effects.flows if flow.kind not in OUTWARD),
@@ -151,13 +157,12 @@ def _figures(
         risk_free=portfolio.risk_free_rate,
         benchmark=None if benchmark is None else (benchmark, portfolio.benchmarks[benchmark]),
     )
-    positions = positions_of(done.ledger, effects, end)
+    positions = positions_of(done.ledger, tally, end)
     cash = cash_of(market, done.ledger.cash, end)
-    sums, sums_of_period = base_sums(effects, start)
     totals = totals_of(
         market,
-        effects,
-        sums=sums,
+        tally,
+        flows=effects.flows,
         positions=positions,
         cash=cash,
         liabilities=done.ledger.liabilities,
@@ -165,8 +170,8 @@ def _figures(
     )
     statement = statement_of(
         market,
-        effects,
-        sums=sums_of_period,
+        tally,
+        flows=effects.flows,
         start=start,
         end=end,
         opening_value=valuation.at(0),
@@ -199,6 +204,8 @@ def _figures(
 
 def crypto_alone(portfolio: Portfolio, transactions: Sequence[Transaction]) -> bool:
     """Whether every instrument of the journal is crypto (and there is one): then every day is a valuation day."""
+    if not any(thing.asset_class is AssetClass.CRYPTO for thing in portfolio.instruments.values()):
+        return False
     names = {tx.instrument for tx in transactions} | {tx.to_instrument for tx in transactions}
     found = [portfolio.instruments[name] for name in names if name is not None]
     return bool(found) and all(instrument.asset_class is AssetClass.CRYPTO for instrument in found)

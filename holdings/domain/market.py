@@ -85,6 +85,11 @@ class Market:
         self.instruments = instruments
         self._prices = prices
         self._fx = {pair: series for pair, series in fx.items() if len(series)}
+        self._direct = {
+            source: series
+            for (source, target), series in self._fx.items()
+            if target == base_currency != source
+        }
         self._splits = splits or {}
         self._trade_prices = trade_prices or {}
         self._by_account = {
@@ -116,6 +121,13 @@ class Market:
         if found is None:
             raise MissingRate(source, target, ordinal)
         return found
+
+    def to_base(self, source: str, ordinal: int) -> Decimal:
+        """Units of base currency for one unit of ``source`` on a day: what a long journal asks most. Raises MissingRate."""
+        direct = self._direct.get(source)
+        if direct is not None and (value := direct.at(ordinal)) is not None:
+            return value
+        return self.rate(source, self.base_currency, ordinal)
 
     def rate_series(self, source: str, target: str) -> Series:
         """Every change of a rate as a step function; days before its first entry have none."""

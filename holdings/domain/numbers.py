@@ -50,6 +50,14 @@ def share(whole: Decimal, part: Decimal, total: Decimal) -> Decimal:
     return _quantize(_divide(_multiply(whole, part), total), _STEP)
 
 
+def shares(part: Decimal, total: Decimal, *wholes: Decimal) -> list[Decimal]:
+    """The same share of several amounts, for callers under the exact context: a long journal takes a hundred thousand of them.
+
+    There the product needs no context of its own, which is most of the time.
+    """
+    return [_quantize(_divide(whole * part, total), _STEP) for whole in wholes]
+
+
 def scaled(quantity: Decimal, ratio: Fraction) -> Decimal:
     """``quantity × ratio`` of a corporate action, to at most 18 decimals where the division does not end."""
     if ratio.denominator == 1:

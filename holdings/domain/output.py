@@ -50,7 +50,7 @@ def document(analysis: Analysis, *, daily: bool = False) -> Json:
                 position(row, analysis.totals.market_value + analysis.totals.cash)
                 for row in analysis.positions
             ],
-            "realised": [realised(row) for row in in_closing_order(analysis.effects.realised)],
+            "realised": [realised(row) for row in in_closing_order(analysis.replay.effects.realised)],
         }
         if daily:
             body["daily"] = daily_rows(analysis.performance)

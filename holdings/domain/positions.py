@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from operator import attrgetter
 
 from holdings.domain.ledger.engine import Ledger
-from holdings.domain.ledger.state import Charge, Effects, Income, Lot, PositionFlow, Realised
+from holdings.domain.ledger.state import Lot
+from holdings.domain.ledger.tally import DIVIDEND, FEE, IN_BASE, INTEREST, TAX, Column, Place, Tally
 from holdings.domain.numbers import EXACT, quotient, share
 from holdings.domain.statistics.irr import Irr, irr_of_days
 from holdings.domain.types import ZERO, Account, Instrument
 
 Key = tuple[str, str]
 Resolve = Callable[[str, str], Key | None]
-AMOUNT, BASE = attrgetter("amount"), attrgetter("base")
-PROCEEDS, COST = attrgetter("proceeds"), attrgetter("cost")
-PROCEEDS_BASE, COST_BASE = attrgetter("proceeds_base"), attrgetter("cost_base")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,42 +80,11 @@ class Position:
         return EXACT.subtract(self.market_value_base, self.cost_basis_base)
 
 
-class _Sums:
-    """Money per position in both currencies."""
-
-    def __init__(self) -> None:
-        self.own: dict[Key, Decimal] = defaultdict(Decimal)
-        self.base: dict[Key, Decimal] = defaultdict(Decimal)
-
-    def add(self, key: Key, own: Decimal, base: Decimal) -> None:
-        self.own[key] += own
-        self.base[key] += base
-
-
-def positions_of(ledger: Ledger, effects: Effects, ordinal: int) -> list[Position]:
+def positions_of(ledger: Ledger, tally: Tally, ordinal: int) -> list[Position]:
     """Positions as of the end of a day (the ledger's end), in order of first appearance. Needs the exact context."""
-    keys = list(dict.fromkeys((move.instrument, move.account) for move in effects.quantities))
+    keys = list(tally.held)
     resolve = _resolver(keys, ledger.setup.accounts)
-    realised, dividends, interest, fees, taxes = (_Sums() for _ in range(5))
-    closed: dict[Key, list[Realised]] = defaultdict(list)
-    for row in effects.realised:
-        closed[row.instrument, row.account].append(row)
-    for key, rows in closed.items():
-        realised.add(
-            key,
-            sum(map(PROCEEDS, rows), ZERO) - sum(map(COST, rows), ZERO),
-            sum(map(PROCEEDS_BASE, rows), ZERO) - sum(map(COST_BASE, rows), ZERO),
-        )
-    _sum(effects.incomes, {"dividend": dividends, "interest": interest}, resolve)
-    _sum(effects.charges, {"fee": fees, "tax": taxes}, resolve)
-    moves: dict[tuple[str, ...], list[PositionFlow]] = defaultdict(list)
-    for flow in effects.positions:
-        moves[flow[1:3]].append(flow)  # by instrument and account
-    flows: dict[Key, list[PositionFlow]] = defaultdict(list)
-    for (name, account), found in moves.items():
-        resolved = resolve(name, account)
-        if resolved is not None:
-            flows[resolved] += found
+    places = _places(tally, resolve)
     pooled = _pool_shares(ledger, keys)
     shown = []
     for key in keys:
@@ -130,34 +96,33 @@ def positions_of(ledger: Ledger, effects: Effects, ordinal: int) -> list[Positio
         rate = ledger.market.rate(instrument.currency, ledger.base, ordinal) if value else None
         price_rate = rate if rate is not None else _known_rate(ledger, instrument, ordinal)
         value_base = ZERO if rate is None else value * rate
-        own_irr = _irr([(flow.ordinal, flow.amount) for flow in flows[key]], ordinal, value)
+        place = places[key]
+        own_irr = _irr(place.flows, ordinal, value)
         shown.append(
             Position(
                 instrument=key[0],
                 account=key[1],
                 currency=instrument.currency,
                 quantity=quantity,
-                cost_basis=sum((lot.cost for lot in lots), ZERO),
-                cost_basis_base=sum((lot.cost_base for lot in lots), ZERO),
+                cost_basis=sum([lot.cost for lot in lots], ZERO),
+                cost_basis_base=sum([lot.cost_base for lot in lots], ZERO),
                 price=None if quote is None else quote.price,
                 price_base=None if quote is None or price_rate is None else quote.price * price_rate,
                 price_date=None if quote is None else quote.day,
                 market_value=value,
                 market_value_base=value_base,
-                realised_gain=realised.own[key],
-                realised_gain_base=realised.base[key],
-                dividends=dividends.own[key],
-                dividends_base=dividends.base[key],
-                interest=interest.own[key],
-                interest_base=interest.base[key],
-                fees=fees.own[key],
-                fees_base=fees.base[key],
-                taxes=taxes.own[key],
-                taxes_base=taxes.base[key],
+                realised_gain=place.gain,
+                realised_gain_base=place.gain_base,
+                dividends=place.sums[DIVIDEND],
+                dividends_base=place.sums[DIVIDEND + IN_BASE],
+                interest=place.sums[INTEREST],
+                interest_base=place.sums[INTEREST + IN_BASE],
+                fees=place.sums[FEE],
+                fees_base=place.sums[FEE + IN_BASE],
+                taxes=place.sums[TAX],
+                taxes_base=place.sums[TAX + IN_BASE],
                 irr=own_irr,
-                irr_base=own_irr
-                if instrument.currency == ledger.base
-                else _irr([(flow.ordinal, flow.base) for flow in flows[key]], ordinal, value_base),
+                irr_base=own_irr if place.flows_base is None else _irr(place.flows_base, ordinal, value_base),
                 lots=tuple(lots),
             )
         )
@@ -171,12 +136,10 @@ def _known_rate(ledger: Ledger, instrument: Instrument, ordinal: int) -> Decimal
         return None  # nothing is held any more, so nothing needs it
 
 
-def _irr(flows: Iterable[tuple[int, Decimal]], ordinal: int, value: Decimal) -> Irr:
-    put_in: dict[int, Decimal] = {}
-    for day, amount in flows:
-        put_in[day] = put_in[day] + amount if day in put_in else amount
-    put_in[ordinal] = put_in.get(ordinal, ZERO) - value
-    return irr_of_days({day: -float(amount) for day, amount in put_in.items()})
+def _irr(put_in: Column, ordinal: int, value: Decimal) -> Irr:
+    dated = {day: -float(amount) for day, amount in put_in.items()}
+    dated[ordinal] = -float(put_in.get(ordinal, ZERO) - value)
+    return irr_of_days(dated)
 
 
 def _resolver(keys: list[Key], accounts: Mapping[str, Account]) -> Resolve:
@@ -200,14 +163,34 @@ def _resolver(keys: list[Key], accounts: Mapping[str, Account]) -> Resolve:
     return resolve
 
 
-def _sum(rows: Iterable[Income | Charge], sums: Mapping[str, _Sums], resolve: Resolve) -> None:
-    groups: dict[tuple[str, str | None, str], list[Income | Charge]] = defaultdict(list)
-    for row in rows:
-        groups[row[1:4]].append(row)  # by kind, instrument and account
-    for (kind, name, account), found in groups.items():
-        key = None if name is None else resolve(name, account)
-        if key is not None:
-            sums[kind].add(key, sum(map(AMOUNT, found), ZERO), sum(map(BASE, found), ZERO))
+def _places(tally: Tally, resolve: Resolve) -> dict[Key, Place]:
+    """What happened to each position, with income and costs that were booked elsewhere but belong to it."""
+    found = {key: tally.places[key] for key in tally.held}
+    for key, place in tally.places.items():
+        if key in tally.held:
+            continue
+        home = resolve(*key)
+        if home is not None:
+            found[home] = _together(found[home], place)
+    return found
+
+
+def _together(place: Place, other: Place) -> Place:
+    """Both in one; what they were made of stays as it is."""
+    made = Place(foreign=place.flows_base is not None)
+    made.quantities, made.gain, made.gain_base = place.quantities, place.gain, place.gain_base
+    made.sums = [one + two for one, two in zip(place.sums, other.sums, strict=True)]
+    made.flows = _added(place.flows, other.flows)
+    if place.flows_base is not None and other.flows_base is not None:
+        made.flows_base = _added(place.flows_base, other.flows_base)
+    return made
+
+
+def _added(column: Column, other: Column) -> Column:
+    merged = dict(column)
+    for day, amount in other.items():
+        merged[day] = merged[day] + amount if day in merged else amount
+    return merged
 
 
 def _pool_shares(ledger: Ledger, keys: list[Key]) -> dict[Key, OpenLot]:

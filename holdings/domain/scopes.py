@@ -15,7 +15,7 @@ from holdings.domain.analysis import Analysis
 from holdings.domain.numbers import exact
 from holdings.domain.performance import Performance, measure
 from holdings.domain.types import ZERO, AssetClass, Instrument
-from holdings.domain.valuation import value_days
+from holdings.domain.valuation import cash_by_day, positions_by_day, value_days
 
 Key = tuple[str, str]  # (instrument, account)
 OTHER = "other"
@@ -154,10 +154,10 @@ def measure_scope(analysis: Analysis, scope: Scope) -> Performance:
             analysis.market,
             first=analysis.start.toordinal(),
             last=analysis.end.toordinal(),
-            quantities=[
+            quantities=positions_by_day(
                 row for row in effects.quantities if (row.instrument, row.account) in scope.positions
-            ],
-            cash=[row for row in effects.cash if row.account in scope.cash_accounts],
+            ),
+            cash=cash_by_day(row for row in effects.cash if row.account in scope.cash_accounts),
         )
         classes = {analysis.setup.instruments[name].asset_class for name, _ in scope.positions}
         return measure(

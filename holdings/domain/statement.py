@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any, TypeVar
 
-from holdings.domain.ledger.state import CashMove, Charge, Effects, Flow, Income
+from holdings.domain.ledger.state import Flow
+from holdings.domain.ledger.tally import DIVIDEND, FEE, INTEREST, TAX, Tally
 from holdings.domain.market import Market
 from holdings.domain.numbers import EXACT, exact
 from holdings.domain.positions import Position
 from holdings.domain.types import ZERO
 
-_BASE, _AMOUNT, _ORDINAL = attrgetter("base"), attrgetter("amount"), attrgetter("ordinal")
-_GROSS_BASE = attrgetter("gross_base")
-_PROCEEDS_BASE, _COST_BASE = attrgetter("proceeds_base"), attrgetter("cost_base")
-Row = TypeVar("Row", bound=tuple[Any, ...])
+_ORDINAL = attrgetter("ordinal")
 
 OUTWARD = frozenset(["withdrawal", "delivery_out"])
 
@@ -113,121 +110,78 @@ def cash_of(market: Market, balances: Mapping[tuple[str, str], Decimal], ordinal
     ]
 
 
-def base_sums(effects: Effects, start: int) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """Sums in base currency of dividend, interest, fee, tax and cash movements: of all effects, and of those after a day.
-
-    Needs the exact context.
-    """
-    whole: dict[str, Decimal] = {}
-    after: dict[str, Decimal] = {}
-    dated: list[tuple[Sequence[Income | Charge], tuple[str, str]]] = [
-        (effects.incomes, ("dividend", "interest")),
-        (effects.charges, ("fee", "tax")),
-    ]
-    for rows, kinds in dated:
-        earlier, later = _parted(rows, start)
-        for kind in kinds:
-            after[kind] = _of_kind(kind, later)
-            whole[kind] = _of_kind(kind, earlier) + after[kind]
-    before, moved = _parted(effects.cash, start)
-    after["cash"] = _sum(_BASE, moved)
-    whole["cash"] = _sum(_BASE, before) + after["cash"]
-    return whole, after
-
-
 def totals_of(
     market: Market,
-    effects: Effects,
+    tally: Tally,
     *,
-    sums: Mapping[str, Decimal],
+    flows: Iterable[Flow],
     positions: Iterable[Position],
     cash: Iterable[CashBalance],
     liabilities: Mapping[str, Decimal],
     ordinal: int,
 ) -> Totals:
-    """Totals on the valuation day; ``sums`` are the first of ``base_sums``. Needs the exact context."""
-    value = cost = ZERO
+    """Totals on the valuation day. Needs the exact context."""
+    value = cost = realised = ZERO
     for position in positions:
         value += position.market_value_base
         cost += position.cost_basis_base
+        realised += position.realised_gain_base
     cash_base = sum((balance.balance_base for balance in cash), ZERO)
     return Totals(
         market_value=value,
         cash=cash_base,
         liabilities=in_base(market, liabilities, ordinal),
         cost_basis=cost,
-        realised_gain=_sum(_PROCEEDS_BASE, effects.realised) - _sum(_COST_BASE, effects.realised),
-        dividends=sums["dividend"],
-        interest=sums["interest"],
-        fees=sums["fee"],
-        taxes=sums["tax"],
-        currency_gain=cash_base - sums["cash"],
-        net_contributions=_sum(_AMOUNT, effects.flows),
+        realised_gain=realised,
+        dividends=tally.whole[DIVIDEND],
+        interest=tally.whole[INTEREST],
+        fees=tally.whole[FEE],
+        taxes=tally.whole[TAX],
+        currency_gain=cash_base - tally.moved,
+        net_contributions=sum((flow.amount for flow in flows), ZERO),
     )
 
 
 def statement_of(
     market: Market,
-    effects: Effects,
+    tally: Tally,
     *,
-    sums: Mapping[str, Decimal],
+    flows: Sequence[Flow],
     start: int,
     end: int,
     opening_value: Decimal,
     closing_value: Decimal,
     closing_cash: Decimal,
 ) -> Statement:
-    """The statement of (start, end], from a replay that was rebased on ``start``; ``sums`` are the second of ``base_sums``.
-
-    Needs the exact context.
+    """The statement of (start, end], from a replay that was rebased on ``start``. Needs the exact context.
 
     Securities gain what their value changed by beyond what was put in and taken out, before fees; the part of it that was
     realised is measured lot by lot against the value at ``start``, the rest is unrealised. Cash gains what its balances are
     worth beyond the movements at their own days' rates. So every amount is in exactly one line.
     """
-    opening_cash = in_base(market, _by_currency(_parted(effects.cash, start)[0]), start)
-    put_in = _sum(_GROSS_BASE, _parted(effects.positions, start)[1])
+    before = tally.opening
+    assert before is not None
+    opening_cash = in_base(market, before.cash, start)
+    put_in = tally.put_in - before.put_in
     securities_gain = (closing_value - closing_cash) - (opening_value - opening_cash) - put_in
-    opened = date.fromordinal(start)
-    realised = sum([row.statement_gain for row in effects.realised if row.closed > opened], ZERO)
-    flows = _parted(effects.flows, start)[1]
+    gain = tally.realised - before.realised
+    later = flows[bisect_right(flows, start, key=_ORDINAL) :]
+    sums = [whole - earlier for whole, earlier in zip(tally.whole, before.whole, strict=True)]
     return Statement(
-        start=opened,
+        start=date.fromordinal(start),
         end=date.fromordinal(end),
         opening_value=opening_value,
-        contributions=_flows(flows, outward=False),
-        withdrawals=-_flows(flows, outward=True),
-        realised_gain=realised,
-        unrealised_gain=securities_gain - realised,
-        dividends=sums["dividend"],
-        interest=sums["interest"],
-        fees=sums["fee"],
-        taxes=sums["tax"],
-        currency_gain=closing_cash - opening_cash - sums["cash"],
+        contributions=_flows(later, outward=False),
+        withdrawals=-_flows(later, outward=True),
+        realised_gain=gain,
+        unrealised_gain=securities_gain - gain,
+        dividends=sums[DIVIDEND],
+        interest=sums[INTEREST],
+        fees=sums[FEE],
+        taxes=sums[TAX],
+        currency_gain=closing_cash - opening_cash - (tally.moved - before.moved),
         closing_value=closing_value,
     )
-
-
-def _sum(name: Callable[[Any], Decimal], rows: Iterable[Any]) -> Decimal:
-    return sum(map(name, rows), ZERO)
-
-
-def _of_kind(kind: str, rows: Iterable[Income | Charge]) -> Decimal:
-    return sum([row.base for row in rows if row.kind == kind], ZERO)
-
-
-def _parted(rows: Sequence[Row], start: int) -> tuple[Sequence[Row], Sequence[Row]]:
-    """Effects up to the end of a day, and those after it: they stand in the order of their days."""
-    index = bisect_right(rows, start, key=_ORDINAL)
-    return rows[:index], rows[index:]
-
-
-def _by_currency(moves: Iterable[CashMove]) -> dict[str, Decimal]:
-    """The sum of cash movements per currency."""
-    amounts: dict[str, list[Decimal]] = {}
-    for move in moves:
-        amounts.setdefault(move.currency, []).append(move.amount)
-    return {currency: sum(found, ZERO) for currency, found in amounts.items()}
 
 
 def _flows(flows: Iterable[Flow], *, outward: bool) -> Decimal:

@@ -122,7 +122,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """A thing that can be held. ``quote_percent``: its price is percent of nominal, as for bonds."""
+    """A thing that can be held. ``quote_percent``: its price is percent of nominal, as for bonds.
+
+    ``unit``: money per unit of quantity and price, the multiplier, divided by 100 where prices are percent.
+    """
 
     id: str
     currency: str
@@ -137,11 +140,11 @@ class Instrument:
     quote_percent: bool = False
     sector: str = ""
     country: str = ""
+    unit: Decimal = field(init=False, compare=False, repr=False)
 
-    @property
-    def unit(self) -> Decimal:
-        """Money per unit of quantity and price: the multiplier, divided by 100 where prices are percent."""
-        return self.multiplier.scaleb(-2) if self.quote_percent else self.multiplier
+    def __post_init__(self) -> None:
+        unit = self.multiplier.scaleb(-2) if self.quote_percent else self.multiplier
+        object.__setattr__(self, "unit", unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

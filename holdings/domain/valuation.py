@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdings.domain.ledger.state import CashMove, QuantityMove
+from holdings.domain.ledger.tally import Column
 from holdings.domain.market import Market
-from holdings.domain.numbers import EXACT, decimals, exact, from_scaled, to_scaled
+from holdings.domain.numbers import decimals, exact, from_scaled
 from holdings.domain.series import INT64_SAFE, Ints, Series, integers
 from holdings.domain.types import ZERO, PortfolioError, Problem
 
@@ -68,60 +69,75 @@ def value_days(
     *,
     first: int,
     last: int,
-    quantities: Iterable[QuantityMove] = (),
-    cash: Iterable[CashMove] = (),
+    quantities: Mapping[tuple[str, str], Column],
+    cash: Mapping[str, Column],
 ) -> Valuation:
     """Value positions and cash on every calendar day from ``first`` to ``last``, both included (ordinals).
 
+    ``quantities``: changes by day of each (instrument, account); ``cash``: movements by day of each currency.
     Raises PortfolioError when a non-zero amount needs an exchange rate that does not exist.
     """
     days = np.arange(first, last + 1, dtype=np.int64)
     sums = _Sums(len(days))
     unpriced: list[tuple[str, int]] = []
-    for (name, account), changes in _by_column(market, quantities).items():
+    for (name, account), changes in _priced_alike(market, quantities).items():
         _add_position(market, sums, days, name, account, changes, unpriced)
-    for currency, changes in _by_currency(cash).items():
+    for currency, changes in cash.items():
         held, scale = _running(changes, days, Decimal(1))
         sums.add(currency, scale, held, _largest(held))
     values, scale = _in_base(market, sums, days)
     return Valuation(first, values, scale, tuple(unpriced))
 
 
-def _by_column(
-    market: Market, moves: Iterable[QuantityMove]
-) -> dict[tuple[str, str | None], dict[int, Decimal]]:
-    columns: dict[tuple[str, str | None], dict[int, Decimal]] = {}
-    keys: dict[tuple[str, str], dict[int, Decimal]] = {}
+def _priced_alike(
+    market: Market, quantities: Mapping[tuple[str, str], Column]
+) -> dict[tuple[str, str | None], Column]:
+    """Positions of an instrument together, unless its price differs by account."""
+    columns: dict[tuple[str, str | None], Column] = {}
+    with exact():
+        for (name, account), changes in quantities.items():
+            key = (name, market.account_key(name, account))
+            known = columns.get(key)
+            if known is None:
+                columns[key] = changes
+                continue
+            columns[key] = merged = dict(known)
+            for ordinal, change in changes.items():
+                merged[ordinal] = merged[ordinal] + change if ordinal in merged else change
+    return columns
+
+
+def positions_by_day(moves: Iterable[QuantityMove]) -> dict[tuple[str, str], Column]:
+    """Changes of quantity by day of each (instrument, account)."""
+    columns: dict[tuple[str, str], Column] = {}
     with exact():
         for ordinal, name, account, change in moves:
-            changes = keys.get((name, account))
-            if changes is None:
-                column = (name, market.account_key(name, account))
-                changes = keys[name, account] = columns.setdefault(column, {})
+            changes = columns.setdefault((name, account), {})
             changes[ordinal] = changes[ordinal] + change if ordinal in changes else change
     return columns
 
 
-def _by_currency(moves: Iterable[CashMove]) -> dict[str, dict[int, Decimal]]:
-    currencies: dict[str, dict[int, Decimal]] = {}
+def cash_by_day(moves: Iterable[CashMove]) -> dict[str, Column]:
+    """Movements of cash by day of each currency."""
+    currencies: dict[str, Column] = {}
     with exact():
         for ordinal, _, currency, amount, _, _ in moves:
-            changes = currencies.get(currency)
-            if changes is None:
-                changes = currencies[currency] = {}
+            changes = currencies.setdefault(currency, {})
             changes[ordinal] = changes[ordinal] + amount if ordinal in changes else amount
     return currencies
 
 
 def _running(changes: Mapping[int, Decimal], days: NDArray[np.int64], unit: Decimal) -> tuple[Ints, int]:
     """The running total of dated changes on each day, as integers at the scale returned."""
-    ordinals = sorted(changes)
+    dated = sorted(changes.items())
+    ordinals = [ordinal for ordinal, _ in dated]
     with exact():
-        amounts = [changes[ordinal] for ordinal in ordinals]
+        amounts = [amount for _, amount in dated]
         if unit != 1:
             amounts = [amount * unit for amount in amounts]
         scale = decimals(sum(amounts, ZERO))  # a sum keeps every decimal it has met
-    steps = integers(list(accumulate([0, *(to_scaled(value, scale) for value in amounts)])))
+        factor = Decimal(10) ** scale
+        steps = integers(list(accumulate([int(amount * factor) for amount in amounts], initial=0)))
     index = np.searchsorted(np.array(ordinals, dtype=np.int64), days, side="right")
     return steps[index], scale
 
@@ -185,13 +201,24 @@ def _in_base(market: Market, sums: _Sums, days: NDArray[np.int64]) -> tuple[list
         return [0] * len(days), 0
     common = max(scale for _, scale in parts)
     total: Ints = np.zeros(len(days), dtype=object)
-    for amounts, scale in parts:
+    for amounts, scale in _alike(parts):
         # astype(object) gives Python integers, which no scale can overflow
         factor = 10 ** (common - scale)
         total = total + (amounts.astype(object) * factor if factor != 1 else amounts.astype(object))
     return total.tolist(), common
 
 
-def rescaled(amount: Decimal, scale: int) -> int:
-    """An amount as an integer at a scale that has room for all its decimals."""
-    return int(EXACT.scaleb(amount, scale))
+def _alike(parts: list[tuple[Ints, int]]) -> list[tuple[Ints, int]]:
+    """Parts of one scale as one, as long as machine integers hold their sum: adding Python integers takes much longer."""
+    found: dict[int, tuple[Ints, int]] = {}
+    others: list[tuple[Ints, int]] = []
+    for amounts, scale in parts:
+        bound = _largest(amounts)
+        known = found.get(scale)
+        if not _machine(amounts) or (known is not None and known[1] + bound >= INT64_SAFE):
+            others.append((amounts, scale))
+        elif known is None:
+            found[scale] = amounts, bound
+        else:
+            found[scale] = known[0] + amounts, known[1] + bound
+    return [*((amounts, scale) for scale, (amounts, _) in found.items()), *others]

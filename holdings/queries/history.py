@@ -15,7 +15,7 @@ from decimal import Decimal
 from django.core.cache import cache
 
 from holdings.domain.analysis import crypto_alone
-from holdings.domain.ledger import in_order, market_of, replay
+from holdings.domain.ledger import Tally, in_order, market_of, replay
 from holdings.domain.numbers import decimals, exact, from_scaled, to_scaled
 from holdings.domain.performance import Performance, measure
 from holdings.domain.types import PortfolioError
@@ -164,7 +164,8 @@ def _computed(portfolio: Portfolio, *, now: datetime) -> DailyHistory:
         ordered=ordered,
     )
     setup = setup_for(portfolio, accounts=whole.accounts, instruments=whole.instruments, market=market)
-    done = replay(setup, ordered)
+    tally = Tally(whole.base_currency, whole.instruments)
+    done = replay(setup, ordered, tally=tally, rows=False)
     first = ordered[0].day.toordinal() - 1
     every_day = crypto_alone(whole, ordered)
     try:
@@ -174,8 +175,8 @@ def _computed(portfolio: Portfolio, *, now: datetime) -> DailyHistory:
             market,
             first=first,
             last=whole.as_of.toordinal(),
-            quantities=done.effects.quantities,
-            cash=done.effects.cash,
+            quantities=tally.held,
+            cash=tally.cash,
         )
     except PortfolioError as error:
         problem = error.problems[0].message

@@ -47,6 +47,7 @@ from holdings.domain.ledger.state import (
     Realised,
     Setup,
 )
+from holdings.domain.ledger.tally import Tally
 from holdings.domain.types import Transaction
 
 
@@ -85,6 +86,7 @@ __all__ = [
     "Realised",
     "Replay",
     "Setup",
+    "Tally",
     "in_order",
     "instruments_linked",
     "market_of",

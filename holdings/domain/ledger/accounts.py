@@ -12,12 +12,14 @@ from holdings.domain.ledger.state import (
     Charge,
     Effects,
     Flow,
+    Income,
     LedgerError,
     Lot,
     PositionFlow,
     QuantityMove,
     Setup,
 )
+from holdings.domain.ledger.tally import FEE, IN_BASE, KINDS, TAX, Tally
 from holdings.domain.ledger.wash import WashSales
 from holdings.domain.numbers import plain
 from holdings.domain.types import ONE, ZERO, Instrument, Notice, Transaction
@@ -34,8 +36,13 @@ class Accounts:
         setup: Setup,
         books: Books | None = None,
         plan: Sequence[PlannedMatch] = (),
+        *,
+        tally: Tally | None = None,
+        rows: bool = True,
     ) -> None:
         books = books or Books()
+        self.tally = tally
+        self.rows = rows
         self.setup = setup
         self.base = setup.base_currency
         self.market = setup.market
@@ -88,7 +95,7 @@ class Accounts:
         elif currency == self.base and tx.instrument_rate is not None:
             base = tx.instrument_rate
         else:
-            base = self.market.rate(own, self.base, self.ordinal)
+            base = self.market.to_base(own, self.ordinal)
         if own == currency:
             return ONE, base
         if tx.instrument_rate is not None:
@@ -126,9 +133,13 @@ class Accounts:
         key = (account, tx.currency)
         balance = self.cash.get(key, ZERO) + amount
         self.cash[key] = balance
-        self.effects.cash.append(
-            _row(CashMove, (self.ordinal, account, tx.currency, amount, amount * base_rate, tx.id))
-        )
+        base = amount * base_rate
+        if self.tally is not None:
+            self.tally.move(self.ordinal, tx.currency, amount, base)
+        if self.rows:
+            self.effects.cash.append(
+                _row(CashMove, (self.ordinal, account, tx.currency, amount, base, tx.id))
+            )
         if balance < 0 and amount < 0:
             self.notice(
                 "negative_balance", f"leaves {plain(balance)} {tx.currency} in cash account {account}", tx
@@ -142,27 +153,94 @@ class Accounts:
             return
         account = tx.account or tx.cash_account or ""
         own, base = rates
-        add = self.effects.charges.append
-        day, name = self.ordinal, tx.instrument
         if fees:
-            add(_row(Charge, (day, "fee", name, account, currency, fees * own, fees * base, tx.id)))
+            self._book(tx, "fee", account, currency, fees * own, fees * base)
         if taxes:
-            add(_row(Charge, (day, "tax", name, account, currency, taxes * own, taxes * base, tx.id)))
+            self._book(tx, "tax", account, currency, taxes * own, taxes * base)
+
+    def _book(
+        self, tx: Transaction, kind: str, account: str, currency: str, amount: Decimal, base: Decimal
+    ) -> None:
+        if self.tally is not None:
+            self.tally.book(KINDS[kind], tx.instrument, account, amount, base)
+        if self.rows:
+            row = (self.ordinal, kind, tx.instrument, account, currency, amount, base, tx.id)
+            self.effects.charges.append(_row(Charge, row))
+
+    def trade(
+        self,
+        tx: Transaction,
+        key: Key,
+        currency: str,
+        rates: tuple[Decimal, Decimal],
+        *,
+        cash: Decimal,
+        money: tuple[Decimal, Decimal, Decimal],
+    ) -> None:
+        """Everything of a trade but its lots: cash, fees and taxes, and the money (own, base, gross base) put in the position.
+
+        What ``move_cash``, ``charge`` and ``position_flow`` do, in one step: nine of ten entries of a long journal are trades.
+        """
+        tally = self.tally
+        if tally is None or self.rows:
+            self.move_cash(tx, tx.cash_account, cash, rates[1])
+            self.charge(tx, tx.fees, tx.taxes, currency, rates)
+            self.position_flow(tx, key, *money)
+            return
+        day, fees, taxes = self.ordinal, tx.fees, tx.taxes
+        own, base = rates
+        if cash:
+            self.move_cash(tx, tx.cash_account, cash, base)
+        place = tally.places.get(key) or tally.place(key)
+        sums = place.sums
+        if fees:
+            paid = fees * base
+            tally.whole[FEE] += paid
+            sums[FEE] += fees if own is ONE else fees * own
+            sums[FEE + IN_BASE] += paid
+        if taxes:
+            paid = taxes * base
+            tally.whole[TAX] += paid
+            sums[TAX] += taxes if own is ONE else taxes * own
+            sums[TAX + IN_BASE] += paid
+        amount, amount_base, gross_base = money
+        tally.put_in += gross_base
+        column = place.flows
+        column[day] = column[day] + amount if day in column else amount
+        column_base = place.flows_base
+        if column_base is not None:
+            column_base[day] = column_base[day] + amount_base if day in column_base else amount_base
+
+    def income(
+        self, tx: Transaction, kind: str, account: str, currency: str, amount: Decimal, base: Decimal
+    ) -> None:
+        """Record a dividend or interest (negative for an interest charge), gross."""
+        if self.tally is not None:
+            self.tally.book(KINDS[kind], tx.instrument, account, amount, base)
+        if self.rows:
+            row = (self.ordinal, kind, tx.instrument, account, currency, amount, base, tx.id)
+            self.effects.incomes.append(_row(Income, row))
 
     def flow(self, tx: Transaction, kind: str, amount: Decimal, account: str | None) -> None:
         """Record an external flow in base currency."""
-        self.effects.flows.append(Flow(self.ordinal, kind, amount, account or "", tx.id))
+        self.effects.flows.append(_row(Flow, (self.ordinal, kind, amount, account or "", tx.id)))
 
     def position_flow(
         self, tx: Transaction, key: Key, amount: Decimal, base: Decimal, gross_base: Decimal
     ) -> None:
         """Record money going into (positive) or out of a position."""
-        self.effects.positions.append(
-            _row(PositionFlow, (self.ordinal, *key, amount, base, gross_base, tx.id))
-        )
+        if self.tally is not None:
+            self.tally.flow(self.ordinal, key, amount, base, gross_base)
+        if self.rows:
+            self.effects.positions.append(
+                _row(PositionFlow, (self.ordinal, *key, amount, base, gross_base, tx.id))
+            )
 
     def change(self, key: Key, change: Decimal) -> None:
         """Change a position's quantity."""
         if change:
             self.quantities[key] = self.quantities.get(key, ZERO) + change
-            self.effects.quantities.append(_row(QuantityMove, (self.ordinal, *key, change)))
+            if self.tally is not None:
+                self.tally.change(self.ordinal, key, change)
+            if self.rows:
+                self.effects.quantities.append(_row(QuantityMove, (self.ordinal, *key, change)))

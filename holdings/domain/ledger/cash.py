@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from holdings.domain.ledger.engine import Ledger
-from holdings.domain.ledger.state import Income, LedgerError
+from holdings.domain.ledger.state import LedgerError
 from holdings.domain.types import ONE, ZERO, Transaction
 
 
@@ -87,12 +87,8 @@ def interest_charge(ledger: Ledger, tx: Transaction) -> None:
     amount = amount_of(tx)
     own, base, currency = _rates(ledger, tx, amount)
     ledger.charge(tx, tx.fees, tx.taxes, currency, (own, base))
-    ledger.effects.incomes.append(
-        Income(
-            ledger.ordinal, "interest", tx.instrument, tx.account or tx.cash_account or "", currency,
-            -amount * own, -amount * base, tx.id,
-        )
-    )  # fmt: skip
+    place = tx.account or tx.cash_account or ""
+    ledger.income(tx, "interest", place, currency, -amount * own, -amount * base)
     ledger.move_cash(tx, tx.cash_account, -amount - tx.fees - tx.taxes, base)
     if tx.instrument is not None and tx.account is not None:
         paid = amount + tx.fees

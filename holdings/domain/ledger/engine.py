@@ -15,9 +15,14 @@ from holdings.domain.ledger.accounts import Accounts
 from holdings.domain.ledger.parcels import Key, Money, Parcel, PlannedMatch
 from holdings.domain.ledger.pools import acquire_pooled, close_pooled
 from holdings.domain.ledger.state import Books, Effects, LedgerError, Lot, Realised, Setup
+from holdings.domain.ledger.tally import Tally
 from holdings.domain.market import MissingRate
-from holdings.domain.numbers import CLOSE_ENOUGH, exact, plain, quotient, share
+from holdings.domain.numbers import CLOSE_ENOUGH, exact, plain, quotient, shares
 from holdings.domain.types import ZERO, CostMethod, Direction, Match, Transaction, TransactionType
+
+# A named tuple without its Python-level constructor.
+_row = tuple.__new__
+_BUY, _LONG = TransactionType.BUY, Direction.LONG
 
 
 class Ledger(Accounts):
@@ -33,9 +38,11 @@ class Ledger(Accounts):
         *,
         handlers: Mapping[TransactionType, Callable[[Ledger, Transaction], None]],
         plan: Sequence[PlannedMatch] = (),
+        tally: Tally | None = None,
+        rows: bool = True,
     ) -> None:
-        super().__init__(setup, books, plan)
-        self._handlers = handlers
+        super().__init__(setup, books, plan, tally=tally, rows=rows)
+        self.handlers = handlers
 
     # --- entry points ---
 
@@ -55,9 +62,9 @@ class Ledger(Accounts):
         """Book into the current effects, under the exact context (what ``apply`` and a replay both do)."""
         self.ordinal = transaction.day.toordinal()
         try:
-            self._handlers[transaction.type](self, transaction)
+            self.handlers[transaction.type](self, transaction)
         except MissingRate as missing:
-            raise LedgerError("currency", str(missing)) from missing
+            raise LedgerError.of(missing) from missing
 
     def books(self) -> Books:
         """The present state, for storing or for hydrating another ledger."""
@@ -86,37 +93,37 @@ class Ledger(Accounts):
 
     def take(self, lots: list[Lot], lot: Lot, quantity: Decimal) -> Parcel:
         """Take a (positive) quantity out of a lot, with its share of everything; an emptied lot leaves the list."""
-        size = abs(lot.quantity)
+        whole = lot.quantity
+        size = whole if whole > 0 else -whole
+        cost, base, basis, fees, fees_base = lot.cost, lot.cost_base, lot.basis_base, lot.fees, lot.fees_base
         if quantity == size:
-            parcel = Parcel(
-                lot.id, lot.opened, lot.held_since, lot.order, lot.quantity, lot.cost, lot.cost_base, lot.basis_base,
-                lot.fees, lot.fees_base, lot.purchased, lot.washed,
-            )  # fmt: skip
+            taken = whole
             lot.quantity = lot.cost = lot.cost_base = lot.basis_base = lot.fees = lot.fees_base = ZERO
             if lots:
                 lots.remove(lot)
         else:
-            signed = quantity if lot.quantity > 0 else -quantity
+            taken = quantity if whole > 0 else -quantity
             # Divisions are what a sale costs most: figures that are equal, as in the base currency, are divided once.
-            cost = share(lot.cost, quantity, size)
-            base = cost if lot.cost_base == lot.cost else share(lot.cost_base, quantity, size)
-            basis = base if lot.basis_base == lot.cost_base else share(lot.basis_base, quantity, size)
-            fees = fees_base = ZERO
-            if lot.fees or lot.fees_base:
-                fees, fees_base = share(lot.fees, quantity, size), share(lot.fees_base, quantity, size)
+            if base == cost:
+                cost, basis = shares(quantity, size, cost, basis)
+                base = cost
+            else:
+                cost, base, basis = shares(quantity, size, cost, base, basis)
+            if fees or fees_base:
+                fees, fees_base = shares(quantity, size, fees, fees_base)
                 lot.fees -= fees
                 lot.fees_base -= fees_base
-            parcel = Parcel(
-                lot.id, lot.opened, lot.held_since, lot.order, signed, cost, base, basis, fees, fees_base,
-                lot.purchased, lot.washed,
-            )  # fmt: skip
-            lot.quantity -= signed
+            lot.quantity = whole - taken
             lot.cost -= cost
             lot.cost_base -= base
             lot.basis_base -= basis
         if self.tracking:
             self.touch(lot)
-        return parcel
+        return _row(
+            Parcel,
+            (lot.id, lot.opened, lot.held_since, lot.order, taken, cost, base, basis, fees, fees_base, lot.purchased,
+             lot.washed),
+        )  # fmt: skip
 
     def put(self, lot: Lot) -> None:
         """Add an open lot at its place by age."""
@@ -183,16 +190,24 @@ class Ledger(Accounts):
         rest, remaining = money, quantity
         lots = self.lots[key]
         last = len(picked) - 1
-        rows = []
+        cost = cost_base = basis_base = ZERO
         for index, (lot, part) in enumerate(picked):
             if index == last:
                 piece = rest
             else:
                 piece = rest.part(part, remaining)
                 rest, remaining = rest.less(piece), remaining - part
-            rows.append(self.realise(tx, key, self.take(lots, lot, part), part, piece))
+            parcel = self.take(lots, lot, part)
+            self._write(tx, key, parcel, part, piece, None, tx.day)
+            cost += parcel[5]
+            cost_base += parcel[6]
+            basis_base += parcel[7]
+        if self.tally is not None:
+            # The pieces of the money add up to all of it: what the parcels cost is left to take off.
+            net, net_base, gross_base, _, _ = money
+            self.tally.close(key, net - cost, net_base - cost_base, gross_base - basis_base)
         if self.wash is not None and tx.type is TransactionType.SELL:
-            self.wash.sold(self, rows)
+            self.wash.sold(self, last + 1)
 
     def realise(
         self,
@@ -204,30 +219,39 @@ class Ledger(Accounts):
         *,
         match: Match | None = None,
         closed: date | None = None,
-    ) -> Realised:
-        """Write the realised row of a closed long parcel."""
-        row = Realised(
-            instrument=key[0],
-            account=key[1],
-            currency=self.setup.instruments[key[0]].currency,
-            direction=Direction.LONG,
-            opened=parcel.opened,
-            closed=closed or tx.day,
-            held_since=parcel.held_since,
-            quantity=quantity,
-            proceeds=money.net,
-            cost=parcel.cost,
-            fees=money.fees,
-            proceeds_base=money.net_base,
-            cost_base=parcel.cost_base,
-            fees_base=money.fees_base,
-            statement_gain=money.gross_base - parcel.basis_base,
-            lot=parcel.id,
-            transaction=tx.id,
-            match=match,
-        )
-        self.effects.realised.append(row)
-        return row
+    ) -> None:
+        """Write the realised row of a closed long parcel; ``closed`` where that was on an earlier day."""
+        self._write(tx, key, parcel, quantity, money, match, closed or tx.day)
+        if self.tally is not None:
+            # A sale before the statement may be matched with a purchase in it: its gain is not the statement's.
+            counted = closed is None or closed.toordinal() > self.rebased
+            self.tally.close(
+                key,
+                money.net - parcel.cost,
+                money.net_base - parcel.cost_base,
+                money.gross_base - parcel.basis_base if counted else ZERO,
+            )
+
+    def _write(
+        self,
+        tx: Transaction,
+        key: Key,
+        parcel: Parcel,
+        quantity: Decimal,
+        money: Money,
+        match: Match | None,
+        closed: date,
+    ) -> None:
+        name, account = key
+        lot, opened, held_since, _, _, cost, cost_base, basis_base, _, _, _, _ = parcel
+        net, net_base, gross_base, fees, fees_base = money
+        self.effects.realised.append(
+            _row(
+                Realised,
+                (name, account, self.setup.instruments[name].currency, _LONG, opened, closed, held_since, quantity, net,
+                 cost, fees, net_base, cost_base, fees_base, gross_base - basis_base, lot, tx.id, match, ZERO, ZERO),
+            )
+        )  # fmt: skip
 
     def open_short(self, tx: Transaction, key: Key, quantity: Decimal, money: Money) -> None:
         """Open a short lot with what a sale brought in."""
@@ -263,10 +287,10 @@ class Ledger(Accounts):
                 return
         self.change(key, quantity)
         self.last_order += 1
+        day = tx.day
         lot = Lot(
-            id=tx.id, instrument=key[0], account=key[1], opened=tx.day, held_since=tx.day, order=self.last_order,
-            quantity=quantity, cost=cost, cost_base=cost_base, basis_base=basis_base,
-            purchased=tx.type is TransactionType.BUY,
+            tx.id, key[0], key[1], day, day, self.last_order, quantity, cost, cost_base, basis_base, ZERO, ZERO,
+            tx.type is _BUY,
         )  # fmt: skip
         if self.pooled:
             acquire_pooled(self, tx, key, lot)
@@ -283,12 +307,13 @@ class Ledger(Accounts):
             piece = rest if part == remaining else rest.part(part, remaining)
             rest, remaining = rest.less(piece), remaining - part
             parcel = self.take(lots, lot, part)
-            self.effects.realised.append(
-                Realised(
-                    instrument=key[0], account=key[1], currency=self.setup.instruments[key[0]].currency,
-                    direction=Direction.SHORT, opened=parcel.opened, closed=tx.day, held_since=parcel.held_since,
-                    quantity=part, proceeds=-parcel.cost, cost=piece.net, fees=parcel.fees,
-                    proceeds_base=-parcel.cost_base, cost_base=piece.net_base, fees_base=parcel.fees_base,
-                    statement_gain=-parcel.basis_base - piece.gross_base, lot=parcel.id, transaction=tx.id,
-                )
+            row = Realised(
+                instrument=key[0], account=key[1], currency=self.setup.instruments[key[0]].currency,
+                direction=Direction.SHORT, opened=parcel.opened, closed=tx.day, held_since=parcel.held_since,
+                quantity=part, proceeds=-parcel.cost, cost=piece.net, fees=parcel.fees,
+                proceeds_base=-parcel.cost_base, cost_base=piece.net_base, fees_base=parcel.fees_base,
+                statement_gain=-parcel.basis_base - piece.gross_base, lot=parcel.id, transaction=tx.id,
             )  # fmt: skip
+            self.effects.realised.append(row)
+            if self.tally is not None:
+                self.tally.close(key, row.gain, row.gain_base, row.statement_gain)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdings.domain.ledger.engine import Ledger
-from holdings.domain.ledger.state import INCOME_KIND, Income, LedgerError
+from holdings.domain.ledger.state import INCOME_KIND, LedgerError
 from holdings.domain.ledger.trades import quantity_of
 from holdings.domain.types import ONE, ZERO, Transaction
 
@@ -17,12 +17,8 @@ def income(ledger: Ledger, tx: Transaction) -> None:
         raise LedgerError("amount", "is required")
     currency = tx.currency if tx.instrument is None else ledger.instrument(tx.instrument).currency
     rates = ledger.rates(tx, currency) if tx.amount or tx.fees or tx.taxes else (ONE, ONE)
-    ledger.effects.incomes.append(
-        Income(
-            ledger.ordinal, INCOME_KIND[tx.type], tx.instrument, tx.account or tx.cash_account or "", currency,
-            tx.amount * rates[0], tx.amount * rates[1], tx.id,
-        )
-    )  # fmt: skip
+    place = tx.account or tx.cash_account or ""
+    ledger.income(tx, INCOME_KIND[tx.type], place, currency, tx.amount * rates[0], tx.amount * rates[1])
     ledger.charge(tx, tx.fees, tx.taxes, currency, rates)
     ledger.move_cash(tx, tx.cash_account, tx.amount - tx.fees - tx.taxes, rates[1])
     if tx.instrument is not None and tx.account is not None:
@@ -46,18 +42,7 @@ def _in_kind(ledger: Ledger, tx: Transaction) -> None:
     own = value
     if target.currency != source.currency and value:
         own = value * ledger.market.rate(target.currency, source.currency, ledger.ordinal)
-    ledger.effects.incomes.append(
-        Income(
-            ledger.ordinal,
-            INCOME_KIND[tx.type],
-            source.id,
-            tx.account,
-            source.currency,
-            own,
-            value_base,
-            tx.id,
-        )
-    )
+    ledger.income(tx, INCOME_KIND[tx.type], tx.account, source.currency, own, value_base)
     ledger.charge(tx, tx.fees, tx.taxes, source.currency, rates)
     ledger.move_cash(tx, tx.cash_account, -tx.fees - tx.taxes, rates[1])
     fees, fees_base = tx.fees * rates[0], tx.fees * rates[1]

@@ -6,10 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from holdings.domain.numbers import share
-from holdings.domain.types import ZERO, Match, Transaction
+from holdings.domain.numbers import shares
+from holdings.domain.types import Match, Transaction
 
 Key = tuple[str, str]  # (instrument, account)
+# A named tuple without its Python-level constructor: a long journal makes a hundred thousand of them.
+_row = tuple.__new__
 
 
 class Parcel(NamedTuple):
@@ -41,23 +43,25 @@ class Money(NamedTuple):
     def part(self, quantity: Decimal, total: Decimal) -> Money:
         """The share of ``quantity`` out of ``total``."""
         net, net_base, gross_base, fees, fees_base = self
-        own = share(net, quantity, total)
-        base = own if net_base is net or net_base == net else share(net_base, quantity, total)
-        if not fees and not fees_base:
-            gross = base if gross_base == net_base else share(gross_base, quantity, total)
-            return Money(own, base, gross, ZERO, ZERO)
-        fee = share(fees, quantity, total)
-        fee_base = fee if fees_base == fees else share(fees_base, quantity, total)
-        return Money(own, base, share(gross_base, quantity, total), fee, fee_base)
+        if net_base == net and fees_base == fees:
+            # In the base currency: figures that are equal are divided once.
+            own, gross, fee = shares(quantity, total, net, gross_base, fees)
+            return _row(Money, (own, own, gross, fee, fee))
+        return _row(Money, shares(quantity, total, net, net_base, gross_base, fees, fees_base))
 
     def less(self, other: Money) -> Money:
         """What remains after a part was taken."""
-        return Money(
-            self.net - other.net,
-            self.net_base - other.net_base,
-            self.gross_base - other.gross_base,
-            self.fees - other.fees,
-            self.fees_base - other.fees_base,
+        net, net_base, gross_base, fees, fees_base = self
+        less, less_base, less_gross, less_fees, less_fees_base = other
+        return _row(
+            Money,
+            (
+                net - less,
+                net_base - less_base,
+                gross_base - less_gross,
+                fees - less_fees,
+                fees_base - less_fees_base,
+            ),
         )
 
 

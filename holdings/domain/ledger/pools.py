@@ -64,7 +64,9 @@ def acquire_pooled(ledger: Ledger, tx: Transaction, key: Key, lot: Lot) -> None:
         if open_disposal.ordinal <= ledger.rebased < ledger.ordinal:
             # The sale lies before the statement's period, the purchase in it: its money belongs to what is now held.
             ledger.pools[key[0]].basis_base += parcel.basis_base
-        ledger.realise(sale, sold_from, parcel, item.disposed, open_disposal.money, match=item.match)
+        ledger.realise(
+            sale, sold_from, parcel, item.disposed, open_disposal.money, match=item.match, closed=sale.day
+        )
     if lot.quantity:
         add_to_pool(ledger, lot)
 

@@ -15,6 +15,7 @@ from holdings.domain.ledger.handlers import HANDLERS
 from holdings.domain.ledger.parcels import PlannedMatch
 from holdings.domain.ledger.pools import rebase
 from holdings.domain.ledger.state import Books, Effects, LedgerError, Setup
+from holdings.domain.ledger.tally import Tally
 from holdings.domain.ledger.trades import check_method, gross
 from holdings.domain.ledger.transfers import is_early
 from holdings.domain.market import Market, MissingRate, SplitEvent, TradePrice
@@ -78,36 +79,33 @@ def market_of(
     ordered: Sequence[Transaction],
 ) -> Market:
     """The market as a journal sees it: with its splits, and its transaction prices where there is no close yet."""
-    splits: dict[str, list[SplitEvent]] = {}
-    for order, tx in enumerate(ordered, 1):
-        if tx.type is TransactionType.SPLIT and tx.instrument and tx.ratio:
-            splits.setdefault(tx.instrument, []).append(
-                SplitEvent(tx.day.toordinal(), order, tx.ratio, tx.account)
-            )
     rates = Market(base_currency=base_currency, instruments=instruments, prices={}, fx=fx)
     trades: dict[str, list[TradePrice]] = {}
     first_close = {name: series.first for name, series in prices.items()}
+    # Where a close is known from the first entry on, no entry's own price is ever asked for.
+    begin = ordered[0].day.toordinal() if ordered else 0
+    closed = {name for name, day in first_close.items() if day is not None and day <= begin}
     with exact():
         for order, tx in enumerate(ordered, 1):
-            name = tx.instrument
-            if name is None or name not in instruments:
+            kind, name = tx.type, tx.instrument
+            if name is None or name not in instruments or (kind in TRADED and name in closed):
                 continue
-            if tx.type in PRICED and tx.quantity and tx.to_instrument is None:
+            if kind in PRICED and tx.quantity and tx.to_instrument is None:
                 known_from = first_close.get(name)
                 # What a delivery once cost is no price of its day: it only stands in where nothing else is known.
-                traded = tx.price is not None or tx.type in TRADED
+                traded = tx.price is not None or kind in TRADED
                 if (known_from is None or tx.day.toordinal() < known_from) and (traded or name not in trades):
                     price = trade_price(tx, instruments[name], rates)
                     if price is not None:
                         trades.setdefault(name, []).append(TradePrice(tx.day.toordinal(), order, price))
-            elif tx.type in (TransactionType.SYMBOL_CHANGE, TransactionType.MERGER):
+            elif kind in (TransactionType.SYMBOL_CHANGE, TransactionType.MERGER):
                 _carry_price(trades, tx, order, prices, instruments)
     return Market(
         base_currency=base_currency,
         instruments=instruments,
         prices=prices,
         fx=fx,
-        splits=splits,
+        splits=_splits(ordered),
         trade_prices=trades,
     )
 
@@ -167,16 +165,22 @@ def replay(
     books: Books | None = None,
     rebase_on: int | None = None,
     splits: Mapping[str, Sequence[SplitEvent]] | None = None,
+    tally: Tally | None = None,
+    rows: bool = True,
 ) -> Replay:
     """Apply a journal (already ``in_order``) and collect every problem instead of stopping at the first.
 
     ``rebase_on``: the ordinal of a statement's ``from``: statement gains are measured from the value at the end of that day.
+    ``tally`` adds up what happens; without ``rows``, of the effects only realised parcels, external flows and notices are
+    written down.
     """
     planned: list[PlannedMatch] = []
     if setup.method is CostMethod.SECTION104:
-        physical = _run(replace(setup, method=CostMethod.AVERAGE), ordered, books, None, ())
-        planned = section104.plan(physical.effects.pool_events, splits or _splits(ordered))
-    return _run(setup, ordered, books, rebase_on, planned)
+        physical = Ledger(replace(setup, method=CostMethod.AVERAGE), books, handlers=HANDLERS, rows=False)
+        done = _run(physical, ordered, None)
+        planned = section104.plan(done.effects.pool_events, splits or _splits(ordered))
+    ledger = Ledger(setup, books, handlers=HANDLERS, plan=planned, tally=tally, rows=rows)
+    return _run(ledger, ordered, rebase_on)
 
 
 def _splits(ordered: Sequence[Transaction]) -> dict[str, list[SplitEvent]]:
@@ -189,29 +193,27 @@ def _splits(ordered: Sequence[Transaction]) -> dict[str, list[SplitEvent]]:
     return found
 
 
-def _run(
-    setup: Setup,
-    ordered: Sequence[Transaction],
-    books: Books | None,
-    rebase_on: int | None,
-    planned: Sequence[PlannedMatch],
-) -> Replay:
-    ledger = Ledger(setup, books, handlers=HANDLERS, plan=planned)
+def _run(ledger: Ledger, ordered: Sequence[Transaction], rebase_on: int | None) -> Replay:
     problems: list[Problem] = []
     waiting: list[tuple[int, Transaction]] = []
     transfer = TransactionType.TRANSFER
+    handlers = ledger.handlers
     rebase_before = -1
     if rebase_on is not None:
         rebase_before = bisect_right(ordered, rebase_on, key=lambda tx: tx.day.toordinal())
     with exact():
         for index, tx in enumerate(ordered):
             if index == rebase_before and rebase_on is not None:
-                rebase(ledger, rebase_on)
+                _open_statement(ledger, rebase_on)
             if tx.lots:
                 check_method(ledger, tx)
             ledger.sequence = index + 1
             if not waiting and tx.type is not transfer:
-                _book(ledger, tx, problems)
+                ledger.ordinal = tx.day.toordinal()
+                try:
+                    handlers[tx.type](ledger, tx)
+                except (LedgerError, MissingRate) as refused:
+                    problems.append(_problem(tx, refused))
                 continue
             last_of_day = index + 1 == len(ordered) or ordered[index + 1].day != tx.day
             if tx.type is transfer and not last_of_day and is_early(ledger, tx):
@@ -228,16 +230,27 @@ def _run(
                 ledger.sequence = ready[0] + 1
                 _book(ledger, ready[1], problems)
         if rebase_on is not None and rebase_before == len(ordered):
-            rebase(ledger, rebase_on)
+            _open_statement(ledger, rebase_on)
     return Replay(ledger=ledger, effects=ledger.effects, problems=tuple(problems))
+
+
+def _open_statement(ledger: Ledger, ordinal: int) -> None:
+    rebase(ledger, ordinal)
+    if ledger.tally is not None:
+        ledger.tally.mark(ledger.cash)
 
 
 def _book(ledger: Ledger, tx: Transaction, problems: list[Problem]) -> None:
     try:
         ledger.book(tx)
     except LedgerError as refused:
-        path = f"{tx.path or tx.id}.{refused.field}"
-        problems.append(Problem(path, refused.message))
+        problems.append(_problem(tx, refused))
+
+
+def _problem(tx: Transaction, refused: LedgerError | MissingRate) -> Problem:
+    if isinstance(refused, MissingRate):
+        refused = LedgerError.of(refused)
+    return Problem(f"{tx.path or tx.id}.{refused.field}", refused.message)
 
 
 def disagreement(tx: Transaction, instrument: Instrument) -> Decimal | None:

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from holdings.domain.market import Market
+from holdings.domain.market import Market, MissingRate
 from holdings.domain.numbers import EXACT
 from holdings.domain.types import (
     ZERO,
@@ -41,7 +41,7 @@ class Setup:
     timezone: str = "UTC"
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Lot:
     """An open parcel. A short lot has negative quantity and cost (the sale's proceeds net of fees).
 
@@ -70,11 +70,11 @@ class Lot:
     ref: int | None = None
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Realised:
+class Realised(NamedTuple):
     """A closed parcel: one row per lot (or per Section 104 match). ``gain`` is before a wash-sale adjustment.
 
-    ``statement_gain`` (base) is proceeds before fees less the lot's ``basis_base``.
+    ``statement_gain`` (base) is proceeds before fees less the lot's ``basis_base``. A wash sale that is found later puts
+    another row in the place of this one.
     """
 
     instrument: str
@@ -263,6 +263,11 @@ class LedgerError(ValueError):
         super().__init__(message)
         self.field = field_name
         self.message = message
+
+    @classmethod
+    def of(cls, missing: MissingRate) -> LedgerError:
+        """A transaction whose exchange rate nobody knows."""
+        return cls("currency", str(missing))
 
 
 INCOME_KIND = {

@@ -11,12 +11,16 @@ from holdings.domain.ledger.state import LedgerError
 from holdings.domain.numbers import CLOSE_ENOUGH, plain
 from holdings.domain.types import ONE, ZERO, CostMethod, Instrument, Transaction
 
+# A named tuple without its Python-level constructor.
+_row = tuple.__new__
+
 
 def gross(tx: Transaction, instrument: Instrument) -> Decimal:
     """What a trade is worth before fees and taxes, in its own currency: ``amount`` where given, else quantity × price."""
     if tx.amount is not None:
         return tx.amount
-    return (tx.quantity or ZERO) * (tx.price or ZERO) * instrument.unit
+    worth = (tx.quantity or ZERO) * (tx.price or ZERO)
+    return worth if instrument.unit is ONE else worth * instrument.unit
 
 
 def position_key(tx: Transaction) -> Key:
@@ -33,14 +37,28 @@ def quantity_of(tx: Transaction) -> Decimal:
     return tx.quantity
 
 
+def named(ledger: Ledger, tx: Transaction) -> tuple[Instrument, Key, Decimal]:
+    """What is traded, where, and how much of it: each is required."""
+    instrument = ledger.setup.instruments.get(tx.instrument)  # type: ignore[arg-type]
+    if instrument is None:
+        raise LedgerError("instrument", f"unknown instrument {tx.instrument!r}")
+    if tx.account is None:
+        raise LedgerError("account", "is required")
+    quantity = tx.quantity
+    if quantity is None or quantity <= 0:
+        raise LedgerError("quantity", "must be greater than zero")
+    return instrument, (instrument.id, tx.account), quantity
+
+
 def closable(
     ledger: Ledger, key: Key, quantity: Decimal, *, short_allowed: bool, verb: str
 ) -> tuple[Decimal, Decimal]:
     """(long quantity to close, excess that opens a short): an excess of at most 1e-12 simply closes the position."""
-    held = max(ledger.quantities.get(key, ZERO), ZERO)
-    excess = quantity - held
-    if excess <= 0:
+    held = ledger.quantities.get(key, ZERO)
+    if quantity <= held:
         return quantity, ZERO
+    held = max(held, ZERO)
+    excess = quantity - held
     if held and excess <= CLOSE_ENOUGH:
         return held, ZERO
     if not short_allowed:
@@ -55,7 +73,7 @@ def buy(ledger: Ledger, tx: Transaction) -> None:
     """Quantity in, cash out; what is missing in cash is contributed on the day."""
     if not tx.quantity and nothing_traded(ledger, tx):
         return
-    instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
+    instrument, key, quantity = named(ledger, tx)
     paid = gross(tx, instrument)
     with_fees = paid + tx.fees
     total = with_fees + tx.taxes
@@ -70,11 +88,8 @@ def buy(ledger: Ledger, tx: Transaction) -> None:
                 f"{plain(missing)} {tx.currency} contributed on {tx.day} for a buy without cash",
                 tx,
             )
-    ledger.move_cash(tx, tx.cash_account, -total, rates[1])
     cost, cost_base, paid_base = with_fees * rates[0], with_fees * rates[1], paid * rates[1]
-    if tx.fees or tx.taxes:
-        ledger.charge(tx, tx.fees, tx.taxes, instrument.currency, rates)
-    ledger.position_flow(tx, key, cost, cost_base, paid_base)
+    ledger.trade(tx, key, instrument.currency, rates, cash=-total, money=(cost, cost_base, paid_base))
     ledger.acquire(tx, key, quantity, cost, cost_base, paid_base)
 
 
@@ -82,17 +97,20 @@ def sell(ledger: Ledger, tx: Transaction) -> None:
     """Quantity out, cash in; beyond what is held it opens a short position where that is allowed."""
     if not tx.quantity and nothing_traded(ledger, tx):
         return
-    instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
+    instrument, key, quantity = named(ledger, tx)
     closing, excess = closable(ledger, key, quantity, short_allowed=ledger.setup.allow_short, verb="sells")
     picked = ledger.pick(key, closing, tx) if closing and not ledger.pooled else []
     paid = gross(tx, instrument)
     net = paid - tx.fees
     rates = ledger.rates(tx, instrument.currency) if paid or tx.fees or tx.taxes else (ONE, ONE)
-    money = Money(net * rates[0], net * rates[1], paid * rates[1], tx.fees * rates[0], tx.fees * rates[1])
-    ledger.move_cash(tx, tx.cash_account, net - tx.taxes, rates[1])
-    if tx.fees or tx.taxes:
-        ledger.charge(tx, tx.fees, tx.taxes, instrument.currency, rates)
-    ledger.position_flow(tx, key, -money.net, -money.net_base, -money.gross_base)
+    own, base = rates
+    net_own, fees = (net, tx.fees) if own is ONE else (net * own, tx.fees * own)
+    net_base, gross_base, fees_base = (
+        (net, paid, tx.fees) if base is ONE else (net * base, paid * base, tx.fees * base)
+    )
+    money = _row(Money, (net_own, net_base, gross_base, fees, fees_base))
+    put_in = (-net_own, -net_base, -gross_base)
+    ledger.trade(tx, key, instrument.currency, rates, cash=net - tx.taxes, money=put_in)
     if excess:
         total = closing + excess
         piece = money.part(closing, total) if closing else Money(ZERO, ZERO, ZERO, ZERO, ZERO)
@@ -105,7 +123,7 @@ def sell(ledger: Ledger, tx: Transaction) -> None:
 
 def delivery_in(ledger: Ledger, tx: Transaction) -> None:
     """Securities arrive with no cash leg: an inflow of their value on the day, plus fees and taxes."""
-    instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
+    instrument, key, quantity = named(ledger, tx)
     rates = ledger.rates(tx, instrument.currency) if tx.cost or tx.fees or tx.taxes else (ONE, ONE)
     value, value_base = _value(ledger, tx, instrument, key, quantity)
     cost, cost_base = value, value_base
@@ -119,7 +137,7 @@ def delivery_in(ledger: Ledger, tx: Transaction) -> None:
 
 def delivery_out(ledger: Ledger, tx: Transaction) -> None:
     """Securities leave with no cash leg: an outflow of their value less fees and taxes; value − cost is realised."""
-    instrument, key, quantity = ledger.instrument(tx.instrument), position_key(tx), quantity_of(tx)
+    instrument, key, quantity = named(ledger, tx)
     closing, _ = closable(ledger, key, quantity, short_allowed=False, verb="delivers")
     picked = ledger.pick(key, closing, tx) if not ledger.pooled else []
     rates = ledger.rates(tx, instrument.currency) if tx.fees or tx.taxes else (ONE, ONE)

@@ -26,11 +26,28 @@ WINDOW = timedelta(days=30)
 
 @dataclass(slots=True, eq=False)
 class PendingLoss:
-    """A loss (or the part of it) that no purchase has replaced yet; ``sold`` and ``unmatched`` in today's share units."""
+    """A loss (or the part of it) that no purchase has replaced yet: a row among those written.
 
-    row: Realised
+    ``sold`` and ``unmatched`` are in today's share units.
+    """
+
+    rows: list[Realised]
+    index: int
     sold: Decimal
     unmatched: Decimal
+
+    @property
+    def row(self) -> Realised:
+        """The row of the loss, as it stands now."""
+        return self.rows[self.index]
+
+    def add(self, adjustment: Decimal, adjustment_base: Decimal) -> None:
+        """Mark a part of the loss as one that does not count."""
+        row = self.row
+        self.rows[self.index] = row._replace(
+            wash_sale_adjustment=row.wash_sale_adjustment + adjustment,
+            wash_sale_adjustment_base=row.wash_sale_adjustment_base + adjustment_base,
+        )
 
 
 class WashSales:
@@ -41,12 +58,14 @@ class WashSales:
     def __init__(self) -> None:
         self.pending: list[PendingLoss] = []
 
-    def sold(self, ledger: Ledger, rows: list[Realised]) -> None:
-        """Look at the rows of one sale."""
-        for row in rows:
+    def sold(self, ledger: Ledger, count: int) -> None:
+        """Look at the rows of one sale: so many of the last ones written."""
+        rows = ledger.effects.realised
+        for index in range(len(rows) - count, len(rows)):
+            row = rows[index]
             if row.gain >= 0 and row.gain_base >= 0:
                 continue
-            loss = PendingLoss(row, row.quantity, row.quantity)
+            loss = PendingLoss(rows, index, row.quantity, row.quantity)
             candidates = [
                 lot
                 for (name, _), lots in ledger.lots.items()
@@ -104,8 +123,7 @@ class WashSales:
         row = loss.row
         adjustment = share(max(-row.gain, ZERO), part, loss.sold)
         adjustment_base = share(max(-row.gain_base, ZERO), part, loss.sold)
-        row.wash_sale_adjustment += adjustment
-        row.wash_sale_adjustment_base += adjustment_base
+        loss.add(adjustment, adjustment_base)
         lot.cost += adjustment
         lot.cost_base += adjustment_base
         lot.unit_cost = None

@@ -109,12 +109,14 @@ class _Curve:
         self.span = float(times[-1])
         gains, costs = np.maximum(amounts, 0.0), np.maximum(-amounts, 0.0)
         # Columns: P, N, and the same for the slope.
-        self.terms = np.stack([gains, costs, gains * times, costs * times], axis=1)
+        self.terms = np.empty((len(times), 4))
+        for column, term in enumerate((gains, costs, gains * times, costs * times)):
+            self.terms[:, column] = term
 
     def sums(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[points, 4]: P, N, Σ t·P, Σ t·N at each u, each times e^(−shift(u))."""
         shift = np.maximum(0.0, -points * self.span)
-        weights = np.exp(-np.outer(points, self.times) - shift[:, None])
+        weights = np.exp(-(points[:, None] * self.times) - shift[:, None])
         return np.asarray(weights @ self.terms)
 
     def single_root(self, low: float, high: float) -> list[float]:
@@ -133,10 +135,13 @@ class _Curve:
             far = at_high * fall
             rootless = (far[:, 0] > at_low[:, 1]) | (at_low[:, 0] < far[:, 1])
             monotone = (far[:, 2] > at_low[:, 3]) | (at_low[:, 2] < far[:, 3])
-            for index in np.flatnonzero(monotone & ~rootless & _may_cross(at_low, at_high)).tolist():
+            crossing = monotone & ~rootless
+            if crossing.any():
+                crossing &= _may_cross(at_low, at_high)
+            for index in crossing.nonzero()[0].tolist():
                 start, end = float(low[index]), float(high[index])
                 found += self._bracketed(start, end, (start + end) / 2)
-            (left,) = np.nonzero(~(rootless | monotone))
+            (left,) = (~(rootless | monotone)).nonzero()
             if not len(left):
                 break
             low, high, at_low, at_high = low[left], high[left], at_low[left], at_high[left]

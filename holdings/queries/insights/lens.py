@@ -186,7 +186,7 @@ class Lens:
             analysis = self.analysis()
         except PortfolioError as error:
             return Basis(problem=problem_of(error))
-        measured, flows = analysis.performance, analysis.effects.flows
+        measured, flows = analysis.performance, analysis.replay.effects.flows
         return Basis(
             first=measured.first,
             values=tuple(measured.values),

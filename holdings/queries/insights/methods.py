@@ -48,5 +48,5 @@ def _effect(lens: Lens, code: str) -> MethodEffect:
         unrealised_gain=totals.unrealised_gain,
         cost_basis=totals.cost_basis,
         total_gain=totals.total_gain,
-        parcels=len(analysis.effects.realised),
+        parcels=len(analysis.replay.effects.realised),
     )
