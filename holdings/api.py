@@ -6,19 +6,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from holdings import operations, queries
-from holdings.api_query import PortfoliosQuery, PositionsQuery, RangeQuery, TransactionsQuery
+from holdings.api_query import PortfoliosQuery, PositionsQuery, RangeQuery
 from holdings.api_serializers import (
     CashSerializer,
-    EntrySerializer,
     ImportRequestSerializer,
     ImportResultSerializer,
     PortfolioChangeSerializer,
@@ -26,12 +23,11 @@ from holdings.api_serializers import (
     PortfolioSerializer,
     PositionSerializer,
     SummarySerializer,
-    TransactionSerializer,
     ValuationsSerializer,
 )
 from holdings.forms import too_large_message
-from holdings.models import DraftTransaction, Portfolio, Transaction
-from holdings.operations import EntryUnknown, ImportRefused, PortfolioUnknown
+from holdings.models import Portfolio
+from holdings.operations import ImportRefused, PortfolioUnknown
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import CursorPagination, idempotent
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
@@ -41,33 +37,6 @@ from portfolio_site.kernel.api.strict import read_query
 from portfolio_site.kernel.errors import ForbiddenError
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
-
-POST_DESCRIPTION = """
-Book one entry. It is complete with the fields its type needs; a refusal (`422`) names the field and the
-reason, and nothing is stored.
-
-| type | needs | may have |
-| --- | --- | --- |
-| `buy`, `sell` | `instrument_id`, `quantity`, `price` or `amount` | `fees`, `taxes`, `lots` (sell) |
-| `deposit`, `withdrawal`, `fee`, `fee_refund`, `tax`, `tax_refund`, `interest_charge` | `amount` | `fees`, `taxes` |
-| `dividend`, `distribution` | `instrument_id`, `amount` (cash) or `quantity` (in kind) | `fees`, `taxes` |
-| `interest`, `staking` | `amount` or `quantity` | `instrument_id` |
-| `transfer` | `to_account_id`, `amount` or `instrument_id` and `quantity` | `fees` |
-| `delivery_in`, `delivery_out` | `instrument_id`, `quantity` | `cost`, `price` |
-| `split` | `instrument_id`, `ratio` | `amount` (cash in lieu) |
-| `spin_off`, `merger`, `symbol_change` | `instrument_id`, `to_instrument_id`, `ratio` | `amount` |
-| `return_of_capital`, `liability` | `amount` | |
-
-`amount`, `fees` and `taxes` are not negative: the type gives the sign. An entry of a later day than today is
-kept aside until then (`202`).
-Entries of a paper portfolio come from orders only (`422 paper_journal_closed`).
-""".strip()
-
-
-class NewestFirst(CursorPagination):
-    """Newest first."""
-
-    ordering = ("-occurred_at", "-sequence")
 
 
 class ByName(CursorPagination):
@@ -163,111 +132,6 @@ class PortfolioViewSet(SelectFieldsMixin, GenericViewSet[Portfolio]):
             portfolio_id=portfolio.pk, actor=request.user, now=clock.now(), **given.validated_data
         )
         return Response(PortfolioSerializer(changed).data)
-
-
-class TransactionsView(SelectFieldsMixin, GenericAPIView[Transaction]):
-    """The journal of a portfolio."""
-
-    pagination_class = NewestFirst
-    filter_backends = ()
-    serializer_class = TransactionSerializer
-    queryset = Transaction.objects.none()
-
-    @extend_schema(
-        summary="List entries",
-        description="Entries that count, newest first.",
-        parameters=[TransactionsQuery],
-        responses={200: TransactionSerializer(many=True), 404: _PROBLEM},
-    )
-    def get(self, request: Request, portfolio_id: int) -> Response:
-        """One page of entries."""
-        portfolio = shown_portfolio(request, portfolio_id)
-        asked = read_query(request, TransactionsQuery)
-        wanted = queries.EntryFilter(text=asked.pop("q"), **asked)
-        page = self.paginate_queryset(queries.filtered_transactions(portfolio, wanted))
-        return self.get_paginated_response(TransactionSerializer(page, many=True).data)
-
-    @extend_schema(
-        summary="Book an entry",
-        description=POST_DESCRIPTION,
-        parameters=[IDEMPOTENCY_HEADER],
-        request=EntrySerializer,
-        responses={
-            201: TransactionSerializer,
-            202: OpenApiResponse(
-                OpenApiTypes.OBJECT, description="Kept aside until its day: `draft_id`, `date`"
-            ),
-            400: _PROBLEM,
-            403: _PROBLEM,
-            404: _PROBLEM,
-            409: _PROBLEM,
-            422: _PROBLEM,
-        },
-    )
-    def post(self, request: Request, portfolio_id: int) -> Response:
-        """Book one, once per `Idempotency-Key`."""
-        portfolio = own_portfolio(request, portfolio_id)
-        given = EntrySerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-
-        def do() -> tuple[int, Any]:
-            posted = operations.post_transaction(
-                portfolio_id=portfolio.pk, entry=given.entry(), actor=request.user, now=clock.now()
-            )
-            if isinstance(posted, DraftTransaction):
-                return 202, {"draft_id": posted.pk, "date": posted.occurred_date.isoformat()}
-            return 201, TransactionSerializer(posted).data
-
-        return idempotent(request, route=f"portfolio.{portfolio.pk}.transactions", do=do)
-
-
-class TransactionDetailView(APIView):
-    """One entry."""
-
-    @extend_schema(summary="Read an entry", responses={200: TransactionSerializer, 404: _PROBLEM})
-    def get(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
-        """An entry that counts."""
-        return Response(TransactionSerializer(self._row(request, portfolio_id, transaction_id)).data)
-
-    @extend_schema(
-        summary="Correct an entry",
-        description="The old row stays in the journal, voided; the answer is the new one, which names it in `replaces_id`.",
-        request=EntrySerializer,
-        responses={200: TransactionSerializer, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
-    )
-    def put(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
-        """Replace it."""
-        portfolio = own_portfolio(request, portfolio_id)
-        row = self._row(request, portfolio_id, transaction_id)
-        given = EntrySerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        corrected = operations.correct_transaction(
-            portfolio_id=portfolio.pk,
-            transaction_id=row.pk,
-            entry=given.entry(),
-            actor=request.user,
-            now=clock.now(),
-        )
-        return Response(TransactionSerializer(corrected).data)
-
-    @extend_schema(
-        summary="Remove an entry",
-        description="It no longer counts; the journal keeps it, with who removed it and when.",
-        responses={204: None, 403: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM},
-    )
-    def delete(self, request: Request, portfolio_id: int, transaction_id: int) -> Response:
-        """Void it."""
-        portfolio = own_portfolio(request, portfolio_id)
-        operations.void_transaction(
-            portfolio_id=portfolio.pk, transaction_id=transaction_id, actor=request.user, now=clock.now()
-        )
-        return Response(status=204)
-
-    def _row(self, request: Request, portfolio_id: int, transaction_id: int) -> Transaction:
-        row = queries.visible_entry(request.user, portfolio_id, transaction_id)
-        if row is None or getattr(row, "void", None) is not None:
-            raise EntryUnknown
-        return row
 
 
 class PositionsView(SelectFieldsMixin, APIView):

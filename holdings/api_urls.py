@@ -11,8 +11,6 @@ from holdings.api import (
     PortfolioViewSet,
     PositionsView,
     SummaryView,
-    TransactionDetailView,
-    TransactionsView,
     ValuationsView,
 )
 from holdings.api_actions import BookProposalView, DismissProposalView, ProposalsView, ReopenProposalView
@@ -33,6 +31,7 @@ from holdings.api_charts import (
     ValueChartView,
 )
 from holdings.api_insights import AllocationView, ExplainView, IncomeView, PerformanceView, RealisedView
+from holdings.api_journal import TransactionDetailView, TransactionsView
 
 
 def register(router: BaseRouter) -> None:

@@ -24,7 +24,15 @@ from holdings.models.journal import (
     TransactionType,
     TransactionVoid,
 )
-from holdings.models.portfolio import Account, AccountKind, CostBasisMethod, Portfolio, PortfolioKind
+from holdings.models.portfolio import (
+    Account,
+    AccountKind,
+    CostBasisMethod,
+    Portfolio,
+    PortfolioKind,
+    Sight,
+    whose_portfolios,
+)
 from holdings.models.proposals import ActionProposal, ProposalKind, ProposalState
 from holdings.models.targets import TargetDimension, TargetWeight
 
@@ -49,9 +57,11 @@ __all__ = [
     "ProposalKind",
     "ProposalState",
     "RealisedTrade",
+    "Sight",
     "TargetDimension",
     "TargetWeight",
     "Transaction",
     "TransactionType",
     "TransactionVoid",
+    "whose_portfolios",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 
@@ -40,16 +41,33 @@ class AccountKind(models.TextChoices):
     CASH = "cash", "Cash"
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Whose portfolios somebody sees: everybody's, or those of one owner."""
+
+    everybody: bool
+    owner_id: int
+
+
+def whose_portfolios(user: Any) -> Sight | None:
+    """Whose portfolios `user` may see: their own, everybody's for an auditor, nobody's (None) before they sign in.
+
+    The one rule: `visible_to` and the statements that are written by hand follow it.
+    """
+    if not user.is_authenticated:
+        return None
+    return Sight(everybody=is_auditor(user), owner_id=user.pk)
+
+
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
     """Portfolios, as people may see them."""
 
     def visible_to(self, user: Any) -> Self:
         """Those that `user` owns; every one for an auditor; none for anybody else."""
-        if not user.is_authenticated:
+        sight = whose_portfolios(user)
+        if sight is None:
             return self.none()
-        if is_auditor(user):
-            return self
-        return self.filter(owner_id=user.pk)
+        return self if sight.everybody else self.filter(owner_id=sight.owner_id)
 
     def active(self) -> Self:
         """Those that are not archived."""

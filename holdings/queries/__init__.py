@@ -41,6 +41,8 @@ from holdings.queries.history import (
     range_start,
     value_series,
 )
+from holdings.queries.journal_page import COLUMNS as JOURNAL_COLUMNS
+from holdings.queries.journal_page import JournalPage, Place, filtered_journal_page, journal_page
 from holdings.queries.lots import LotRow, RealisedRow, open_lots, realised_trades
 from holdings.queries.movements import Movement, movements_of
 from holdings.queries.paper import (
@@ -85,6 +87,7 @@ from holdings.queries.whole import whole_portfolio
 
 __all__ = [
     "BOOK_FACTS",
+    "JOURNAL_COLUMNS",
     "MOST_PROPOSALS",
     "RANGES",
     "AssetNotFound",
@@ -99,10 +102,12 @@ __all__ = [
     "EntryPage",
     "EntryVersion",
     "HoldingRow",
+    "JournalPage",
     "LotRow",
     "Movement",
     "OpenProposals",
     "PaperEntry",
+    "Place",
     "PortfolioCard",
     "PriceNow",
     "ProposalView",
@@ -126,9 +131,11 @@ __all__ = [
     "drafts_of",
     "entries_beside_trades",
     "entry_history",
+    "filtered_journal_page",
     "filtered_transactions",
     "ghostfolio_export",
     "journal_begins_at",
+    "journal_page",
     "last_entry_at",
     "main_portfolio",
     "movements_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
@@ -33,7 +34,7 @@ class SelectFieldsMixin:
             asked = self._asked(request)
             if not asked:
                 raise ValidationError({_NAME: ["Name at least one field."]})
-            known = set(self._row_serializer()().fields)
+            known = _names_of(self._row_serializer())
             unknown = sorted(asked - known)
             if unknown:
                 sentence = f"There is no {unknown[0][:80]}. There are: {', '.join(sorted(known))}."
@@ -61,6 +62,11 @@ class SelectFieldsMixin:
     @staticmethod
     def _asked(request: Any) -> set[str]:
         return {name.strip() for name in request.query_params[_NAME].split(",") if name.strip()}
+
+
+@cache
+def _names_of(serializer: Any) -> frozenset[str]:
+    return frozenset(serializer().fields)
 
 
 def _cut(data: Any, names: set[str]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.http import QueryDict
@@ -92,10 +93,26 @@ def query_params(name: str, **fields: Any) -> type[StrictSerializer]:
     return type(name, (StrictSerializer,), documented)
 
 
+@cache
+def _fields_of(params: type[StrictSerializer]) -> Mapping[str, Any]:
+    """The fields by name, to look at; each reading binds its own."""
+    return dict(params().fields)
+
+
+@cache
+def _defaults_of(params: type[StrictSerializer]) -> Mapping[str, Any]:
+    """What an address without any parameter means: the same each time, as no default here is worked out."""
+    serializer = params(data=QueryDict())
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
 def read_query(request: Any, params: type[StrictSerializer]) -> dict[str, Any]:
     """Return the values of the query string. `ValidationError` names what is unknown, given twice, empty or wrong."""
+    known = _fields_of(params)
+    if all(key in FRAME_PARAMETERS and key not in known for key in request.query_params):
+        return dict(_defaults_of(params))
     given: dict[str, Any] = {}
-    known = params().fields
     for key, values in request.query_params.lists():
         if key in FRAME_PARAMETERS and key not in known:
             continue
