@@ -70,9 +70,32 @@ def prepared(size: str) -> tuple[int, int, str]:
     things = stored.market(file)
     portfolio = stored.portfolio_of(owner, "Long")
     stored.seed(portfolio, file, things)
+    quoted(file, things)
     rebuild_holdings(portfolio_id=portfolio.pk)
+    stored.checked(portfolio)
     key = create_token(user=owner, name="benchmark", now=clock.now()).key
     return owner.pk, portfolio.pk, key
+
+
+def quoted(file: Any, things: dict[str, Any]) -> None:
+    """Quote everything as of now, at its last close: what a running site has."""
+    from marketdata.operations import apply_quotes
+    from marketdata.providers.base import QuoteData
+    from portfolio_site.kernel import clock
+
+    now = clock.now()
+    closes = {name: list(series.items()) for name, series in file.prices.items()}
+    apply_quotes(
+        quotes=[
+            QuoteData(
+                instrument_id=thing.pk, last=closes[name][-1][1], previous_close=closes[name][-2][1], quoted_at=now,
+                source="manual",
+            )
+            for name, thing in things.items()
+        ],
+        now=now,
+        is_trusted=True,
+    )  # fmt: skip
 
 
 def far_page(client: Client, portfolio_id: int) -> str:
