@@ -24,7 +24,7 @@ class FastJSONRenderer(JSONRenderer):
         """The body as bytes."""
         if data is None:
             return b""
-        if self.get_indent(accepted_media_type, renderer_context or {}) is None:
+        if self.get_indent(accepted_media_type or "", renderer_context or {}) is None:
             try:
                 return orjson.dumps(data, default=self.encoder_class().default, option=_OPTIONS)
             except orjson.JSONEncodeError:
