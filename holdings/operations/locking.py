@@ -8,12 +8,16 @@ from django.db import connection
 
 from holdings.operations.errors import PortfolioArchived, PortfolioUnknown
 from marketdata.operations import SHARE_PRICE_SOURCES
+from portfolio_site.kernel.audit import TELL_CONTEXT, untold_context
+from portfolio_site.kernel.statements import Statement
 
-_LOCK = f"""
+_LOCKING = f"""
 SELECT id, owner_id, kind, base_currency, allow_short, allow_negative_cash, cost_basis_method, tax_country, time_zone,
-       revision, last_sequence, archived_at, {SHARE_PRICE_SOURCES}
-FROM holdings_portfolio WHERE id = %s FOR NO KEY UPDATE
+       revision, last_sequence, archived_at, {SHARE_PRICE_SOURCES} {{more}}
+FROM holdings_portfolio WHERE id = %(portfolio)s FOR NO KEY UPDATE
 """  # noqa: S608 - a constant
+_LOCK = Statement(_LOCKING.format(more=""))
+_LOCK_AND_TELL = Statement(_LOCKING.format(more=f", {TELL_CONTEXT}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +52,20 @@ def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
     """Lock the portfolio's row until the transaction ends, and return what it holds.
 
     `SELECT … FOR NO KEY UPDATE`: rows that refer to the portfolio can still be inserted. Where several portfolios are
-    needed, lock them in the order of their ids. Prices that are read from now on are of the kind (simulated or real) that
-    they stay until then. Raises `RuntimeError` outside a transaction (the lock would be gone at
-    once) and `PortfolioUnknown`.
+    needed, lock them in the order of their ids. An audit context that waits to be told is told along.
+    Prices that are read from now on are of the kind (simulated or real) that they stay until then. Raises `RuntimeError`
+    outside a transaction (the lock would be gone at once) and `PortfolioUnknown`.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("lock_portfolio() belongs inside the transaction that it protects")
     if not 0 < portfolio_id < 1 << 63:
         raise PortfolioUnknown
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [portfolio_id])
-        row = cursor.fetchone()
+    untold = untold_context()
+    row = (
+        _LOCK.row({"portfolio": portfolio_id})
+        if untold is None
+        else _LOCK_AND_TELL.row({"portfolio": portfolio_id, **untold})
+    )
     if row is None:
         raise PortfolioUnknown
     return LockedPortfolio(

@@ -8,10 +8,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from holdings.domain.ledger import Lot as OpenLot
 from holdings.models import Account
+from portfolio_site.kernel.statements import Statement
 from portfolio_site.kernel.writing import loaded
 
 ZERO = Decimal(0)
@@ -42,6 +41,7 @@ jsonb_build_object(
                    ORDER BY position LIMIT {MOST_LOTS + 1}) l)
 )
 """  # noqa: S608
+_ALONE = Statement(f"SELECT {BOOK_FACTS}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +68,7 @@ class BookFacts:
 
 def read_book_facts(*, portfolio_id: int, instrument_id: int, for_sale: bool) -> BookFacts:
     """The facts as they are. One statement; the caller holds the portfolio's lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {BOOK_FACTS}",
-            {"portfolio": portfolio_id, "instrument": instrument_id, "sells": for_sale},
-        )
-        row = cursor.fetchone()
+    row = _ALONE.row({"portfolio": portfolio_id, "instrument": instrument_id, "sells": for_sale})
     assert row is not None
     return book_facts_of(portfolio_id, instrument_id, row[0], for_sale=for_sale)
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import orjson
 from django.db import connection
+
+from portfolio_site.kernel.statements import Statement
 
 
 class Writing:
@@ -28,25 +31,15 @@ class Writing:
         """Add rows to a table. ``columns`` left out get the column's default; ``tail`` follows (ON CONFLICT …)."""
         if not rows:
             return
-        names = ", ".join(columns)
         place = self.place()
-        self.add(
-            f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608
-            f"FROM jsonb_populate_recordset(NULL::{table}, %({place})s::jsonb) {tail}",
-            {place: document(rows)},
-        )
+        self.add(_insertion(table, tuple(columns), place, tail), {place: document(rows)})
 
     def update(self, table: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
         """Set columns of rows that are there, each named by its ``id``."""
         if not rows:
             return
         place = self.place()
-        setting = ", ".join(f"{name} = n.{name}" for name in columns)
-        self.add(
-            f"UPDATE {table} t SET {setting} "  # noqa: S608
-            f"FROM jsonb_populate_recordset(NULL::{table}, %({place})s::jsonb) n WHERE t.id = n.id",
-            {place: document(rows)},
-        )
+        self.add(_change(table, tuple(columns), place), {place: document(rows)})
 
     def place(self) -> str:
         """A name for a value that no other part uses."""
@@ -63,10 +56,33 @@ class Writing:
             return
         if not connection.in_atomic_block:
             raise RuntimeError("what is written together belongs inside a transaction")
-        bodies = ", ".join(f"part{place} AS ({part})" for place, part in enumerate(self._parts))
-        with connection.cursor() as cursor:
-            cursor.execute(f"WITH {bodies} SELECT 1", self._values)
+        _together(tuple(self._parts)).run(self._values)
         self._parts, self._values = [], {}
+
+
+@lru_cache(maxsize=256)
+def _insertion(table: str, columns: tuple[str, ...], place: str, tail: str) -> str:
+    names = ", ".join(columns)
+    return (
+        f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608
+        f"FROM jsonb_populate_recordset(NULL::{table}, %({place})s::jsonb) {tail}"
+    )
+
+
+@lru_cache(maxsize=256)
+def _change(table: str, columns: tuple[str, ...], place: str) -> str:
+    setting = ", ".join(f"{name} = n.{name}" for name in columns)
+    return (
+        f"UPDATE {table} t SET {setting} "  # noqa: S608
+        f"FROM jsonb_populate_recordset(NULL::{table}, %({place})s::jsonb) n WHERE t.id = n.id"
+    )
+
+
+@lru_cache(maxsize=256)
+def _together(parts: tuple[str, ...]) -> Statement:
+    """The one statement of several. There are few combinations; each is put together once."""
+    bodies = ", ".join(f"part{place} AS ({part})" for place, part in enumerate(parts))
+    return Statement(f"WITH {bodies} SELECT 1")
 
 
 def document(value: Any) -> str:

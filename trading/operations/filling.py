@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
+from portfolio_site.kernel.rows import new_row
 from trading import events
 from trading.engine.liquidity import to_step
 from trading.engine.reservation import needed, short_price
@@ -207,9 +208,10 @@ def _used(desk: Desk, order: Order, cost: Cost) -> Decimal:
 def _booked(desk: Desk, order: Order, execution: Execution, cost: Cost) -> BookedTrade:
     """The fill's row and what the journal says of it. Coins taken as a fee are bought less: their worth is the fee."""
     number = desk.next_number(order)
-    row = Fill(
+    row = new_row(
+        Fill,
+        {"order": order},
         id=uuid.uuid4(),
-        order=order,
         portfolio_id=order.portfolio_id,
         instrument_id=order.instrument_id,
         side=order.side,

@@ -245,8 +245,8 @@ def change_settings(
     """Change any of an account's settings at once: configuration, models and limits by name; what is not named stays.
 
     Those of the simulated exchange are refused for an account at a broker. None takes a limit away, and ``participation``
-    (all that is quoted) or ``fee_schedule`` (the site's) back to what is usual. Raises ``AccountRefusedError`` with the field at fault (nothing is changed then), ``PortfolioUnknownError``,
-    ``ReadOnlyError``.
+    (all that is quoted) or ``fee_schedule`` (the site's) back to what is usual. Raises ``AccountRefusedError`` with the
+    field at fault (nothing is changed then), ``PortfolioUnknownError``, ``ReadOnlyError``.
     """
     unknown = changes.keys() - _CONFIGURATION - _LIMITS - _MODELS
     if unknown:

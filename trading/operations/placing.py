@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from portfolio_site.kernel.jobs import enqueue_later
+from portfolio_site.kernel.rows import new_row
 from trading.engine.liquidity import latency_of
 from trading.engine.states import OrderStatus, Trigger
 from trading.engine.terms import StopLoss, TakeProfit, Terms
@@ -45,6 +46,7 @@ def place_order(
     actor: Any,
     client_order_id: str | None = None,
     instrument_id: int,
+    symbol: str | None = None,
     side: str,
     type: str,  # noqa: A002 - the field's own name
     time_in_force: str,
@@ -68,7 +70,8 @@ def place_order(
     a first look at the market.
 
     Exactly one of ``quantity`` (units) and ``notional`` (money) is given. A bracket or OTO names its entry, an OCO its
-    take-profit (``limit_price`` or ``take_profit``). Without ``client_order_id`` one is made.
+    take-profit (``limit_price`` or ``take_profit``). Without ``client_order_id`` one is made. ``symbol`` is what the sender
+    believes the instrument to be called; one that is called otherwise by now is not the one that is meant.
 
     The same ``client_order_id`` with the same content returns the order that is there, whatever has become
     of it (with ``repeat="refuse"`` that raises as well); with different content it raises
@@ -108,7 +111,7 @@ def place_order(
             for_sale=terms.side is Side.SELL,
             now=now,
         )
-        if facts is None:
+        if facts is None or symbol not in (None, facts.market.instrument.symbol):
             raise OrderRefusedError(
                 "There is no such instrument.", code="instrument_not_found", field="instrument"
             )
@@ -170,10 +173,11 @@ def _order_of(desk: Desk, assessment: Assessment, *, client_order_id: str, origi
     role = Role.NONE if not is_group else Role.ENTRY
     if terms.order_class is OrderClass.OCO:
         role = Role.TAKE_PROFIT
-    return Order(
+    return new_row(
+        Order,
+        {"instrument": market.instrument},
         id=pk,
         portfolio_id=desk.portfolio.id,
-        instrument=market.instrument,
         client_order_id=client_order_id,
         side=terms.side.value,
         type=terms.type.value,

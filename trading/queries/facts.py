@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import connection, models
+from django.db import models
 
 from holdings import queries as books
 from marketdata.models import Instrument
 from marketdata.models.visibility import AUDITOR_GROUP, may_see_sql
 from marketdata.queries import QUOTE_COLUMNS, quotes_of
+from portfolio_site.kernel.rows import instance_of
+from portfolio_site.kernel.statements import Statement
+from trading.engine.terms import Tradable
 from trading.models import InstrumentTerms, TradingAccount
 from trading.queries.holds import HOLDS, IS_OPEN, Holds, holds_of
 from trading.queries.market import Market, market_with, tradable_of
-
-M = TypeVar("M", bound=models.Model)
 
 
 def _plain_columns(model: type[models.Model]) -> list[str]:
@@ -34,13 +35,22 @@ def _plain_columns(model: type[models.Model]) -> list[str]:
 
 
 _ACCOUNT, _THING, _TERMS = (_plain_columns(model) for model in (TradingAccount, Instrument, InstrumentTerms))
+_ACCOUNT_ROW = slice(0, len(_ACCOUNT))
+_THING_ROW = slice(_ACCOUNT_ROW.stop, _ACCOUNT_ROW.stop + len(_THING))
+_TERMS_ROW = slice(_THING_ROW.stop, _THING_ROW.stop + len(_TERMS))
+_QUOTE_ROW = slice(_TERMS_ROW.stop, _TERMS_ROW.stop + QUOTE_COLUMNS.count(",") + 1)
+
+_THING_KEY = _THING.index("id")
+#: What the rows of instruments were made into, with those rows.
+_known: dict[int, tuple[tuple[Sequence[Any], Sequence[Any]], tuple[Instrument, Tradable]]] = {}
+_MOST_KNOWN = 5_000
 
 
 def _named(alias: str, columns: Sequence[str]) -> str:
     return ", ".join(f"{alias}.{name}" for name in columns)
 
 
-_FACTS = f"""
+_FACTS = Statement(f"""
 SELECT {_named("a", _ACCOUNT)}, {_named("i", _THING)}, {_named("t", _TERMS)}, {QUOTE_COLUMNS},
        c.is_halted, c.reason, h.*,
        (SELECT id FROM trading_order WHERE portfolio_id = %(portfolio)s AND client_order_id = %(client)s),
@@ -55,7 +65,7 @@ CROSS JOIN LATERAL (
     FROM trading_order WHERE portfolio_id = %(portfolio)s AND {IS_OPEN}
 ) h
 WHERE i.id = %(instrument)s AND (%(user)s::bigint IS NULL OR {may_see_sql("i")})
-"""  # noqa: S608 - columns and texts of our own
+""")  # noqa: S608 - columns and texts of our own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,34 +96,23 @@ def read_order_facts(
     still)."""
     if not 0 < instrument_id < 1 << 63:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _FACTS,
-            {
-                "portfolio": portfolio_id,
-                "instrument": instrument_id,
-                "client": client_order_id,
-                "sells": for_sale,
-                "user": None if user is None else user.pk,
-                "auditors": AUDITOR_GROUP,
-            },
-        )
-        row = cursor.fetchone()
+    row = _FACTS.row(
+        {
+            "portfolio": portfolio_id,
+            "instrument": instrument_id,
+            "client": client_order_id,
+            "sells": for_sale,
+            "user": None if user is None else user.pk,
+            "auditors": AUDITOR_GROUP,
+        }
+    )
     if row is None:
         return None
-    values = iter(row)
-
-    def take(count: int) -> list[Any]:
-        return [next(values) for _ in range(count)]
-
-    account = _instance(TradingAccount, _ACCOUNT, take(len(_ACCOUNT)))
-    instrument = _instance(Instrument, _THING, take(len(_THING)))
-    terms = _instance(InstrumentTerms, _TERMS, take(len(_TERMS)))
-    quote = take(QUOTE_COLUMNS.count(",") + 1)
-    halted, reason, *holds, found = values
-    assert instrument is not None
+    account = instance_of(TradingAccount, _ACCOUNT, row[_ACCOUNT_ROW])
+    instrument, thing = _tradable(row[_THING_ROW], row[_TERMS_ROW])
+    quote = row[_QUOTE_ROW]
+    halted, reason, *holds, found = row[_QUOTE_ROW.stop :]
     quotes = {} if quote[0] is None else quotes_of([quote], now=now)
-    thing = tradable_of(instrument, terms)
     return OrderFacts(
         account=account,
         market=market_with(instrument, thing, quotes.get(instrument.pk), now=now),
@@ -124,10 +123,17 @@ def read_order_facts(
     )
 
 
-def _instance(model: type[M], columns: Sequence[str], values: Sequence[Any]) -> M | None:
-    """The model of a joined row; None where nothing was joined."""
-    key = model._meta.pk
-    assert key is not None
-    if values[columns.index(key.attname)] is None:
-        return None
-    return model.from_db(connection.alias, columns, values)
+def _tradable(thing: Sequence[Any], terms: Sequence[Any]) -> tuple[Instrument, Tradable]:
+    """An instrument and its terms. As long as their rows read the same, so do these: they are only looked at."""
+    pk = thing[_THING_KEY]
+    read = (thing, terms)
+    known = _known.get(pk)
+    if known is not None and known[0] == read:
+        return known[1]
+    instrument = instance_of(Instrument, _THING, thing)
+    assert instrument is not None
+    found = instrument, tradable_of(instrument, instance_of(InstrumentTerms, _TERMS, terms))
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[pk] = read, found
+    return found

@@ -7,6 +7,7 @@ is ``""``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
@@ -46,6 +47,9 @@ _NAMES: Final = frozenset("AMEX ARCA ASCX BATS NYSE NASDAQ NYSEARCA FTXU CBSE GN
 LISTED: Final = (AssetClass.EQUITY, AssetClass.ETF, AssetClass.FUND, AssetClass.CRYPTO)
 _QUOTED_IN: Final = ("USD", "USDT", "USDC", "EUR", "GBP", "BTC")
 _MOST_SYMBOL: Final = 64
+_MOST_REMEMBERED: Final = 5_000
+_REMEMBERED_SECONDS: Final = 5.0
+_remembered: dict[str, tuple[Instrument, float]] = {}
 
 
 def listed() -> InstrumentQuerySet:
@@ -127,7 +131,22 @@ def required_asset(text: str) -> Instrument:
     found = find_asset(text)
     if found is None:
         raise not_found(f"asset not found for {text[:_MOST_SYMBOL]}")
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[text] = found, time.monotonic() + _REMEMBERED_SECONDS
     return found
+
+
+def remembered_asset(text: str) -> Instrument | None:
+    """What this process found under a name in the last seconds; None where it did not look. Whoever uses it makes sure that
+    it is still called so."""
+    found, until = _remembered.get(text, (None, 0.0))
+    return found if time.monotonic() < until else None
+
+
+def forget_asset(text: str) -> None:
+    """Look again the next time."""
+    _remembered.pop(text, None)
 
 
 def spelled(instrument: Instrument, text: str) -> bool:

@@ -31,7 +31,7 @@ from trading.operations import note_key_use
 from trading.queries import KeyHolder
 from trading.wire import limits
 from trading.wire.auth import holder_for
-from trading.wire.calls import Call, Endpoint, Reply
+from trading.wire.calls import Call, Endpoint, Handler, Reply
 from trading.wire.errors import (
     INTERNAL,
     METHOD_NOT_ALLOWED,
@@ -135,7 +135,7 @@ class Visit:
             allowed = ", ".join(sorted(endpoint.methods))
             raise WireError(METHOD_NOT_ALLOWED, "method not allowed", headers={"Allow": allowed})
         call = Call(self.request, self.now, self.holder)
-        with self._audited():
+        with self._audited(handler):
             found = handler(call, **arguments)
         return found if isinstance(found, Reply) else Reply(found)
 
@@ -171,11 +171,12 @@ class Visit:
                 TOO_MANY, "too many requests.", headers={"Retry-After": str(self.allowance.retry_after)}
             )
 
-    def _audited(self) -> Any:
+    def _audited(self, handler: Handler) -> Any:
         """Let what changes be kept with who changed it, from where."""
         if self.request.method in _READS or self.holder is None:
             return nullcontext()
         return audit_context(
+            deferred=getattr(handler, "tells_by_lock", False),
             user=self.holder.user.pk,
             api_key=self.holder.key_id,
             ip=client_ip(self.request),

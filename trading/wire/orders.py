@@ -6,14 +6,22 @@ import uuid
 from typing import Any, Final
 from uuid import UUID
 
+from marketdata.models import Instrument
 from portfolio_site.kernel.errors import DomainError
 from trading import operations, queries
 from trading.operations import StopLoss, TakeProfit
 from trading.queries import OrderView
-from trading.wire.assets import CRYPTO, find_assets, required_asset, symbol_of
+from trading.wire.assets import (
+    CRYPTO,
+    find_assets,
+    forget_asset,
+    remembered_asset,
+    required_asset,
+    symbol_of,
+)
 from trading.wire.bodies import Fields
-from trading.wire.calls import NO_CONTENT, Call, Reply
-from trading.wire.errors import invalid, not_found, rule_violation
+from trading.wire.calls import NO_CONTENT, Call, Reply, tells_by_lock
+from trading.wire.errors import NOT_FOUND, WireError, invalid, not_found, rule_violation
 from trading.wire.orderforms import order_form
 from trading.wire.refusals import Asked, wire_error_of
 from trading.wire.values import read_uuid
@@ -27,16 +35,29 @@ _DEFAULT_LIMIT: Final = 50
 _MOST_CLIENT_ID: Final = 128
 
 
+@tells_by_lock
 def submit(call: Call) -> Any:
     """``POST /orders``"""
-    body = call.body()
-    terms = _terms(body)
-    asset = required_asset(terms.pop("symbol"))
+    terms = _terms(call.body())
+    name = terms.pop("symbol")
+    asset = remembered_asset(name)
+    if asset is not None:
+        try:
+            return _placed(call, asset, terms)
+        except WireError as error:
+            if error.code != NOT_FOUND:
+                raise
+            forget_asset(name)  # it is gone, or called otherwise by now
+    return _placed(call, required_asset(name), terms)
+
+
+def _placed(call: Call, asset: Instrument, terms: dict[str, Any]) -> dict[str, Any]:
     try:
         order = operations.place_order(
             portfolio_id=call.portfolio_id,
             actor=call.actor,
             instrument_id=asset.pk,
+            symbol=asset.symbol,
             repeat="refuse",
             now=call.now,
             **terms,
