@@ -1,4 +1,4 @@
-"""Tell the container engine whether this container does its work: `healthcheck.py web|live|worker|beat|stream|brokers`."""
+"""Tell the container engine whether this container does its work: `healthcheck.py web|live|worker|events|beat|stream|brokers`."""
 
 from __future__ import annotations
 
@@ -63,6 +63,11 @@ def brokers() -> bool:
     return touched_lately(Path("/tmp/brokers"))
 
 
+def events() -> bool:
+    """Look whether events are delivered: the process touches a file when it has looked into the outbox."""
+    return touched_lately(Path("/tmp/events"))
+
+
 def touched_lately(file: Path) -> bool:
     """Say whether a file was written a short while ago."""
     try:
@@ -72,7 +77,15 @@ def touched_lately(file: Path) -> bool:
     return time.time() - touched < STREAM_PATIENCE_SECONDS
 
 
-CHECKS = {"web": site, "live": site, "worker": worker, "beat": beat, "stream": stream, "brokers": brokers}
+CHECKS = {
+    "web": site,
+    "live": site,
+    "worker": worker,
+    "events": events,
+    "beat": beat,
+    "stream": stream,
+    "brokers": brokers,
+}
 
 if __name__ == "__main__":
     sys.exit(0 if CHECKS[sys.argv[1]]() else 1)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.conf import settings
 
-from portfolio_site.kernel.valkey import UNREACHABLE, Outage
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage, client
 
 _outage = Outage("sockets")
+
+#: Who is told, and a message for the consumers of their sockets.
+News = tuple[int, dict[str, Any]]
 
 
 def group_of(user_id: int) -> str:
@@ -20,39 +21,38 @@ def group_of(user_id: int) -> str:
     return f"user.{user_id}"
 
 
-def send_event(user_id: int, frame: dict[str, Any]) -> None:
-    """A numbered event for a person's sockets."""
-    _send(user_id, {"type": "user.event", "frame": frame})
+def events_for(user_id: int, frames: Sequence[tuple[int, str]]) -> News:
+    """Numbered events for a person's sockets: number and ready frame of each, in order."""
+    return user_id, {"type": "user.events", "frames": list(frames)}
 
 
-def send_refresh(user_id: int, frame: dict[str, Any]) -> None:
+def frame_for(user_id: int, frame: dict[str, Any]) -> News:
     """A frame without a number for a person's sockets."""
-    _send(user_id, {"type": "user.frame", "frame": frame})
+    return user_id, {"type": "user.frame", "frame": frame}
 
 
-def send_check(user_id: int) -> None:
-    """Ask a person's sockets whether their session is still good."""
-    _send(user_id, {"type": "user.check"})
+def check_of(user_id: int) -> News:
+    """The question to a person's sockets whether their session is still good."""
+    return user_id, {"type": "user.check"}
 
 
-def _send(user_id: int, message: dict[str, Any]) -> None:
+def send(news: Iterable[News]) -> None:
+    """Tell everybody in one round trip.
+
+    This is ``group_send`` of the channel layer for many groups at once: the same message on the same channel. The layer's own
+    costs an event loop and a connection for each message where the sender has no loop.
+    """
     # The row is there; the socket finds it at its next check, or the browser when it connects again.
     if _outage.is_on():
         return
+    layer = get_channel_layer()
+    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
     try:
-        _in_no_loop(async_to_sync(get_channel_layer().group_send), group_of(user_id), message)
+        with client().pipeline(transaction=False) as pipeline:
+            for user_id, message in news:
+                pipeline.publish(f"{prefix}__group__{group_of(user_id)}", layer.serialize(message))
+            pipeline.execute()
     except UNREACHABLE as error:
         _outage.note(error)
     else:
         _outage.over()
-
-
-def _in_no_loop(send: Callable[..., Any], *args: Any) -> None:
-    """Call ``send`` here, or in a thread of its own where an event loop runs in this one (it would wait for itself)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        send(*args)
-        return
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        aside.submit(send, *args).result()

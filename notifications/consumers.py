@@ -21,6 +21,7 @@ from marketdata.queries.attention import note_ids
 from notifications import sockets
 from notifications.channel import group_of
 from notifications.prices import current_quotes, frame_of, hub
+from portfolio_site.kernel.writing import document
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +83,14 @@ class UserConsumer(AsyncWebsocketConsumer):
         # Numbered events go out by one task at a time: what is caught up on by the watch over the session and
         # what comes live would tell the same event twice, or out of order, where they meet.
         self._in_order = asyncio.Lock()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Messages of the channel layer need no database connection to be looked after first: what a socket asks the database, it
+        asks in threads that do so themselves."""
+        if message["type"] in ("user.events", "user.event", "user.frame"):
+            await getattr(self, message["type"].replace(".", "_"))(message)
+        else:
+            await super().dispatch(message)
 
     async def disconnect(self, code: int) -> None:
         """Leave nothing behind."""
@@ -174,18 +183,23 @@ class UserConsumer(AsyncWebsocketConsumer):
             await self._send(frame)
         return len(missed.frames)
 
-    async def user_event(self, message: dict[str, Any]) -> None:
-        """A numbered event from the channel layer."""
-        frame = message["frame"]
+    async def user_events(self, message: dict[str, Any]) -> None:
+        """Numbered events from the channel layer, each with its ready frame."""
         async with self._in_order:
-            if frame["id"] <= self.last_sent:
-                return
-            if frame["id"] > self.last_sent + 1:
-                # Numbers commit in order: what lies between is stored, only its message was late or lost.
-                await self._catch_up()
-                return
-            self.last_sent = frame["id"]
-            await self._send(frame)
+            for number, text in message["frames"]:
+                if number <= self.last_sent:
+                    continue
+                if number > self.last_sent + 1:
+                    # Numbers commit in order: what lies between is stored, only its message was late or lost.
+                    await self._catch_up()
+                    continue
+                self.last_sent = number
+                await self.send(text_data=text)
+
+    async def user_event(self, message: dict[str, Any]) -> None:
+        """One numbered event, from a process that still runs the release before."""
+        frame = message["frame"]
+        await self.user_events({"frames": [(frame["id"], document(frame))]})
 
     async def user_frame(self, message: dict[str, Any]) -> None:
         """A frame without a number from the channel layer."""
@@ -267,7 +281,7 @@ class UserConsumer(AsyncWebsocketConsumer):
             await sockets.in_thread(note_ids)(self._watched)
 
     async def _send(self, frame: dict[str, Any]) -> None:
-        await self.send(text_data=json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
+        await self.send(text_data=document(frame))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

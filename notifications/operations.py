@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,18 +12,25 @@ from django.db import connection, transaction
 
 from notifications import channel
 from notifications.messages import BY_CODE, Message
-from notifications.models import Notification, Preference, UserEvent
-from notifications.queries import expired_events, frame_of, is_wanted, unread_count, visible_notification
+from notifications.models import Notification, Preference
+from notifications.queries import expired_events, facts_of, frame_text, unread_count, visible_notification
 from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.writing import Writing
 
 KEEP_EVENTS: Final = timedelta(days=30)
 KEEP_READ: Final = timedelta(days=365)
 
-# Takes the person's next number and, with it, the lock on their counter row until this transaction ends.
-_NEXT_NUMBER = """
-INSERT INTO notifications_eventcounter (user_id, last_number) VALUES (%s, 1)
-ON CONFLICT (user_id) DO UPDATE SET last_number = notifications_eventcounter.last_number + 1
-RETURNING last_number
+# Takes so many numbers of each person and, with them, the locks on their counter rows until this transaction ends; everybody
+# takes them in the same order.
+_TAKE_NUMBERS = """
+INSERT INTO notifications_eventcounter (user_id, last_number)
+SELECT n.user_id, n.count FROM unnest(%s::bigint[], %s::bigint[]) AS n(user_id, count) ORDER BY n.user_id
+ON CONFLICT (user_id) DO UPDATE SET last_number = notifications_eventcounter.last_number + excluded.last_number
+RETURNING user_id, last_number
+"""
+_GIVE_BACK = """
+UPDATE notifications_eventcounter c SET last_number = c.last_number - n.count
+FROM unnest(%s::bigint[], %s::bigint[]) AS n(user_id, count) WHERE c.user_id = n.user_id
 """
 
 
@@ -31,62 +40,118 @@ class KindUnknown(DomainError):
     code = "kind_unknown"
 
 
-def notify(*, message: Message, event_id: int, now: datetime) -> int | None:
-    """Tell one person of one event: an inbox entry and a numbered event, once for each (person, event).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What one person is to be told of one event."""
 
-    Returns the event's number, or None when the person was told before. Open pages hear of it after the commit. What the
-    person does not want still gets its number, quietly, because pages have to renew what they show.
+    message: Message
+    event_id: int
+    at: datetime
+
+
+def notify(*, message: Message, event_id: int, now: datetime) -> int | None:
+    """Tell one person of one event. Returns its number, None when the person was told before."""
+    return notify_all(news=[News(message=message, event_id=event_id, at=now)])[0]
+
+
+def notify_all(
+    *, news: Sequence[News], regions: Mapping[int, Iterable[str]] | None = None
+) -> list[int | None]:
+    """Tell people of events: an inbox entry and a numbered event each, once for each (person, event). Four statements at most.
+
+    Returns the number of each, in the order given, which is the order of a person's numbers; None where the person was told
+    before. Open pages hear of it after the commit. What the person does not want still gets its number, quietly, because
+    pages have to renew what they show. ``regions``: what else the open pages of people are to renew; what a numbered
+    event names anyway is not said twice.
     """
     with transaction.atomic():
-        if UserEvent.objects.filter(user_id=message.user_id, event_id=event_id).exists():
-            return None
-        wanted = is_wanted(user_id=message.user_id, kind=message.kind)
-        number = _next_number(message.user_id)
-        if wanted and message.is_kept:
-            Notification.objects.create(
-                user_id=message.user_id,
-                event_id=event_id,
-                kind=message.kind,
-                level=message.level,
-                title=message.title[:200],
-                body=message.body[:1000],
-                url=message.url,
-                created_at=now,
-            )
+        told, numbers = _write(news) if news else ({}, [])
+        wires = [
+            channel.events_for(user_id, [(number, frame_text(number, payload)) for number, payload in events])
+            for user_id, events in told.items()
+        ]
+        for user_id, names in (regions or {}).items():
+            named = {name for _, payload in told.get(user_id, ()) for name in payload["refresh"]}
+            left = [name for name in dict.fromkeys(names) if name not in named]
+            if left:
+                wires.append(channel.frame_for(user_id, {"type": "refresh", "refresh": left}))
+        if wires:
+            transaction.on_commit(lambda: channel.send(wires), robust=True)
+    return numbers
+
+
+def _write(
+    news: Sequence[News],
+) -> tuple[dict[int, list[tuple[int, dict[str, Any]]]], list[int | None]]:
+    """Store what people are told; returns the numbered events of each person, and the numbers."""
+    counts = Counter(each.message.user_id for each in news)
+    last = _take_numbers(counts)
+    facts = facts_of(users=counts, events=[each.event_id for each in news])
+    unread = {user_id: found.unread for user_id, found in facts.items()}
+    known = {user_id: set(found.told) for user_id, found in facts.items()}
+    next_number = {user_id: last[user_id] - count + 1 for user_id, count in counts.items()}
+    told: dict[int, list[tuple[int, dict[str, Any]]]] = {}
+    numbers: list[int | None] = []
+    entries, events = [], []
+    for each in news:
+        message, user_id = each.message, each.message.user_id
+        if each.event_id in known[user_id]:
+            numbers.append(None)
+            continue
+        known[user_id].add(each.event_id)
+        number = next_number[user_id]
+        next_number[user_id] += 1
+        wanted = message.kind not in facts[user_id].unwanted
+        title, body = message.title[:200], message.body[:1000]
+        if is_kept := wanted and message.is_kept:
+            unread[user_id] += 1
+            entries.append(
+                {
+                    "user_id": user_id, "event_id": each.event_id, "kind": message.kind, "level": message.level,
+                    "title": title, "body": body, "url": message.url, "created_at": each.at,
+                }
+            )  # fmt: skip
         payload: dict[str, Any] = {
             "kind": message.kind,
             "level": message.level,
-            "title": message.title[:200],
-            "body": message.body[:1000],
+            "title": title,
+            "body": body,
             "url": message.url,
-            "refresh": [*message.refresh, *(["bell"] if wanted and message.is_kept else [])],
-            "at": now.isoformat().replace("+00:00", "Z"),
-            "unread": unread_count(message.user_id),
+            "refresh": [*message.refresh, *(["bell"] if is_kept else [])],
+            "at": each.at.isoformat().replace("+00:00", "Z"),
+            "unread": unread[user_id],
         }
         if not wanted:
             payload["quiet"] = True
-        UserEvent.objects.create(
-            user_id=message.user_id,
-            number=number,
-            event_id=event_id,
-            kind=message.kind,
-            payload=payload,
-            created_at=now,
-        )
-        frame = frame_of(number, payload)
-        transaction.on_commit(lambda: channel.send_event(message.user_id, frame))
-    return number
+        events.append(
+            {
+                "user_id": user_id, "number": number, "event_id": each.event_id, "kind": message.kind,
+                "payload": payload, "created_at": each.at,
+            }
+        )  # fmt: skip
+        told.setdefault(user_id, []).append((number, payload))
+        numbers.append(number)
+    writing = Writing()
+    writing.insert("notifications_notification", _ENTRY, entries)
+    writing.insert("notifications_userevent", _EVENT, events)
+    writing.execute()
+    spare = {user_id: last[user_id] + 1 - number for user_id, number in next_number.items()}
+    _give_back({user_id: count for user_id, count in spare.items() if count})
+    return told, numbers
+
+
+_ENTRY = ("user_id", "event_id", "kind", "level", "title", "body", "url", "created_at")
+_EVENT = ("user_id", "number", "event_id", "kind", "payload", "created_at")
 
 
 def refresh(*, user_id: int, regions: Iterable[str]) -> None:
     """Let the person's open pages renew these regions after the commit, without announcing anything."""
-    names = list(regions)
-    transaction.on_commit(lambda: channel.send_refresh(user_id, {"type": "refresh", "refresh": names}))
+    notify_all(news=[], regions={user_id: regions})
 
 
 def check_access(*, user_id: int) -> None:
     """Let the person's open sockets find out, after the commit, whether their session is still good."""
-    transaction.on_commit(lambda: channel.send_check(user_id))
+    transaction.on_commit(lambda: channel.send([channel.check_of(user_id)]), robust=True)
 
 
 def mark_read(*, notification_id: int, actor: Any, now: datetime) -> Notification:
@@ -144,16 +209,21 @@ def _mark(notification_id: int, actor: Any, read_at: datetime | None) -> Notific
 
 def _bell_changed(user_id: int) -> None:
     def tell() -> None:
-        channel.send_refresh(
-            user_id, {"type": "refresh", "refresh": ["bell"], "unread": unread_count(user_id)}
-        )
+        frame = {"type": "refresh", "refresh": ["bell"], "unread": unread_count(user_id)}
+        channel.send([channel.frame_for(user_id, frame)])
 
     transaction.on_commit(tell)
 
 
-def _next_number(user_id: int) -> int:
+def _take_numbers(counts: Mapping[int, int]) -> dict[int, int]:
+    """Take so many numbers of each person; returns the last of them."""
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT_NUMBER, [user_id])
-        row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+        cursor.execute(_TAKE_NUMBERS, [list(counts), list(counts.values())])
+        return dict(cursor.fetchall())
+
+
+def _give_back(counts: Mapping[int, int]) -> None:
+    """Give numbers back that were not needed, within the transaction that took them."""
+    if counts:
+        with connection.cursor() as cursor:
+            cursor.execute(_GIVE_BACK, [list(counts), list(counts.values())])

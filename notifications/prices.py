@@ -82,7 +82,7 @@ def publish_quotes(ids: Iterable[int]) -> None:
         except (RedisError, OSError) as error:
             log.warning("prices_not_sent", error=str(error))
 
-    transaction.on_commit(tell)
+    transaction.on_commit(tell, robust=True)
 
 
 class PriceHub:

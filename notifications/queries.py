@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from notifications.messages import BY_CODE, KINDS, Kind
 from notifications.models import EventCounter, Notification, Preference, UserEvent
 from portfolio_site.kernel.errors import NotFoundError
+from portfolio_site.kernel.writing import document
 
 #: A browser that missed more than this re-fetches its page instead of being told everything.
 MOST_REPLAYED = 200
@@ -107,12 +109,44 @@ def frame_of(number: int, payload: dict[str, Any]) -> dict[str, Any]:
     return {"type": "event", "id": number, **payload}
 
 
-def is_wanted(*, user_id: int, kind: str) -> bool:
-    """Whether the person wants this kind in the inbox and as a toast."""
-    known = BY_CODE.get(kind)
-    if known is not None and not known.may_be_off:
-        return True
-    return not Preference.objects.filter(user_id=user_id, kind=kind, in_page=False).exists()
+def frame_text(number: int, payload: dict[str, Any]) -> str:
+    """The same as the text that goes over the socket."""
+    return document(frame_of(number, payload))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What has to be known of a person to tell them something: how much is unread, which kinds they do not want, and which
+    of the events they were told of before."""
+
+    unread: int
+    unwanted: frozenset[str]
+    told: Sequence[int]
+
+
+_FACTS = """
+SELECT u.id,
+       (SELECT count(*) FROM notifications_notification n WHERE n.user_id = u.id AND n.read_at IS NULL),
+       ARRAY(SELECT p.kind FROM notifications_preference p WHERE p.user_id = u.id AND NOT p.in_page),
+       ARRAY(SELECT e.event_id FROM notifications_userevent e
+             WHERE e.user_id = u.id AND e.event_id = ANY(%(events)s))
+FROM unnest(%(users)s::bigint[]) AS u(id)
+"""
+
+
+def facts_of(*, users: Iterable[int], events: Sequence[int]) -> dict[int, Facts]:
+    """What has to be known of people to tell them of events. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, {"users": list(users), "events": list(events)})
+        return {
+            user_id: Facts(
+                unread=unread,
+                # What may not be switched off is wanted, whatever was stored.
+                unwanted=frozenset(kind for kind in off if kind not in BY_CODE or BY_CODE[kind].may_be_off),
+                told=told,
+            )
+            for user_id, unread, off, told in cursor.fetchall()
+        }
 
 
 def preferences(user: Any) -> list[tuple[Kind, bool]]:

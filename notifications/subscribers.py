@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 
 from accounts.events import AccessEnded, SecurityNoticed
+from accounts.queries import people
 from holdings.events import ImportFinished, TransactionsPosted
 from marketdata.events import PricesRefreshed, WatchlistChanged
 from notifications import operations, prices
 from notifications.messages import Message
 from notifications.sources import orders, others
-from portfolio_site.kernel.events import Envelope, Event, subscribe
+from portfolio_site.kernel.events import Delivery, Envelope, Event, Lane, subscribe, subscribe_batch
+from portfolio_site.kernel.formatting import DEFAULT_LOCALE
 from reports.events import ReportFailed, ReportProgressed, ReportReady
 from trading.events import (
     AccountChanged,
@@ -29,7 +31,7 @@ from trading.events import (
     OrderTriggered,
 )
 
-_MESSAGES: list[tuple[type[Event], Callable[[Any], Message]]] = [
+_MESSAGES: list[tuple[type[Event], Callable[[Any, str], Message]]] = [
     (OrderAccepted, orders.accepted),
     (OrderPartiallyFilled, orders.partially_filled),
     (OrderFilled, orders.filled),
@@ -47,36 +49,41 @@ _MESSAGES: list[tuple[type[Event], Callable[[Any], Message]]] = [
 ]
 
 
+_MAKERS = dict(_MESSAGES)
+
+#: Events of which nothing is said, and the regions of open pages that show something else since.
+_REGIONS: dict[type[Event], Callable[[Any], str]] = {
+    ReportProgressed: lambda _: "reports",
+    TransactionsPosted: lambda event: f"positions:{event.portfolio_id}",
+    AccountChanged: lambda event: f"positions:{event.portfolio_id}",
+    WatchlistChanged: lambda _: "watchlists",
+}
+
+
 def register() -> None:
     """Register every subscriber of this room."""
-    for kind, make in _MESSAGES:
-        subscribe("notifications.inbox", kind, _teller(make))
-    subscribe("notifications.live", ReportProgressed, _report_progressed)
-    subscribe("notifications.live", TransactionsPosted, _books_changed)
-    subscribe("notifications.live", AccountChanged, _books_changed)
-    subscribe("notifications.live", WatchlistChanged, _watchlist_changed)
-    subscribe("notifications.live", AccessEnded, _access_ended)
+    subscribe_batch("notifications.inbox", [*_MAKERS, *_REGIONS], tell, lane=Lane.PROMPT)
+    subscribe("notifications.live", AccessEnded, _access_ended, lane=Lane.PROMPT)
     subscribe("notifications.prices", PricesRefreshed, _prices_refreshed)
     user_logged_out.connect(_logged_out, dispatch_uid="notifications.logged_out")
 
 
-def _teller(make: Callable[[Any], Message]) -> Callable[[Any, Envelope], None]:
-    def tell(event: Any, envelope: Envelope) -> None:
-        operations.notify(message=make(event), event_id=envelope.id, now=envelope.created_at)
-
-    return tell
-
-
-def _report_progressed(event: ReportProgressed, _envelope: Envelope) -> None:
-    operations.refresh(user_id=event.user_id, regions=["reports"])
-
-
-def _books_changed(event: TransactionsPosted | AccountChanged, _envelope: Envelope) -> None:
-    operations.refresh(user_id=event.user_id, regions=[f"positions:{event.portfolio_id}"])
-
-
-def _watchlist_changed(event: WatchlistChanged, _envelope: Envelope) -> None:
-    operations.refresh(user_id=event.user_id, regions=["watchlists"])
+def tell(deliveries: Sequence[Delivery]) -> None:
+    """Make one message of each event for the one person it concerns, and have open pages renewed. Five statements at most,
+    for however many events."""
+    spoken = [each for each in deliveries if type(each.item) in _MAKERS]
+    known = people({each.item.user_id for each in spoken}) if spoken else {}
+    news = []
+    for each in spoken:
+        person = known.get(each.item.user_id)
+        message = _MAKERS[type(each.item)](each.item, person.locale if person else DEFAULT_LOCALE)
+        news.append(operations.News(message=message, event_id=each.envelope.id, at=each.envelope.created_at))
+    regions: dict[int, list[str]] = {}
+    for each in deliveries:
+        region = _REGIONS.get(type(each.item))
+        if region is not None:
+            regions.setdefault(each.item.user_id, []).append(region(each.item))
+    operations.notify_all(news=news, regions=regions)
 
 
 def _access_ended(event: AccessEnded, _envelope: Envelope) -> None:

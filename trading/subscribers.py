@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from holdings.events import PortfolioChanged
 from marketdata.events import PricesRefreshed
-from portfolio_site.kernel.events import Envelope, subscribe
+from portfolio_site.kernel.events import Delivery, Envelope, Lane, subscribe, subscribe_batch
 from portfolio_site.kernel.jobs import enqueue
 from trading import events, tasks
 from trading.events import BrokerInstructed
 from trading.operations.price_news import announce_prices
-from trading.queries import basket_of_order
+from trading.queries import baskets_of_orders
 
 #: What may let a basket go on, or end it.
 _BASKET_NEWS = (
@@ -25,11 +25,10 @@ _BASKET_NEWS = (
 
 def register() -> None:
     """Register the counter's listeners. Calling it again changes nothing."""
-    subscribe("trading.matching", PricesRefreshed, on_prices_refreshed)
-    subscribe("trading.brokers", BrokerInstructed, on_broker_instructed)
+    subscribe("trading.matching", PricesRefreshed, on_prices_refreshed, lane=Lane.PROMPT)
+    subscribe("trading.brokers", BrokerInstructed, on_broker_instructed, lane=Lane.PROMPT)
     subscribe("trading.archived", PortfolioChanged, on_portfolio_changed)
-    for kind in _BASKET_NEWS:
-        subscribe("trading.baskets", kind, on_order_of_basket)
+    subscribe_batch("trading.baskets", _BASKET_NEWS, on_orders_of_baskets)
 
 
 def on_broker_instructed(event: BrokerInstructed, _envelope: Envelope) -> None:
@@ -50,8 +49,8 @@ def on_portfolio_changed(event: PortfolioChanged, _envelope: Envelope) -> None:
     enqueue(tasks.cancel_orders_of_archived, portfolio_id=event.portfolio_id)
 
 
-def on_order_of_basket(event: Any, _envelope: Envelope) -> None:
-    """A basket goes on when cash comes in, and ends with its last order; in a transaction of its own."""
-    basket_id = basket_of_order(event.order_id)
-    if basket_id is not None:
+def on_orders_of_baskets(deliveries: Sequence[Delivery]) -> None:
+    """A basket goes on when cash comes in, and ends with its last order; in a transaction of its own. One statement for
+    however many orders."""
+    for basket_id in baskets_of_orders([each.item.order_id for each in deliveries]):
         enqueue(tasks.release_basket, basket_id=str(basket_id))

@@ -1,4 +1,5 @@
-"""The site under load: PostgreSQL and Valkey with their durable settings, gunicorn, daphne and a worker as in docker-compose."""
+"""The site under load: PostgreSQL and Valkey with their durable settings, gunicorn, daphne, a worker and
+the process that delivers events, as in docker-compose."""
 
 from __future__ import annotations
 
@@ -116,7 +117,7 @@ class Servers:
         return ["-h", str(self.postgres.socket_folder), "-U", "app", "-d", "holdfast"]
 
     def serve(self) -> None:
-        """Start gunicorn, daphne and the worker, and wait until pages and sockets are answered."""
+        """Start gunicorn, daphne, the worker and who delivers events, and wait until pages and sockets are answered."""
         python = [sys.executable, "-m"]
         self._start(
             "gunicorn", *python, "gunicorn", "--config", "docker/gunicorn.conf.py",
@@ -130,6 +131,7 @@ class Servers:
             "worker", *python, "celery", "-A", "portfolio_site", "worker", "-Q", "events,default",
             "--concurrency=3", "--without-gossip", "--without-mingle",
         )  # fmt: skip
+        self._start("events", sys.executable, "manage.py", "deliver_events")
         for port in (self.http_port, self.socket_port):
             self._wait_for(f"http://127.0.0.1:{port}/healthz")
 

@@ -1,4 +1,4 @@
-"""The bell: what a person is told of their orders."""
+"""The bell: what a person is told of their orders, in the numbers of their locale."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from django.urls import reverse
 
-from accounts.queries import people
 from notifications.messages import Message
-from portfolio_site.kernel.formatting import DEFAULT_LOCALE, format_number, format_price
+from portfolio_site.kernel.formatting import format_number, format_price
 from trading.events import (
     MarginCalled,
     OrderAccepted,
@@ -31,9 +30,8 @@ _SIDES = {"buy": "Buy", "sell": "Sell"}
 _DONE = {"buy": "Bought", "sell": "Sold"}
 
 
-def accepted(event: OrderAccepted) -> Message:
+def accepted(event: OrderAccepted, locale: str) -> Message:
     """The order is working."""
-    locale = _locale(event.user_id)
     at = f" at {_price(event.price, event.currency, locale)} or better" if event.price is not None else ""
     side = _SIDES.get(event.side, event.side)
     begins = f"{_TYPES[event.type]} to {side.lower()}" if event.type in _TYPES else side
@@ -48,9 +46,8 @@ def accepted(event: OrderAccepted) -> Message:
     )
 
 
-def partially_filled(event: OrderPartiallyFilled) -> Message:
+def partially_filled(event: OrderPartiallyFilled, locale: str) -> Message:
     """Some of the order traded."""
-    locale = _locale(event.user_id)
     return _message(
         event,
         kind="order.partially_filled",
@@ -63,9 +60,8 @@ def partially_filled(event: OrderPartiallyFilled) -> Message:
     )
 
 
-def filled(event: OrderFilled) -> Message:
+def filled(event: OrderFilled, locale: str) -> Message:
     """The order is complete."""
-    locale = _locale(event.user_id)
     return _message(
         event,
         kind="order.filled",
@@ -75,14 +71,13 @@ def filled(event: OrderFilled) -> Message:
     )
 
 
-def canceled(event: OrderCanceled) -> Message:
+def canceled(event: OrderCanceled, locale: str) -> Message:
     """The open part was taken back."""
-    return _ended(event, kind="order.canceled", level="info", word="cancelled")
+    return _ended(event, locale, kind="order.canceled", level="info", word="cancelled")
 
 
-def replaced(event: OrderReplaced) -> Message:
+def replaced(event: OrderReplaced, locale: str) -> Message:
     """Another order took its place."""
-    locale = _locale(event.user_id)
     return Message(
         user_id=event.user_id,
         kind="order.replaced",
@@ -94,7 +89,7 @@ def replaced(event: OrderReplaced) -> Message:
     )
 
 
-def routed(event: OrderRouted) -> Message:
+def routed(event: OrderRouted, _locale: str) -> Message:
     """An order that waited works now. Said where a page is open, not kept: what comes of it is."""
     return Message(
         user_id=event.user_id,
@@ -107,9 +102,8 @@ def routed(event: OrderRouted) -> Message:
     )
 
 
-def triggered(event: OrderTriggered) -> Message:
+def triggered(event: OrderTriggered, locale: str) -> Message:
     """A stop was reached."""
-    locale = _locale(event.user_id)
     then = (
         "It goes at the market."
         if event.limit_price is None
@@ -129,9 +123,8 @@ def triggered(event: OrderTriggered) -> Message:
     )
 
 
-def margin_called(event: MarginCalled) -> Message:
+def margin_called(event: MarginCalled, locale: str) -> Message:
     """The equity of an account no longer carries what it holds."""
-    locale = _locale(event.user_id)
     return Message(
         user_id=event.user_id,
         kind="account.margin_call",
@@ -146,20 +139,19 @@ def margin_called(event: MarginCalled) -> Message:
     )
 
 
-def rejected(event: OrderRejected) -> Message:
+def rejected(event: OrderRejected, locale: str) -> Message:
     """The order could not be executed."""
-    return _ended(event, kind="order.rejected", level="danger", word="rejected")
+    return _ended(event, locale, kind="order.rejected", level="danger", word="rejected")
 
 
-def expired(event: OrderExpired) -> Message:
+def expired(event: OrderExpired, locale: str) -> Message:
     """The order's time is over."""
-    return _ended(event, kind="order.expired", level="warning", word="expired")
+    return _ended(event, locale, kind="order.expired", level="warning", word="expired")
 
 
 def _ended(
-    event: OrderCanceled | OrderRejected | OrderExpired, *, kind: str, level: str, word: str
+    event: OrderCanceled | OrderRejected | OrderExpired, locale: str, *, kind: str, level: str, word: str
 ) -> Message:
-    locale = _locale(event.user_id)
     body = f"{_SIDES.get(event.side, event.side)} {_number(event.quantity, locale)} {event.symbol}."
     if event.filled_quantity:
         body += f" {_number(event.filled_quantity, locale)} had been filled before."
@@ -192,11 +184,6 @@ def _message(
         url=reverse("trading:detail", args=[event.order_id]),
         refresh=("blotter", f"positions:{event.portfolio_id}"),
     )
-
-
-def _locale(user_id: int) -> str:
-    person = people([user_id]).get(user_id)
-    return person.locale if person else DEFAULT_LOCALE
 
 
 def _number(value: Decimal, locale: str) -> str:

@@ -10,7 +10,7 @@ from notifications.messages import Message
 from reports.events import ReportFailed, ReportReady
 
 
-def import_finished(event: ImportFinished) -> Message:
+def import_finished(event: ImportFinished, _locale: str) -> Message:
     """A file was imported, or its import undone."""
     entries = "1 entry" if event.posted_count == 1 else f"{event.posted_count} entries"
     verb = "were taken back" if event.undone else "were booked"
@@ -27,7 +27,7 @@ def import_finished(event: ImportFinished) -> Message:
     )
 
 
-def report_ready(event: ReportReady) -> Message:
+def report_ready(event: ReportReady, _locale: str) -> Message:
     """A report can be downloaded."""
     return Message(
         user_id=event.user_id,
@@ -40,7 +40,7 @@ def report_ready(event: ReportReady) -> Message:
     )
 
 
-def report_failed(event: ReportFailed) -> Message:
+def report_failed(event: ReportFailed, _locale: str) -> Message:
     """A report could not be made."""
     return Message(
         user_id=event.user_id,
@@ -53,7 +53,7 @@ def report_failed(event: ReportFailed) -> Message:
     )
 
 
-def security_noticed(event: SecurityNoticed) -> Message:
+def security_noticed(event: SecurityNoticed, _locale: str) -> Message:
     """Something happened to the person's access."""
     return Message(
         user_id=event.user_id,

@@ -172,7 +172,7 @@ class TestCatchingUp:
         with open_socket(person) as socket:
             socket.hello()
             with monkeypatch.context() as patched:
-                patched.setattr("notifications.channel.send_event", lambda *_: None)
+                patched.setattr("notifications.channel.send", lambda _: None)
                 tell(person, 1)
                 tell(person, 2)
             tell(person, 3)

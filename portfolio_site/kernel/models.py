@@ -19,11 +19,19 @@ class OutboxEvent(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(db_default=Now())
     last_error = models.TextField(blank=True)
+    #: The lane whose subscribers are next (`kernel.events.Lane`).
+    lane = models.PositiveSmallIntegerField(db_default=0)
 
     class Meta:
         indexes: ClassVar = [
             models.Index(
-                fields=["id"], condition=models.Q(dispatched_at__isnull=True), name="outbox_waiting"
+                fields=["lane", "id"], condition=models.Q(dispatched_at__isnull=True), name="outbox_next"
+            ),
+            # Those that failed: nothing is in it when all is well.
+            models.Index(
+                fields=["lane", "stream", "id"],
+                condition=models.Q(dispatched_at__isnull=True, next_attempt_at__gt=models.F("created_at")),
+                name="outbox_put_off",
             ),
             models.Index(fields=["dispatched_at"], name="outbox_dispatched"),
         ]

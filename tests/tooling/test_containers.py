@@ -21,7 +21,7 @@ SERVICE_KEYS = {
 }  # fmt: skip
 HEALTH_KEYS = {"test", "interval", "timeout", "retries", "start_period", "disable"}
 CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
-OURS = {"prepare", "web", "live", "worker", "beat", "stream"}
+OURS = {"prepare", "web", "live", "worker", "events", "beat", "stream"}
 
 
 def example_environment() -> dict[str, str]:

@@ -30,4 +30,4 @@ def announce_prices(instrument_ids: Iterable[int]) -> None:
             _outage.over()
 
     if ids:
-        transaction.on_commit(tell)
+        transaction.on_commit(tell, robust=True)

@@ -43,7 +43,7 @@ from trading.queries.activities import ALL_TYPES, Activity, activities_of, activ
 from trading.queries.baskets import (
     BasketLineView,
     BasketView,
-    basket_of_order,
+    baskets_of_orders,
     latest_baskets,
     visible_basket,
     working_basket_id,
@@ -162,7 +162,7 @@ __all__ = [
     "activity_id",
     "api_keys_of",
     "badges_of",
-    "basket_of_order",
+    "baskets_of_orders",
     "broker_connection",
     "broker_connections_of",
     "buying_power",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -84,10 +85,10 @@ def working_baskets() -> list[UUID]:
     return list(rows.values_list("pk", flat=True))
 
 
-def basket_of_order(order_id: UUID) -> UUID | None:
-    """The basket at work that an order belongs to. One statement."""
-    rows = BasketLine.objects.filter(order_id=order_id, basket__state=BasketState.WORKING)
-    return rows.values_list("basket_id", flat=True).first()
+def baskets_of_orders(order_ids: Sequence[UUID]) -> list[UUID]:
+    """The baskets at work that some of these orders belong to, each once. One statement."""
+    rows = BasketLine.objects.filter(order_id__in=order_ids, basket__state=BasketState.WORKING)
+    return list(rows.order_by("basket_id").values_list("basket_id", flat=True).distinct())
 
 
 def latest_baskets(portfolio_id: int, *, limit: int = 5) -> list[OrderBasket]:

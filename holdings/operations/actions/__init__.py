@@ -10,11 +10,19 @@ from holdings.operations.actions.booking import (
     dismiss_proposal,
     reopen_proposal,
 )
-from holdings.operations.actions.listening import follow_posting, look_at_actions, tell_portfolios
+from holdings.operations.actions.listening import (
+    Posting,
+    follow_posting,
+    follow_postings,
+    is_large_change,
+    look_at_actions,
+    tell_portfolios,
+)
 from holdings.operations.actions.proposing import refresh_proposals
 
 __all__ = [
     "Change",
+    "Posting",
     "ProposalRefused",
     "ProposalUnknown",
     "book_all_proposals",
@@ -22,6 +30,8 @@ __all__ = [
     "book_proposal",
     "dismiss_proposal",
     "follow_posting",
+    "follow_postings",
+    "is_large_change",
     "look_at_actions",
     "refresh_proposals",
     "reopen_proposal",

@@ -1,107 +1,175 @@
-"""Events: delivery. Several dispatchers may run at once; none delivers a stream out of order or an event twice.
+"""Events: delivery, many at a time. Several dispatchers may run at once; none delivers a stream out of order or an event twice.
 
-An event is claimed with `FOR UPDATE SKIP LOCKED` and an advisory lock on its stream. A dispatcher that skips an
-event because another holds its stream loses nothing: the holder looks again after each event it has delivered.
+A batch is one transaction: claim, receipts, what the subscribers do, and the mark on the events, so that a process which dies
+anywhere leaves all or nothing of it. What goes out (sockets, jobs) goes after its commit. A dispatcher that skips events
+because another holds their stream loses nothing: the holder looks again after each batch.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.models.functions import Now
 
 from portfolio_site.kernel import clock
-from portfolio_site.kernel.models import EventReceipt, OutboxEvent
 
-from .registry import Envelope, decode, handlers_of
+from .claiming import BATCH, Claimed, claim, hand_on, put_off, take_back_receipts, write_receipts
+from .registry import Delivery, Lane, Subscription, decode, handlers_of
 
 log = structlog.get_logger(__name__)
 
 #: Seconds before the n-th further attempt; the last one repeats until the event is delivered.
 BACKOFF = (1, 5, 30, 120, 600)
 
-# The oldest waiting event whose stream nobody else is delivering. An event that waits for another attempt holds
-# back the later ones of its stream; events without a stream hold back nothing.
-_CLAIM = """
-SELECT e.id FROM kernel_outboxevent e
-WHERE e.dispatched_at IS NULL AND e.next_attempt_at <= clock_timestamp()
-  AND (e.stream = '' OR NOT EXISTS (
-        SELECT 1 FROM kernel_outboxevent earlier
-        WHERE earlier.dispatched_at IS NULL AND earlier.stream = e.stream AND earlier.id < e.id))
-  AND (e.stream = '' OR pg_try_advisory_xact_lock(hashtextextended(e.stream, 7)))
-ORDER BY e.id LIMIT 1 FOR UPDATE OF e SKIP LOCKED
-"""
 
-
-def dispatch_pending(*, limit: int = 10_000) -> int:
+def dispatch_pending(*, limit: int = 10_000, lanes: Sequence[Lane] = tuple(Lane)) -> int:
     """Deliver waiting events, oldest first, until none is left or `limit` were delivered; return how many.
 
-    Handlers run in their own savepoint with a receipt; one that raises leaves the event waiting for a later attempt
-    (the others keep what they did) and is logged with its traceback.
+    A handler that raises leaves its event waiting for a later attempt, and with it the later ones of the same stream; all
+    others are delivered (other subscribers keep what they did), and it is logged with its traceback.
     """
-    delivered = 0
-    while delivered < limit and _dispatch_one():
-        delivered += 1
+    delivered, look_again = 0, True
+    while look_again and delivered < limit:
+        look_again = False
+        for lane in lanes:
+            while delivered < limit and (done := deliver_batch(lane, limit=limit - delivered)) is not None:
+                delivered += done.delivered
+                # Handlers of a later lane may have published what begins in the first.
+                look_again = look_again or lane != lanes[0]
     return delivered
 
 
-def _dispatch_one() -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of a batch. ``taken`` events were handled or failed; ``delivered`` of them have no lane before them.
+    ``more``: there was more than that to be had."""
+
+    taken: int
+    delivered: int
+    more: bool
+
+
+def deliver_batch(lane: Lane, *, limit: int = BATCH) -> Done | None:
+    """Take at most so many waiting events through a lane, in one transaction. None when nothing waits."""
+    limit = min(limit, BATCH)
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(_CLAIM)
-            found = cursor.fetchone()
-        if found is None:
+        found = claim(lane, limit=limit)
+        if not found:
+            return None if found is None else Done(taken=0, delivered=0, more=True)
+        batch = _Batch(lane)
+        rows = batch.take(found)
+        batch.deliver()
+        put_off(batch.failures, {row.id: _next_attempt(row) for row in rows if row.id in batch.failures})
+        delivered = hand_on(lane, [row for row in rows if not batch.is_left(row)])
+    more = len(rows) == limit or len(rows) < len(found)
+    return Done(taken=len(rows), delivered=delivered, more=more)
+
+
+def _next_attempt(row: Claimed) -> datetime:
+    return clock.now() + timedelta(seconds=BACKOFF[min(row.attempts, len(BACKOFF) - 1)])
+
+
+class _Batch:
+    """The events of one transaction, what their subscribers made of them, and what has to stay."""
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        #: Event -> what went wrong with it.
+        self.failures: dict[int, str] = {}
+        self._stopped: dict[str, int] = {}
+        self._work: dict[str, list[tuple[Delivery, Subscription]]] = {}
+
+    def take(self, rows: Sequence[Claimed]) -> Sequence[Claimed]:
+        """Read the events and sort them by subscriber; returns those that belong into this transaction."""
+        for place, row in enumerate(rows):
+            handlers = handlers_of(row.name, self.lane)
+            if not handlers:
+                continue
+            try:
+                item = decode(row.name, row.payload)
+            except Exception as error:  # noqa: BLE001 - an event nobody can read must not stop all others behind it
+                self._fail(row.id, row.envelope.stream, "decode", error)
+                continue
+            wants_alone = any(one.alone is not None and one.alone(item) for one in handlers.values())
+            if wants_alone and place:
+                return rows[:place]
+            delivery = Delivery(item=item, envelope=row.envelope)
+            for subscriber, subscription in handlers.items():
+                self._work.setdefault(subscriber, []).append((delivery, subscription))
+            if wants_alone:
+                return rows[:1]
+        return rows
+
+    def deliver(self) -> None:
+        """Call every subscriber with what it has no receipt for yet."""
+        fresh = write_receipts(
+            [(delivery.envelope.id, name) for name, work in self._work.items() for delivery, _ in work]
+        )
+        unheard: list[tuple[int, str]] = []
+        for subscriber, work in self._work.items():
+            wanted = [one for one in work if (one[0].envelope.id, subscriber) in fresh]
+            for subscription, run in groupby(wanted, key=lambda one: one[1]):
+                deliveries = [delivery for delivery, _ in run]
+                if len(deliveries) > 1 and self._at_once(subscriber, subscription, deliveries):
+                    continue
+                unheard += [
+                    (delivery.envelope.id, subscriber)
+                    for delivery in deliveries
+                    if not self._by_itself(subscriber, subscription, delivery)
+                ]
+        take_back_receipts(unheard)
+
+    def is_left(self, row: Claimed) -> bool:
+        """Whether an event stays where it is: it failed, or an earlier one of its stream did."""
+        return row.id in self.failures or self._is_behind_failure(row.id, row.envelope.stream)
+
+    def _at_once(self, subscriber: str, subscription: Subscription, deliveries: list[Delivery]) -> bool:
+        """Hand over all events in one call, where the subscriber takes them so; whether they are handled now."""
+        if subscription.batch is None or self._stopped:
             return False
-        row = OutboxEvent.objects.get(pk=found[0])
-        with structlog.contextvars.bound_contextvars(
-            request_id=row.request_id, event=row.name, event_id=row.pk
-        ):
-            failure = _deliver(row)
-        if failure is None:
-            OutboxEvent.objects.filter(pk=row.pk).update(
-                dispatched_at=Now(), attempts=row.attempts + 1, last_error=""
-            )
-        else:
-            wait = BACKOFF[min(row.attempts, len(BACKOFF) - 1)]
-            OutboxEvent.objects.filter(pk=row.pk).update(
-                attempts=row.attempts + 1,
-                last_error=failure,
-                next_attempt_at=clock.now() + timedelta(seconds=wait),
-            )
-    return True
-
-
-def _deliver(row: OutboxEvent) -> str | None:
-    """Call every subscriber that has no receipt yet; return what went wrong, or None."""
-    handlers = handlers_of(row.name)
-    if not handlers:
-        return None
-    try:
-        item = decode(row.name, row.payload)
-    except Exception as error:  # noqa: BLE001 - an event nobody can read must not stop all others behind it
-        return _failed("decode", error)
-    envelope = Envelope(id=row.pk, created_at=row.created_at, stream=row.stream, request_id=row.request_id)
-    done = set(EventReceipt.objects.filter(event_id=row.pk).values_list("subscriber", flat=True))
-    failure = None
-    for subscriber, handler in handlers.items():
-        if subscriber in done:
-            continue
         try:
             with transaction.atomic():
-                EventReceipt.objects.create(event_id=row.pk, subscriber=subscriber)
-                handler(item, envelope)
-        except DatabaseError as error:
-            if connection.needs_rollback or not connection.is_usable():
-                raise
-            failure = _failed(subscriber, error)
-        except Exception as error:  # noqa: BLE001 - a subscriber's fault must not stop the others; it is kept and logged
-            failure = _failed(subscriber, error)
-    return failure
+                subscription.batch(deliveries)
+        except Exception as error:
+            _raise_if_lost(error)
+            log.warning("event_batch_failed", subscriber=subscriber, events=len(deliveries), exc_info=error)
+            return False
+        return True
+
+    def _by_itself(self, subscriber: str, subscription: Subscription, delivery: Delivery) -> bool:
+        envelope = delivery.envelope
+        if self._is_behind_failure(envelope.id, envelope.stream):
+            return False
+        with structlog.contextvars.bound_contextvars(request_id=envelope.request_id, event_id=envelope.id):
+            try:
+                with transaction.atomic():
+                    if subscription.batch is not None:
+                        subscription.batch([delivery])
+                    elif subscription.each is not None:
+                        subscription.each(delivery.item, envelope)
+            except Exception as error:  # noqa: BLE001 - a subscriber's fault must not stop the others; it is kept and logged
+                _raise_if_lost(error)
+                self._fail(envelope.id, envelope.stream, subscriber, error)
+                return False
+        return True
+
+    def _is_behind_failure(self, event_id: int, stream: str) -> bool:
+        return event_id > self._stopped.get(stream, event_id)
+
+    def _fail(self, event_id: int, stream: str, subscriber: str, error: Exception) -> None:
+        log.error("event_handler_failed", subscriber=subscriber, event_id=event_id, exc_info=error)
+        # PostgreSQL keeps no NUL; a fault that could not be written down would come back at once, for ever.
+        text = f"{subscriber}: {type(error).__name__}: {error}".replace("\x00", "")[:2000]
+        self.failures[event_id] = text
+        if stream:
+            self._stopped[stream] = min(event_id, self._stopped.get(stream, event_id))
 
 
-def _failed(subscriber: str, error: Exception) -> str:
-    log.error("event_handler_failed", subscriber=subscriber, exc_info=error)
-    # PostgreSQL keeps no NUL; a fault that could not be written down would come back at once, for ever.
-    return f"{subscriber}: {type(error).__name__}: {error}".replace("\x00", "")[:2000]
+def _raise_if_lost(error: Exception) -> None:
+    """Raise the error of a statement that took the whole transaction with it."""
+    if isinstance(error, DatabaseError) and (connection.needs_rollback or not connection.is_usable()):
+        raise error

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import structlog
 from django.db import connection, transaction
 
-from portfolio_site.kernel.jobs import enqueue
 from portfolio_site.kernel.models import OutboxEvent
 from portfolio_site.kernel.writing import Writing, document
 
 from .registry import Event, encode, name_of
+from .waking import wake_deliverer
 
 _INSERT = """
 INSERT INTO kernel_outboxevent (name, stream, payload, request_id, attempts, last_error)
@@ -64,15 +64,7 @@ def _request_id() -> str:
 
 
 def _ask_for_delivery() -> None:
-    """Send one delivery task for the transaction, however many events it publishes."""
-    from portfolio_site.kernel.tasks import drain_outbox
-
-    already = any(getattr(hook[1], "is_outbox_delivery", False) for hook in connection.run_on_commit)
-    if already:
-        return
-
-    def deliver() -> None:
-        enqueue(drain_outbox)
-
-    deliver.is_outbox_delivery = True  # type: ignore[attr-defined]
-    transaction.on_commit(deliver)
+    """Wake who delivers once for the transaction, however many events it publishes."""
+    already = any(hook[1] is wake_deliverer for hook in connection.run_on_commit)
+    if not already:
+        transaction.on_commit(wake_deliverer)

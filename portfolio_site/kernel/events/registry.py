@@ -1,14 +1,16 @@
-"""Events: what kinds there are, who listens, and how an event becomes JSON and comes back."""
+"""Events: what kinds there are, who listens in which lane, and how an event becomes JSON and comes back."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import IntEnum
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,12 +31,48 @@ class Envelope:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An event on its way to a subscriber."""
+
+    item: Any
+    envelope: Envelope
+
+
+class Lane(IntEnum):
+    """In what turn a subscriber hears of an event. Each lane is delivered for itself: what is slow in a later one does not
+    hold up an earlier one; an event comes to a later lane when all subscribers of the earlier ones have handled it."""
+
+    #: What a person or the market waits for: open pages, orders to be matched or sent. Quick, and never waits for a lock
+    #: that is held for long.
+    PROMPT = 0
+    #: Everything else.
+    LATER = 1
+
+
 E = TypeVar("E", bound=Event)
 Handler = Callable[[Any, Envelope], None]
+BatchHandler = Callable[[Sequence[Delivery]], None]
+Alone = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """How a subscriber wants one kind of event: one by one (``each``) or many at once (``batch``), in which lane.
+
+    ``alone``: says of an event whether it has to be delivered in a transaction of its own, for a handler that takes locks
+    which nothing else is to wait for.
+    """
+
+    each: Handler | None = None
+    batch: BatchHandler | None = None
+    lane: Lane = Lane.LATER
+    alone: Alone | None = None
+
 
 _names: dict[type[Event], str] = {}
 _types: dict[str, type[Event]] = {}
-_handlers: dict[str, dict[str, Handler]] = {}
+_handlers: dict[str, dict[str, Subscription]] = {}
 
 
 def event(name: str) -> Callable[[type[E]], type[E]]:
@@ -51,13 +89,40 @@ def event(name: str) -> Callable[[type[E]], type[E]]:
     return register
 
 
-def subscribe(subscriber: str, kind: type[E], handler: Callable[[E, Envelope], None]) -> None:
+def subscribe(
+    subscriber: str,
+    kind: type[E],
+    handler: Callable[[E, Envelope], None],
+    *,
+    lane: Lane = Lane.LATER,
+    alone: Alone | None = None,
+) -> None:
     """Let `handler` be called with each event of `kind`, inside a transaction, once for each event.
 
     `subscriber` names the listener for good: receipts are kept under it. Registering it again replaces the handler
     (a second `AppConfig.ready()` does no harm).
     """
-    _handlers.setdefault(name_of(kind), {})[subscriber] = handler
+    subscription = Subscription(each=handler, lane=lane, alone=alone)
+    _handlers.setdefault(name_of(kind), {})[subscriber] = subscription
+
+
+def subscribe_batch(
+    subscriber: str,
+    kinds: Sequence[type[Event]],
+    handler: BatchHandler,
+    *,
+    lane: Lane = Lane.LATER,
+    alone: Alone | None = None,
+) -> None:
+    """Like `subscribe` for several kinds at once: `handler` is called with all of their events that wait, in the order
+    of their publication, each event once.
+
+    When it raises, what it wrote is taken back and it is called again with each event by itself, so that only those that cannot
+    be handled stay.
+    """
+    subscription = Subscription(batch=handler, lane=lane, alone=alone)
+    for kind in kinds:
+        _handlers.setdefault(name_of(kind), {})[subscriber] = subscription
 
 
 def name_of(kind: type[Event]) -> str:
@@ -65,9 +130,22 @@ def name_of(kind: type[Event]) -> str:
     return _names[kind]
 
 
-def handlers_of(name: str) -> dict[str, Handler]:
-    """Return subscriber -> handler for an event name, in order of registration."""
-    return _handlers.get(name, {})
+def handlers_of(name: str, lane: Lane) -> dict[str, Subscription]:
+    """Return subscriber -> subscription of an event name in a lane, in order of registration."""
+    return {
+        subscriber: subscription
+        for subscriber, subscription in _handlers.get(name, {}).items()
+        if subscription.lane == lane
+    }
+
+
+def names_after(lane: Lane) -> list[str]:
+    """The names of events that somebody in a later lane listens to."""
+    return [
+        name
+        for name, subscriptions in _handlers.items()
+        if any(subscription.lane > lane for subscription in subscriptions.values())
+    ]
 
 
 def encode(item: Event) -> dict[str, Any]:
@@ -90,9 +168,15 @@ def _plain(value: Any) -> Any:
 def decode(name: str, payload: dict[str, Any]) -> Event:
     """Rebuild an event from its stored name and content; fields that no longer exist are dropped."""
     cls = _types[name]
+    hints = _hints_of(cls)  # type: ignore[arg-type]  # mypy: a class is no Hashable
+    return cls(**{key: _typed(hints[key], value) for key, value in payload.items() if key in hints})
+
+
+@cache
+def _hints_of(cls: type[Event]) -> dict[str, Any]:
+    """The fields of an event type, each with its type."""
     hints = typing.get_type_hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    return cls(**{key: _typed(hints[key], value) for key, value in payload.items() if key in known})
+    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
 
 
 def _typed(hint: Any, value: Any) -> Any:

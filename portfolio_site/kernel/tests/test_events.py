@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import time_machine
 from django.db import connection, transaction
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from portfolio_site.kernel.events import (
+    Delivery,
     Envelope,
     Event,
+    Lane,
     dispatch_pending,
     event,
     publish,
     registry,
     subscribe,
+    subscribe_batch,
 )
+from portfolio_site.kernel.events.delivering import Deliverer
+from portfolio_site.kernel.events.dispatcher import deliver_batch
+from portfolio_site.kernel.events.waking import WAKE_CHANNEL
 from portfolio_site.kernel.models import EventReceipt, OutboxEvent
+from tests.support.own_valkey import OwnValkey
 
 
 @event("kernel.tests.happened")
@@ -170,3 +181,272 @@ class TestDelivery:
         assert sorted(heard) == list(range(60))
         for stream in range(3):
             assert [n for n in heard if n % 3 == stream] == list(range(stream, 60, 3))
+
+
+class Listener:
+    """A subscriber to batches that notes what it was handed, and refuses the numbers that it is told to."""
+
+    def __init__(
+        self, *, lane: Lane = Lane.LATER, alone: bool = False, name: str = "kernel.tests.many"
+    ) -> None:
+        self.calls: list[list[int]] = []
+        self.transactions: list[int] = []
+        self.refuses: set[int] = set()
+        subscribe_batch(name, [Happened], self, lane=lane, alone=(lambda _: True) if alone else None)
+
+    def __call__(self, deliveries: Sequence[Delivery]) -> None:
+        numbers = [each.item.number for each in deliveries]
+        if self.refuses & set(numbers):
+            raise ValueError("not this one")
+        self.calls.append(numbers)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+            self.transactions.append(cursor.fetchone()[0])
+
+    @property
+    def heard(self) -> list[int]:
+        return [number for call in self.calls for number in call]
+
+
+@pytest.fixture
+def forget() -> Iterator[None]:
+    """What a test subscribes is gone after it."""
+    yield
+    registry._handlers.pop("kernel.tests.happened", None)
+
+
+def again() -> None:
+    """What failed is due for another attempt now."""
+    OutboxEvent.objects.filter(dispatched_at=None).update(next_attempt_at=F("created_at"))
+
+
+def waiting() -> list[int]:
+    rows = OutboxEvent.objects.filter(dispatched_at=None).order_by("pk")
+    return [payload["number"] for payload in rows.values_list("payload", flat=True)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("forget")
+class TestBatches:
+    def test_hand_over_everything_that_waits_in_one_call_in_order(self) -> None:
+        many = Listener()
+        for number in range(30):
+            tell(number, f"s{number % 7}" if number % 5 else "")
+        assert dispatch_pending() == 30
+        assert many.calls == [list(range(30))]
+        assert EventReceipt.objects.count() == 30
+
+    def test_take_no_more_statements_for_many_events_than_for_one(self) -> None:
+        Listener(lane=Lane.PROMPT)
+
+        def statements() -> int:
+            with CaptureQueriesContext(connection) as found:
+                deliver_batch(Lane.PROMPT)
+            return len(found)
+
+        tell(0)
+        one = statements()
+        for number in range(1, 101):
+            tell(number, f"s{number}")
+        assert statements() == one
+        # claim, read, receipts, mark; BEGIN and COMMIT, SAVEPOINT and RELEASE; and the one that the listener itself sends
+        assert one <= 9
+
+    def test_with_a_poisonous_event_hold_up_and_lose_none_of_its_neighbours(self) -> None:
+        many, steady = Listener(), Listener(name="kernel.tests.steady")
+        for number, stream in enumerate(("a", "b", "a", "c", "a", "")):
+            tell(number, stream)
+        many.refuses = {2}
+        dispatch_pending()
+        # The batch is refused whole, then taken one by one; what follows the poison in its stream waits for it.
+        assert many.heard == [0, 1, 3, 5]
+        assert steady.heard == [0, 1, 2, 3, 5] or steady.heard == [0, 1, 2, 3, 4, 5]
+        assert waiting() == [2, 4]
+        poison = OutboxEvent.objects.get(payload__number=2)
+        assert (poison.attempts, poison.last_error) == (1, "kernel.tests.many: ValueError: not this one")
+        tell(6, "a")
+        tell(7, "b")
+        dispatch_pending()
+        assert many.heard == [0, 1, 3, 5, 7]
+        many.refuses = set()
+        again()
+        dispatch_pending()
+        assert many.heard == [0, 1, 3, 5, 7, 2, 4, 6]
+        assert sorted(steady.heard) == list(range(8))
+        assert waiting() == []
+
+    def test_keep_a_streams_order_for_each_subscriber_whoever_fails_when(self) -> None:
+        many, other = Listener(), Listener(name="kernel.tests.other")
+        for round_ in range(6):
+            for number in range(8):
+                tell(round_ * 8 + number, "one")
+            many.refuses, other.refuses = {round_ * 7}, {round_ * 5 + 3}
+            again()
+            dispatch_pending()
+        many.refuses = other.refuses = set()
+        again()
+        dispatch_pending()
+        assert many.heard == other.heard == list(range(48))
+
+    def test_that_cannot_be_finished_leave_nothing_behind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        many = Listener()
+        for number in range(3):
+            tell(number)
+
+        def die(*_: object) -> int:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("portfolio_site.kernel.events.dispatcher.hand_on", die)
+            with pytest.raises(KeyboardInterrupt):
+                dispatch_pending(lanes=[Lane.LATER, Lane.PROMPT])
+        assert EventReceipt.objects.count() == 0
+        many.calls.clear()
+        dispatch_pending()
+        assert many.calls == [[0, 1, 2]]
+
+    def test_by_several_dispatchers_at_once_are_once_and_in_stream_order_although_some_fail(self) -> None:
+        many = Listener()
+        for number in range(120):
+            tell(number, f"s{number % 4}")
+        many.refuses = {41, 90}
+
+        def dispatch() -> None:
+            try:
+                dispatch_pending()
+            finally:
+                connection.close()
+
+        for _ in range(2):
+            threads = [threading.Thread(target=dispatch) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(60)
+            many.refuses = set()
+            again()
+        assert sorted(many.heard) == list(range(120))
+        for stream in range(4):
+            assert [n for n in many.heard if n % 4 == stream] == list(range(stream, 120, 4))
+
+    def test_give_an_event_that_wants_to_be_alone_a_transaction_of_its_own(self) -> None:
+        many = Listener()
+        for number in range(3):
+            tell(number)
+        dispatch_pending()
+        assert len(set(many.transactions)) == 1
+        lonely = Listener(alone=True)
+        for number in range(3, 6):
+            tell(number)
+        dispatch_pending()
+        assert lonely.calls == [[3], [4], [5]]
+        assert len(set(lonely.transactions)) == 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("forget")
+class TestLanes:
+    def test_what_is_prompt_does_not_wait_for_what_comes_later(self) -> None:
+        prompt = Listener(lane=Lane.PROMPT, name="kernel.tests.prompt")
+        later = Listener()
+        later.refuses = {0}
+        for number in range(3):
+            tell(number)
+        dispatch_pending()
+        assert (prompt.heard, later.heard) == ([0, 1, 2], [])
+        assert waiting() == [0, 1, 2]
+        later.refuses = set()
+        again()
+        dispatch_pending()
+        assert (prompt.heard, later.heard, waiting()) == ([0, 1, 2], [0, 1, 2], [])
+
+    def test_what_is_later_waits_for_what_is_prompt(self) -> None:
+        prompt = Listener(lane=Lane.PROMPT, name="kernel.tests.prompt")
+        later = Listener()
+        prompt.refuses = {1}
+        for number in range(3):
+            tell(number)
+        dispatch_pending()
+        assert (prompt.heard, later.heard, waiting()) == ([0], [0], [1, 2])
+
+    def test_an_event_that_nobody_later_wants_is_done_after_the_first(self) -> None:
+        Listener(lane=Lane.PROMPT)
+        tell(1)
+        done = deliver_batch(Lane.PROMPT)
+        assert (done and done.delivered, waiting()) == (1, [])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("forget")
+class TestDeliverer:
+    """The process that delivers, as a thread."""
+
+    @pytest.fixture
+    def running(self, own_valkey: OwnValkey, settings: Any) -> Iterator[OwnValkey]:
+        settings.REDIS_LOCATION = own_valkey.url
+        # Nobody but the deliverer delivers here.
+        settings.CELERY_TASK_ALWAYS_EAGER = False
+        deliverer = Deliverer()
+        thread = threading.Thread(target=deliverer.run)
+        thread.start()
+        yield own_valkey
+        deliverer.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+
+    def test_hears_of_commits(self, running: OwnValkey) -> None:
+        many = Listener(lane=Lane.PROMPT)
+        self._until(lambda: running.client().pubsub_numsub(WAKE_CHANNEL)[0][1] == 1)
+        for number in range(5):
+            with transaction.atomic():
+                publish(Happened(number=number), stream="s")
+        self._until(lambda: len(many.heard) == 5)
+        assert many.heard == list(range(5))
+
+    def test_finds_what_nobody_told_it_of(self, running: OwnValkey) -> None:
+        many = Listener()
+        running.kill()
+        tell(1)
+        self._until(lambda: many.heard == [1])
+        tell(2)
+        self._until(lambda: many.heard == [1, 2])
+
+    def test_goes_on_when_its_connections_are_cut(self, running: OwnValkey) -> None:
+        many = Listener()
+        tell(1)
+        self._until(lambda: many.heard == [1])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        tell(2)
+        self._until(lambda: many.heard == [1, 2])
+
+    def _until(self, is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not is_so():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("forget")
+class TestWaking:
+    def test_is_one_message_for_a_transaction_and_no_job_where_somebody_listens(
+        self, own_valkey: OwnValkey, settings: Any, heard: list[int]
+    ) -> None:
+        settings.REDIS_LOCATION = own_valkey.url
+        with own_valkey.client().pubsub() as ear:
+            ear.subscribe(WAKE_CHANNEL)
+            assert ear.get_message(timeout=5)["type"] == "subscribe"
+            with transaction.atomic():
+                publish(Happened(number=1))
+                publish(Happened(number=2))
+            assert ear.get_message(timeout=5)["type"] == "message"
+            assert ear.get_message(timeout=0.2) is None
+        assert heard == []
+        with transaction.atomic():
+            publish(Happened(number=3))
+        # Nobody listens any more: a job does it.
+        assert heard == [1, 2, 3]

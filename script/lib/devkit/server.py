@@ -1,7 +1,7 @@
 """The whole site on this machine, started and ended by one command.
 
 Order: Python packages, Pango, PostgreSQL and Valkey (unless DATABASE_URL / REDIS_URL name others), database,
-demo data, static files, then daphne, a Celery worker and beat under one supervisor.
+demo data, static files, then daphne, a Celery worker, the process that delivers events and beat under one supervisor.
 """
 
 from __future__ import annotations
@@ -144,6 +144,13 @@ def programs(host: str, port: int) -> list[Program]:
                 *celery, "worker", "-Q", "events,default", f"--concurrency={WORKER_PROCESSES}", level,
                 "--without-gossip", "--without-mingle",
             ],
+            env=quiet_log,
+            after_ready=True,
+        ),
+        # Sockets hear of an order the moment it is committed. Without this, a worker would do it when it has time.
+        Program(
+            "events",
+            [sys.executable, "manage.py", "deliver_events"],
             env=quiet_log,
             after_ready=True,
         ),

@@ -1,0 +1,190 @@
+"""What it costs to tell of an order, and how long after its commit a browser hears of it.
+
+    python benchmarks/delivery.py [--events 1500] [--rates 20 50 100] [--seconds 10] [--people 20]
+
+First the backlog: real market orders are placed while nobody delivers, then this process delivers their events alone; events a
+second, CPU of Python and of its database connection, and statements. Then the pace: orders are placed at a rate while daphne and
+everything that delivers run as in docker-compose, and sockets listen. Everything shares one machine: read the load average
+beside it.
+"""
+
+# ruff: noqa: INP001, T201, E402 - a script that prints, and finds its own modules first
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "script" / "lib")]
+
+from benchmarks.counter.site import Servers
+from benchmarks.orders import Load, drain, spread
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process that has ended none of its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that it started."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    return [pid, *(each for child in children for each in family(child))]
+
+
+def place(people: Sequence[Any], things: Sequence[Any], number: int) -> str:
+    """Place one market order and return its id."""
+    from portfolio_site.kernel import clock
+    from trading.operations import place_order
+
+    trader = people[number % len(people)]
+    order = place_order(
+        portfolio_id=trader.portfolio_id,
+        actor=trader.user,
+        instrument_id=things[number % len(things)].pk,
+        side="buy",
+        type="market",
+        time_in_force="day",
+        quantity=Decimal(1),
+        now=clock.now(),
+    )
+    return str(order.id)
+
+
+def backlog(people: Sequence[Any], things: Sequence[Any], *, events: int) -> None:
+    """Deliver what waits, alone."""
+    from django.db import connection
+
+    from portfolio_site.kernel.events import dispatch_pending
+    from portfolio_site.kernel.models import OutboxEvent
+
+    dispatch_pending()
+    number = 0
+    while (waiting := OutboxEvent.objects.filter(dispatched_at__isnull=True).count()) < events:
+        for _ in range(max(1, (events - waiting) // 3)):
+            place(people, things, number)
+            number += 1
+    counted = [0]
+
+    def count(execute: Callable[..., Any], *given: Any) -> Any:
+        counted[0] += 1
+        return execute(*given)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = cursor.fetchone()[0]
+    before, began, python = cpu_of(backend), time.monotonic(), time.process_time()
+    with connection.execute_wrapper(count):
+        dispatch_pending(limit=1_000_000)
+    took, python, database = time.monotonic() - began, time.process_time() - python, cpu_of(backend) - before
+    left = OutboxEvent.objects.filter(dispatched_at__isnull=True).count()
+    print(
+        f"{waiting} events of {number} orders: {waiting / took:.0f}/s, CPU of an event {python / waiting * 1000:.2f} ms Python + "
+        f"{database / waiting * 1000:.2f} ms PostgreSQL, {counted[0] / waiting:.2f} statements an event; {left} left",
+        flush=True,
+    )
+
+
+def pace(
+    servers: Servers, load: Load, people: Sequence[Any], things: Sequence[Any], *, rate: int, seconds: float
+) -> None:
+    """Place orders at a rate and hear when they are told."""
+    from benchmarks.counter import seed
+
+    placed: list[str] = []
+    late = [0.0]
+
+    def work(begin: float, step: int, count: int) -> None:
+        from django.db import connection
+
+        for number in range(step, count, 2):
+            due = begin + number / rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            placed.append(place(people, things, number))
+            late[0] = max(late[0], time.monotonic() - due)
+        connection.close()
+
+    groups = {str(process.args[2]): family(process.pid) for process in servers._processes}  # type: ignore[index]
+    before = {name: sum(map(cpu_of, pids)) for name, pids in groups.items()}
+    threads = [
+        threading.Thread(target=work, args=(time.monotonic() + 0.1, step, int(rate * seconds)))
+        for step in (0, 1)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    drain()
+    used = {name: sum(map(cpu_of, pids)) - before[name] for name, pids in groups.items()}
+    time.sleep(1.5)
+    heard, committed = load(do="heard")["heard"], seed.committed_at(placed)
+    delays = [heard["browser"][pk] - at for pk, at in committed.items() if pk in heard["browser"]]
+    program = [heard["program"][pk] - at for pk, at in committed.items() if pk in heard["program"]]
+    print(
+        f"{rate:>4} orders a second: {len(delays)} of {len(placed)} told to browsers, {spread(delays)}; "
+        f"to programs {spread(program)}; latest order {late[0] * 1000:.0f} ms late; CPU of an order "
+        + ", ".join(
+            f"{name} {spent / len(placed) * 1000:.1f} ms" for name, spent in used.items() if spent > 0.1
+        ),
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Run both and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=1500)
+    parser.add_argument("--rates", type=int, nargs="*", default=[20, 50, 100])
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--people", type=int, default=20)
+    options = parser.parse_args()
+    print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores", flush=True)
+    with Servers(workers=1) as servers:
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+
+        call_command("migrate", interactive=False, verbosity=0)
+        from benchmarks.counter import seed
+        from portfolio_site.kernel import clock
+
+        people = seed.traders(options.people, margin=1, now=clock.now())
+        things = seed.instruments(50, prefix="BM", now=clock.now())
+        if options.events:
+            backlog(people, things, events=60)  # code is read, plans are made
+            backlog(people, things, events=options.events)
+        load = Load()
+        try:
+            if options.rates:
+                servers.serve()
+                keys = [one.key for one in people]
+                load(do="listen", port=servers.socket_port, cookies=seed.cookies(people), keys=keys)
+                for number in range(20):
+                    place(people, things, number)
+                drain()
+            for rate in options.rates:
+                pace(servers, load, people, things, rate=rate, seconds=options.seconds)
+        finally:
+            load.close()
+    print(f"load average {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
