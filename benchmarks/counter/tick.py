@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 
@@ -18,11 +16,14 @@ from marketdata.operations import apply_quotes
 from marketdata.providers.base import QuoteData
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.models import OutboxEvent
+from portfolio_site.kernel.writing import document
 from trading.models import Order
 from trading.operations import match_resting_orders
 
 #: The limits of the orders of an instrument: the highest, and a step between two.
 HIGHEST, STEP = Decimal(95), Decimal("0.5")
+#: So many orders are laid to rest in one transaction.
+REST_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,46 +38,55 @@ class Tick:
     executions: int
 
 
+_REST = """
+INSERT INTO trading_order ({columns})
+SELECT {columns} FROM (
+    SELECT jsonb_populate_record(NULL::trading_order, %(same)s::jsonb || jsonb_build_object(
+               'id', gen_random_uuid(),
+               'portfolio_id', (%(portfolios)s::bigint[])[n %% %(people)s + 1],
+               'placed_by_id', (%(users)s::bigint[])[n %% %(people)s + 1],
+               'instrument_id', (%(instruments)s::bigint[])[n %% %(things)s + 1],
+               'client_order_id', 'resting-' || n,
+               'limit_price', %(highest)s - %(step)s * (n / %(things)s),
+               'watch_price', %(highest)s - %(step)s * (n / %(things)s),
+               'reserved_cash', %(highest)s - %(step)s * (n / %(things)s)
+           )) AS r
+    FROM generate_series(%(first)s::int, %(last)s::int) AS n OFFSET 0
+) made, LATERAL (SELECT (made.r).*) each
+"""
+
+
 def rest(people: Sequence[Trader], things: Sequence[Instrument], *, count: int, now: datetime) -> None:
     """Rest so many limit buys of one unit, spread over instruments and accounts, as `place_order` stores them."""
-    names = [str(field.column) for field in Order._meta.concrete_fields]
-    per_instrument = max(1, count // len(things))
-
-    def row(number: int) -> Sequence[Any]:
-        trader, limit = (
-            people[number % len(people)],
-            HIGHEST - STEP * (number // len(things) % per_instrument),
-        )
-        order = Order(
-            id=uuid.uuid4(),
-            portfolio_id=trader.portfolio_id,
-            instrument_id=things[number % len(things)].pk,
-            client_order_id=f"resting-{number}",
-            side="buy",
-            type="limit",
-            time_in_force="gtc",
-            position_intent="buy_to_open",
-            quantity=Decimal(1),
-            limit_price=limit,
-            currency="USD",
-            status="new",
-            watch="limit",
-            watch_price=limit,
-            reserved_cash=limit,
-            placed_by_id=trader.user.pk,
-            submitted_at=now,
-            updated_at=now,
-            expires_at=now + timedelta(days=90),
-        )
-        return [
-            "[]" if field.attname == "trail" else getattr(order, field.attname)
-            for field in Order._meta.concrete_fields
-        ]
-
+    order = Order(
+        side="buy",
+        type="limit",
+        time_in_force="gtc",
+        position_intent="buy_to_open",
+        quantity=Decimal(1),
+        currency="USD",
+        status="new",
+        watch="limit",
+        submitted_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(days=90),
+    )
+    columns = [str(field.column) for field in Order._meta.concrete_fields]
+    values = {
+        "same": document({name: getattr(order, name) for name in columns}),
+        "portfolios": [trader.portfolio_id for trader in people],
+        "users": [trader.user.pk for trader in people],
+        "people": len(people),
+        "instruments": [thing.pk for thing in things],
+        "things": len(things),
+        "highest": HIGHEST,
+        "step": STEP,
+    }
     with connection.cursor() as cursor:
-        with cursor.copy(f"COPY trading_order ({', '.join(names)}) FROM STDIN") as copy:
-            for number in range(count):
-                copy.write_row(row(number))
+        # By parts: what each row's triggers leave behind is looked through again for the next one of the transaction.
+        for first in range(0, count, REST_ROWS):
+            part = {"first": first, "last": min(first + REST_ROWS, count) - 1}
+            cursor.execute(_REST.format(columns=", ".join(columns)), values | part)
         cursor.execute("ANALYZE trading_order")
         cursor.execute("ANALYZE marketdata_quote")
 

@@ -275,11 +275,18 @@ class Order(models.Model):
                 condition=Q(status__in=OPEN_STATUSES),
                 name="trading_order_open_portfolio",
             ),
+            # One way down and one way up: an order watches for a price that falls to its own, or rises to it.
             models.Index(
-                fields=["instrument", "side", "watch", "watch_price"],
-                condition=~Q(watch=""),
-                name="trading_order_watched",
+                fields=["instrument", "watch_price"],
+                condition=Q(side="buy", watch="limit") | Q(side="sell", watch__in=["stop", "trail"]),
+                name="trading_order_falls_to",
             ),
+            models.Index(
+                fields=["instrument", "watch_price"],
+                condition=Q(side="sell", watch="limit") | Q(side="buy", watch__in=["stop", "trail"]),
+                name="trading_order_rises_to",
+            ),
+            models.Index(fields=["instrument"], condition=Q(watch="now"), name="trading_order_any_price"),
             models.Index(
                 fields=["instrument", "side", "hwm"],
                 condition=Q(watch="trail"),
