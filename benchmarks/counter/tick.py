@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -72,7 +73,7 @@ def rest(people: Sequence[Trader], things: Sequence[Instrument], *, count: int, 
         expires_at=now + timedelta(days=90),
     )
     columns = [str(field.column) for field in Order._meta.concrete_fields]
-    values = {
+    values: dict[str, Any] = {
         "same": document({name: getattr(order, name) for name in columns}),
         "portfolios": [trader.portfolio_id for trader in people],
         "users": [trader.user.pk for trader in people],
