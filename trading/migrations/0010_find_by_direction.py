@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("holdings", "0008_portfolios_at_brokers"),
         ("marketdata", "0013_fallback_help"),
-        ("trading", "0008_baskets"),
+        ("trading", "0009_paused_connections"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
