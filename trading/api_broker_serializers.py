@@ -142,6 +142,58 @@ class CorrectedSerializer(serializers.Serializer[Any]):
     connection = BrokerConnectionSerializer()
 
 
+class BroughtLineSerializer(serializers.Serializer[Any]):
+    """A position, or cash, and what is booked for it."""
+
+    key = serializers.CharField(help_text="Names the line when some of them are chosen.")
+    symbol = serializers.CharField(help_text="As the broker writes it; of cash its currency.")
+    is_cash = serializers.BooleanField()
+    instrument_id = serializers.IntegerField(allow_null=True, help_text="null: one is made.")
+    theirs = DecimalString()
+    ours = DecimalString(help_text="In the portfolio's account of this broker.")
+    elsewhere = DecimalString(help_text="In the portfolio's other accounts: is it the same, entered by hand?")
+    change = DecimalString(help_text="What is booked; 0: nothing.")
+    price = DecimalString(allow_null=True, help_text="What a unit cost at the broker.")
+    problem = serializers.CharField(allow_blank=True, help_text="Why nothing can be booked.")
+
+
+class BringingSerializer(serializers.Serializer[Any]):
+    """What bringing positions over would book."""
+
+    portfolio_id = serializers.IntegerField()
+    account_name = serializers.CharField(
+        allow_blank=True, help_text="Empty: it is opened with the first entry."
+    )
+    currency = serializers.CharField()
+    at = serializers.DateTimeField()
+    has_own_portfolio = serializers.BooleanField(
+        help_text="The connection has a portfolio of its own: the positions would be seen in both."
+    )
+    token = serializers.CharField(help_text="Stands for exactly this; give it back to have it booked.")
+    lines = BroughtLineSerializer(many=True)
+
+
+class BringSerializer(StrictSerializer):
+    """Booking what was shown."""
+
+    portfolio_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    token = serializers.CharField(max_length=64)
+    keys = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=1000,
+        help_text="Only these lines; null: every one.",
+    )
+
+
+class BroughtSerializer(serializers.Serializer[Any]):
+    """What was booked."""
+
+    booked = serializers.IntegerField()
+
+
 def connection_body(found: ConnectionView) -> dict[str, Any]:
     """A connection as it is answered."""
     names: list[str] = list(BrokerConnectionSerializer().fields)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,12 +17,16 @@ from accounts.requests import origin_of
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 from portfolio_site.kernel.api.problems import ProblemSerializer
+from portfolio_site.kernel.api.strict import query_params, read_query
 from portfolio_site.kernel.idempotency import Answer, earlier, fingerprint_of, once
 from trading import operations, queries
 from trading.api_broker_serializers import (
     AccountBesideSerializer,
+    BringingSerializer,
+    BringSerializer,
     BrokerConnectionSerializer,
     BrokerKeysSerializer,
+    BroughtSerializer,
     CorrectedSerializer,
     LiveMoneySerializer,
     NewBrokerConnectionSerializer,
@@ -30,6 +35,15 @@ from trading.api_broker_serializers import (
     connection_body,
 )
 
+ImportQuery = query_params(
+    "ImportQuery",
+    portfolio_id=serializers.IntegerField(
+        min_value=1,
+        max_value=2**63 - 1,
+        required=True,
+        help_text="A portfolio of yours that you keep by hand.",
+    ),
+)
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 _AWAY = OpenApiResponse(ProblemSerializer, description="The broker could not be asked; nothing was changed.")
 _READ = {401: _PROBLEM, 404: _PROBLEM}
@@ -324,6 +338,71 @@ class BrokerCorrectionsView(_View):
         count = operations.book_differences(connection_id=connection_id, actor=request.user, clock=clock.now)
         body = {"booked": count, "connection": _body(request, connection_id)}
         return Response(body)
+
+
+class BrokerImportView(_View):
+    """Bringing positions into a portfolio that is kept by hand."""
+
+    @extend_schema(
+        summary="What bringing a broker's positions over would book",
+        description=(
+            "Asks the broker now; nothing is booked. In the portfolio the positions lie in an account of their own, and what "
+            "is booked is the difference to it: a second run books nothing."
+        ),
+        parameters=[ImportQuery],
+        responses={200: BringingSerializer, 403: _PROBLEM, 422: _PROBLEM, 503: _AWAY, **_READ},
+    )
+    def get(self, request: Request, connection_id: UUID) -> Response:
+        """The preview."""
+        _own(request, connection_id)
+        found = operations.look_at_bringing(
+            connection_id=connection_id,
+            portfolio_id=read_query(request, ImportQuery)["portfolio_id"],
+            actor=request.user,
+            clock=clock.now,
+        )
+        return Response(BringingSerializer(found).data)
+
+    @extend_schema(
+        summary="Bring a broker's positions over",
+        description=(
+            "Books what the preview with this `token` showed, all of it or nothing. When the account or the portfolio has "
+            "changed since, it is refused with `409 broker_positions_changed`."
+        ),
+        parameters=[IDEMPOTENCY_HEADER],
+        request=BringSerializer,
+        responses={201: BroughtSerializer, 400: _PROBLEM, 403: _PROBLEM, 409: _PROBLEM, 422: _PROBLEM, 503: _AWAY,
+                   **_READ},
+    )  # fmt: skip
+    def post(self, request: Request, connection_id: UUID) -> Response:
+        """Book it, once per key."""
+        _own(request, connection_id)
+        given = BringSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        kept: dict[str, Any] = {
+            "user": request.user,
+            "route": f"trading.brokers.{connection_id}.import",
+            "fingerprint": fingerprint_of(given.validated_data),
+        }
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and (answer := earlier(key=key, **kept)) is not None:
+            return _answer(answer)
+        read = operations.read_account(connection_id=connection_id, actor=request.user, clock=clock.now)
+
+        def do() -> tuple[int, Any]:
+            count = operations.bring_positions(
+                connection_id=connection_id,
+                actor=request.user,
+                clock=clock.now,
+                read=read,
+                **given.validated_data,
+            )
+            return 201, {"booked": count}
+
+        if key is None:
+            status, body = do()
+            return Response(body, status=status)
+        return _answer(once(key=key, do=do, **kept))
 
 
 def _own(request: Request, connection_id: UUID) -> None:

@@ -49,6 +49,7 @@ from holdings.operations.importing import (
 from holdings.operations.locking import LockedPortfolio, lock_portfolio
 from holdings.operations.portfolios import (
     PortfolioRefused,
+    account_from_outside,
     add_account,
     archive_portfolio,
     create_portfolio,
@@ -91,6 +92,7 @@ __all__ = [
     "RestoreOutcome",
     "RestoreRefused",
     "Trade",
+    "account_from_outside",
     "add_account",
     "add_asset",
     "archive_portfolio",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain, count
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -255,6 +256,40 @@ def add_account(
             raise PortfolioRefused(
                 "This portfolio already has an account of that name.", code="account_name_taken", field="name"
             ) from error
+
+
+def account_from_outside(
+    *, portfolio_id: int, external_id: str, name: str, currency: str, now: datetime
+) -> Account:
+    """The securities account that is known outside as `external_id`, opened with a cash account of its own unless it is there.
+
+    The name gets a number where the portfolio has one like it.
+    """
+    with transaction.atomic():
+        lock_for_writing(portfolio_id)
+        found = Account.objects.filter(portfolio_id=portfolio_id, external_id=external_id).first()
+        if found is not None:
+            return found
+        taken = set(Account.objects.filter(portfolio_id=portfolio_id).values_list("name", flat=True))
+        names = chain([name[:100]], (f"{name[:100]} {number}" for number in count(2)))
+        free = next(each for each in names if not {each, f"{each} cash"} & taken)
+        cash = add_account(
+            portfolio_id=portfolio_id,
+            name=f"{free} cash",
+            kind=AccountKind.CASH,
+            currency=currency,
+            external_id=f"{external_id}:cash",
+            now=now,
+        )
+        return add_account(
+            portfolio_id=portfolio_id,
+            name=free,
+            kind=AccountKind.SECURITIES,
+            currency=currency,
+            cash_account_id=cash.pk,
+            external_id=external_id,
+            now=now,
+        )
 
 
 def _cash_accounts(portfolio_id: int) -> Any:

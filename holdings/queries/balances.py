@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from django.db.models import Sum
 
-from holdings.models import CashBalance, LedgerState, Position
+from holdings.models import Account, CashBalance, LedgerState, Position
 
 ZERO = Decimal(0)
+_PRICE_UNIT = Decimal("0.000000000001")
+_EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 def cash_balance(portfolio_id: int, currency: str) -> Decimal:
@@ -56,6 +59,42 @@ def position_quantities(portfolio_id: int) -> dict[int, Decimal]:
         .annotate(Sum("quantity"))
     )
     return {instrument_id: quantity for instrument_id, quantity in rows if quantity}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideAccount:
+    """What an account of a portfolio that is known outside by a name holds: units by instrument, closed positions left out, and
+    the cash it settles in, by currency; ``unit_costs`` is what a unit cost on average. ``account_id`` is None where the
+    portfolio has no such account (yet)."""
+
+    account_id: int | None
+    name: str
+    quantities: dict[int, Decimal]
+    unit_costs: dict[int, Decimal]
+    cash: dict[str, Decimal]
+
+
+def outside_account(portfolio_id: int, external_id: str) -> OutsideAccount:
+    """What the securities account of that outside name holds. Three statements."""
+    row = (
+        Account.objects.filter(portfolio_id=portfolio_id, external_id=external_id)
+        .select_related("cash_account")
+        .first()
+    )
+    if row is None:
+        return OutsideAccount(account_id=None, name="", quantities={}, unit_costs={}, cash={})
+    held = list(Position.objects.filter(portfolio_id=portfolio_id, account=row).exclude(quantity=0))
+    balances = CashBalance.objects.filter(portfolio_id=portfolio_id, account=row.cash_account)
+    return OutsideAccount(
+        account_id=row.pk,
+        name=row.name,
+        quantities={each.instrument_id: each.quantity for each in held},
+        unit_costs={
+            each.instrument_id: _EXACT.divide(each.cost_basis, each.quantity).quantize(_PRICE_UNIT)
+            for each in held
+        },
+        cash=dict(balances.values_list("currency", "balance")),
+    )
 
 
 def cash_of_many(portfolio_ids: Collection[int]) -> dict[int, dict[str, Decimal]]:

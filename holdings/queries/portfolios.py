@@ -60,6 +60,12 @@ def portfolios_for(
     return cards(list(rows.order_by("archived_at", "name", "pk")), now=now or clock.now())
 
 
+def names_kept_by_hand(owner: Any) -> list[tuple[int, str]]:
+    """(id, name) of a person's own portfolios into which they enter what happens themselves, by name. One statement."""
+    rows = Portfolio.objects.visible_to(owner).active().filter(owner_id=owner.pk, kind="tracked")
+    return list(rows.order_by("name", "pk").values_list("pk", "name"))
+
+
 def portfolio_value(portfolio_id: int, *, now: datetime) -> Decimal | None:
     """Net worth in the portfolio's base currency; None when a price or rate is missing."""
     portfolio = Portfolio.objects.select_related("owner").get(pk=portfolio_id)

@@ -27,6 +27,12 @@ from trading.operations.baskets import (
     release_basket,
     stop_basket,
 )
+from trading.operations.brokering.bringing import (
+    Bringing,
+    BringingChangedError,
+    bring_positions,
+    look_at_bringing,
+)
 from trading.operations.brokering.comparing import compare
 from trading.operations.brokering.connections import (
     BrokerAccountTakenError,
@@ -44,7 +50,7 @@ from trading.operations.brokering.connections import (
 )
 from trading.operations.brokering.follower import look_after_brokers
 from trading.operations.brokering.following import catch_up, followed_connections, hear
-from trading.operations.brokering.looking import AccountBeside, positions_beside
+from trading.operations.brokering.looking import AccountBeside, positions_beside, read_account
 from trading.operations.brokering.opening import (
     book_differences,
     check_connection_now,
@@ -118,6 +124,8 @@ __all__ = [
     "AskedLine",
     "BasketRefusedError",
     "BasketUnknownError",
+    "Bringing",
+    "BringingChangedError",
     "BrokerAccountTakenError",
     "BrokerAwayError",
     "BrokerConnectionRefusedError",
@@ -144,6 +152,7 @@ __all__ = [
     "accrue_charges",
     "apply_corporate_actions",
     "book_differences",
+    "bring_positions",
     "call_due_at",
     "cancel_all_orders",
     "cancel_order",
@@ -169,6 +178,7 @@ __all__ = [
     "hold_quote",
     "keep_connection",
     "look_after_brokers",
+    "look_at_bringing",
     "match_resting_orders",
     "note_key_use",
     "open_broker_account",
@@ -177,6 +187,7 @@ __all__ = [
     "place_basket",
     "place_order",
     "positions_beside",
+    "read_account",
     "read_start",
     "reconcile_orders",
     "release_basket",
