@@ -52,6 +52,11 @@ class Load:
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def close(self) -> None:
         """End it."""
         self._process.terminate()

@@ -5,5 +5,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portfolio_site.settings.prod")
+# Its workers have the same few threads all their life; under daphne each request brings a thread of its own.
+os.environ.setdefault("DATABASE_CONNECTIONS", "kept")
 
 application = get_wsgi_application()

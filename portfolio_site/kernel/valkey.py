@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha1
 from threading import Lock
 from typing import Any
 from weakref import WeakSet
@@ -13,6 +17,7 @@ import redis
 import structlog
 from django.conf import settings
 from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 log = structlog.get_logger(__name__)
@@ -123,3 +128,70 @@ def forget_outages() -> None:
     """Let every use of the server be tried at once again."""
     for outage in list(_outages):
         outage.forget()
+
+
+class Script:
+    """A Lua script that works on one key, in one round trip and without the client's own ceremony: what is asked with
+    every request of a program is worth a connection that is taken and given back without looking at it twice.
+
+    ``script(key, *arguments)`` returns its answer, or raises one of `UNREACHABLE`. A connection that the server closed
+    meanwhile is opened anew, once.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, key: str, *arguments: float) -> Any:
+        """Run it."""
+        try:
+            return _exchange("EVALSHA", self._digest, 1, key, *arguments)
+        except NoScriptError:
+            # New to this server, or it was restarted.
+            return _exchange("EVAL", self._text, 1, key, *arguments)
+
+
+#: Connections that nobody uses at the moment, the last used first; as many as ever were used at once.
+_idle: dict[str, deque[Any]] = {}
+# A forked process opens its own.
+os.register_at_fork(after_in_child=_idle.clear)
+
+
+def _exchange(*command: Any) -> Any:
+    location = settings.REDIS_LOCATION
+    idle = _idle.setdefault(location, deque())
+    connection = answer = None
+    with suppress(IndexError):
+        connection = idle.pop()
+    if connection is not None:
+        try:
+            answer = _ask(connection, command)
+        except redis.ConnectionError:
+            # The server was restarted since: all that were opened before are gone as well.
+            idle.clear()
+            connection = None
+    if connection is None:
+        connection = _new_connection(location)
+        answer = _ask(connection, command)
+    idle.append(connection)
+    if isinstance(answer, redis.RedisError):
+        raise answer
+    return answer
+
+
+def _new_connection(location: str) -> Any:
+    pool = _client(location).connection_pool
+    return pool.connection_class(**pool.connection_kwargs)
+
+
+def _ask(connection: Any, command: tuple[Any, ...]) -> Any:
+    """The answer, or the server's own refusal of the command; raises when the connection failed."""
+    try:
+        connection.send_command(*command)
+        return connection.read_response()
+    except redis.ResponseError as refusal:
+        return refusal
+    except BaseException:
+        # What it would say next belongs to this question.
+        connection.disconnect()
+        raise

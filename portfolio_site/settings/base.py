@@ -2,8 +2,18 @@
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from .environment import *  # noqa: F403
-from .environment import BASE_DIR, DATABASE_URL, EMAIL_URL, MEDIA_ROOT, REDIS_URL, env
+from .environment import (
+    BASE_DIR,
+    DATABASE_CONNECTIONS,
+    DATABASE_URL,
+    EMAIL_URL,
+    MEDIA_ROOT,
+    REDIS_URL,
+    env,
+)
 
 ROOT_URLCONF = "portfolio_site.urls"
 WSGI_APPLICATION = "portfolio_site.wsgi.application"
@@ -101,12 +111,16 @@ FORM_RENDERER = "portfolio_site.kernel.forms.HoldfastFormRenderer"
 DATABASES: dict[str, Any] = {
     "default": env.db_url_config(DATABASE_URL or "postgres://holdfast@localhost/holdfast")
 }
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["ENGINE"] = "portfolio_site.kernel.postgresql"
 # Merged, not replaced: the address may carry options of its own (`?host=/run/postgresql`, `?sslmode=require`).
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {"server_side_binding": True, "pool": {"min_size": 1, "max_size": 12}}
-)
+DATABASES["default"].setdefault("OPTIONS", {}).update({"server_side_binding": True})
+if DATABASE_CONNECTIONS == "kept":
+    DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+elif DATABASE_CONNECTIONS == "pool":
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 12}
+else:
+    raise ImproperlyConfigured(f"DATABASE_CONNECTIONS is pool or kept, not {DATABASE_CONNECTIONS!r}.")
 # From the third time on a statement is prepared: the counter's two long ones cost more to plan than to carry out.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 3)
 

@@ -24,6 +24,8 @@ DEBUG: bool = env.bool("DEBUG", default=False)
 SECRET_KEY: str = env.str("SECRET_KEY", default="")
 DATABASE_URL: str = env.str("DATABASE_URL", default="")
 REDIS_URL: str = env.str("REDIS_URL", default="")
+#: `pool`: shared by the threads of a process, given back after each request. `kept`: one for each thread, for good.
+DATABASE_CONNECTIONS: str = env.str("DATABASE_CONNECTIONS", default="pool")
 ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[])
 BROKER_ALLOWED_HOSTS: list[str] = env.list("BROKER_ALLOWED_HOSTS", default=[])
 BROKER_LIVE_TRADING: bool = env.bool("BROKER_LIVE_TRADING", default=True)

@@ -40,21 +40,25 @@ class LiveSite:
         environ = {**os.environ, **self._extra, "DATABASE_URL": test_database_url(), "PYTHONUNBUFFERED": "1"}
         with self.log.open("wb") as log:
             self._process = spawn(
-                [
-                    sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port),
-                    "--access-log", os.devnull, settings.ASGI_APPLICATION.replace(".application", ":application"),
-                ],
+                self.command(),
                 reaper=self._reaper,
                 env=environ,
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
-            )  # fmt: skip
+            )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the site did not start:\n{self.output()}")
             time.sleep(0.1)
+
+    def command(self) -> list[str]:
+        """What serves it."""
+        application = settings.ASGI_APPLICATION.replace(".application", ":application")
+        return [
+            sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "--access-log", os.devnull, application,
+        ]  # fmt: skip
 
     def stop(self) -> None:
         """End the server, so that the test database can be dropped."""

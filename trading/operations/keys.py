@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
 from accounts.models import SecurityEvent
 from accounts.operations import record
@@ -18,6 +17,7 @@ from accounts.origin import NOWHERE, Origin
 from accounts.queries import is_auditor
 from holdings.operations import lock_portfolio
 from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
+from portfolio_site.kernel.noting import note_use
 from trading.models import ApiKey
 from trading.models.keys import MAX_RATE_LIMIT
 from trading.operations.errors import PortfolioUnknownError, ReadOnlyError
@@ -25,8 +25,6 @@ from trading.queries.keys import ApiKeyNotFound, ApiKeyView, api_key_view, diges
 
 #: Live keys of one account at a time: enough for many programs, few enough to look through.
 MAX_LIVE_KEYS = 20
-#: How often the time of the last use is written.
-USE_RESOLUTION = timedelta(minutes=1)
 
 _KEY_SIGNS = string.ascii_uppercase + string.digits
 _SECRET_SIGNS = string.ascii_letters + string.digits
@@ -113,11 +111,8 @@ def revoke_api_key(*, key_pk: int, actor: Any, now: datetime, origin: Origin = N
 
 
 def note_key_use(*, key_pk: int, last_used_at: datetime | None, now: datetime) -> None:
-    """Remember that a key was used; written at most once a minute, so that reading stays reading."""
-    if last_used_at is not None and last_used_at > now - USE_RESOLUTION:
-        return
-    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - USE_RESOLUTION)
-    ApiKey.objects.filter(stale, pk=key_pk).update(last_used_at=now)
+    """Remember that a key was used; written at most once a minute, without waiting for the disk."""
+    note_use("trading_apikey", pk=key_pk, last_used_at=last_used_at, now=now)
 
 
 def _lock_own_paper_account(portfolio_id: int, actor: Any) -> None:

@@ -10,29 +10,29 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from portfolio_site.kernel.valkey import UNREACHABLE, Outage, client
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage, Script
 
 _MOST_LOCAL = 10_000
 
-# Takes one token if there is one. Time is Redis' own, so that all servers agree. Answers the tokens left (in
-# thousandths) and whether one was taken.
-_TAKE = """
-local limit = tonumber(ARGV[1])
+# Takes one token if there is one. Kept is the instant (in microseconds since 2023) at which the bucket is full again,
+# which says how many are in it now; once that is past, the key is gone by itself. Time is Redis' own, so that all servers
+# agree. Its arguments are the microseconds until one token has come back, and until all have. Answers whether one was
+# taken, and the tokens left (in thousandths).
+_TAKE = Script("""
 local clock = redis.call('TIME')
-local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
-local known = redis.call('HMGET', KEYS[1], 'n', 't')
-local tokens = tonumber(known[1]) or limit
-local since = tonumber(known[2]) or now
-tokens = math.min(limit, tokens + math.max(0, now - since) * limit / 60)
+local now = (clock[1] - 1700000000) * 1000000 + clock[2]
+local one, all = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0))
+local left = math.max(0, all - (full - now))
 local taken = 0
-if tokens >= 1 then tokens = tokens - 1; taken = 1 end
-redis.call('HSET', KEYS[1], 'n', tostring(tokens), 't', tostring(now))
-redis.call('EXPIRE', KEYS[1], 120)
-return {taken, math.floor(tokens * 1000)}
-"""
+if left + 0.1 >= one then
+    taken, left, full = 1, left - one, full + one
+    redis.call('SET', KEYS[1], string.format('%.2f', full), 'PX', math.ceil((full - now) / 1000) + 1)
+end
+return {taken, math.floor(left / one * 1000 + 0.5)}
+""")
+_MINUTE = 60_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ _lock = threading.Lock()
 def _take(bucket: str, limit: int) -> tuple[bool, float]:
     if not _outage.is_on():
         try:
-            taken, thousandths = _script()(keys=[f"hf:wire:limit:{bucket}"], args=[limit])
+            taken, thousandths = _TAKE(f"hf:wire:bucket:{bucket}", _MINUTE / limit, _MINUTE)
         except UNREACHABLE as error:
             _outage.note(error)
         else:
@@ -90,8 +90,3 @@ def _take_here(bucket: str, limit: int) -> tuple[bool, float]:
         taken = tokens >= 1
         _local[bucket] = (tokens - taken, now)
     return taken, tokens - taken
-
-
-@lru_cache(maxsize=1)
-def _script() -> Any:
-    return client().register_script(_TAKE)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import subprocess
+import sys
 import time
 import uuid
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import OperationalError
 from django.test import Client
@@ -197,11 +201,37 @@ class TestHeaders:
         time.sleep(0.25)
         assert not limits.take(bucket, 300).is_exceeded
 
+    @pytest.mark.parametrize("limit", [1, 7, 60, 200])
+    def test_counts_down_one_by_one(self, limit):
+        bucket = f"test:{uuid.uuid4()}"
+        for taken in range(1, min(limit, 4) + 1):
+            # A slow machine may give the first one back meanwhile.
+            assert limits.take(bucket, limit).remaining in {limit - taken, min(limit, limit - taken + 1)}
+
+    def test_server_processes_share_a_limit(self):
+        """Each process opens its own connections to Redis; what they let through together is the limit."""
+        bucket = f"test:{uuid.uuid4()}"
+        code = (
+            "import sys, django; django.setup()\n"
+            "from trading.wire import limits\n"
+            "print(sum(not limits.take(sys.argv[1], 30).is_exceeded for _ in range(25)))"
+        )
+        environment = {**os.environ, "REDIS_URL": settings.REDIS_LOCATION}
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, bucket], env=environment, stdout=subprocess.PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        began = time.monotonic()
+        taken = sum(int(process.communicate(timeout=120)[0]) for process in running)
+        assert 30 <= taken <= 31 + (time.monotonic() - began) * 30 / 60
+
     def test_without_redis_each_process_counts_by_itself(self, monkeypatch):
-        def away():
+        def away(*_given):
             raise ConnectionError("away")
 
-        monkeypatch.setattr(limits, "_script", lambda: lambda **_: away())
+        monkeypatch.setattr(limits, "_TAKE", away)
         bot = make_bot(rate_limit=2)
         try:
             assert [bot.send("GET", "/v2/clock").status_code for _ in range(3)] == [200, 200, 429]
