@@ -69,7 +69,7 @@ def counted_trips() -> Iterator[list[int]]:
     from redis.connection import AbstractConnection
 
     found = [0]
-    sent = AbstractConnection.send_packed_command
+    sent: Any = AbstractConnection.send_packed_command
 
     def send(self: Any, *given: Any, **options: Any) -> Any:
         found[0] += 1
@@ -86,11 +86,16 @@ def inside(name: str, call: Caller, requests: int) -> None:
     """Print what one request costs this process."""
     from django.core.cache import cache
     from django.db import connection
-    from django.test.utils import CaptureQueriesContext
+
+    asked = []
+
+    def count(execute: Any, sql: str, *given: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, *given)
 
     for number in range(2 * KEYS):
         call(number)
-    with counted_trips() as trips, CaptureQueriesContext(connection) as asked:
+    with counted_trips() as trips, connection.execute_wrapper(count):
         call(0)
     spent = []
     for start in range(0, requests, FORGET):
