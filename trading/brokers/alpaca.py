@@ -6,12 +6,11 @@ The client's stream is not used: it reconnects by itself without saying so, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 import requests
 from alpaca.common.exceptions import APIError
@@ -21,6 +20,19 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from trading.brokers.alpaca_words import (
+    account_of,
+    activity_of,
+    asset_of,
+    body_of,
+    execution_of,
+    frame_of,
+    number_text,
+    order_of,
+    position_of,
+    read_as,
+    update_of,
+)
 from trading.brokers.base import (
     BrokerBusyError,
     BrokerError,
@@ -34,13 +46,13 @@ from trading.brokers.base import (
     NewOrder,
     RemoteAccount,
     RemoteActivity,
+    RemoteAsset,
     RemoteExecution,
     RemoteOrder,
     RemotePosition,
     RemoteUpdate,
 )
 
-HOSTS: Final = {"paper": "https://paper-api.alpaca.markets", "live": "https://api.alpaca.markets"}
 _PAGE: Final = 100
 _ORDERS_PAGE: Final = 500
 #: Nobody needs more in one go; the rest comes with the next pass.
@@ -48,35 +60,6 @@ _MOST_PAGES: Final = 200
 _UNAUTHORIZED: Final = frozenset({"40110000", "40310100"})
 _UPDATE_BYTES: Final = 1 << 20
 _Answer = TypeVar("_Answer")
-
-
-class BaseUrlRefused(ValueError):
-    """An address that this site does not send keys to."""
-
-
-def base_url_of(environment: str, override: str, *, allowed_hosts: list[str]) -> str:
-    """The address to speak to: Alpaca's own, or ``override`` where its host (with its port, if it names one) is among
-    ``allowed_hosts``. Raises ``BaseUrlRefused`` with a sentence for any other."""
-    if not override:
-        return HOSTS[environment]
-    text = override.strip().rstrip("/")
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise BaseUrlRefused("That is not an address.") from None
-    if text == HOSTS[environment]:
-        return text
-    if parts.username or parts.password or parts.query or parts.fragment or not text.isascii():
-        raise BaseUrlRefused("Give the address alone: no names, passwords or queries in it.")
-    if any(char in text for char in "\\%@ ") or not host or parts.scheme not in ("http", "https"):
-        raise BaseUrlRefused("Give an address that begins with https://.")
-    names = {name.strip().lower() for name in allowed_hosts if name.strip()}
-    if (host if port is None else f"{host}:{port}") not in names:
-        raise BaseUrlRefused(
-            "This site sends keys to Alpaca's own addresses only. The administrator can allow others (BROKER_ALLOWED_HOSTS)."
-        )
-    return text
 
 
 class _PatientAdapter(HTTPAdapter):
@@ -119,16 +102,24 @@ class AlpacaBroker:
     def account(self) -> RemoteAccount:
         """The account the keys open."""
         found = self._ask(lambda: self._client.get("/account"))
-        return _read(_account, found)
+        return read_as(account_of, found)
 
     def positions(self) -> list[RemotePosition]:
         """What it holds."""
         found = self._ask(lambda: self._client.get("/positions"))
-        return [_read(_position, row) for row in found]
+        return [read_as(position_of, row) for row in found]
+
+    def asset(self, symbol: str) -> RemoteAsset | None:
+        """What may be done with an instrument."""
+        try:
+            found = self._ask(lambda: self._client.get(f"/assets/{quote(symbol, safe='')}"))
+        except BrokerOrderUnknownError:
+            return None
+        return read_as(asset_of, found)
 
     def submit(self, order: NewOrder) -> RemoteOrder:
         """Place an order."""
-        return _read(_order, self._ask(lambda: self._client.post("/orders", _body(order))))
+        return read_as(order_of, self._ask(lambda: self._client.post("/orders", body_of(order))))
 
     def cancel(self, order_id: str) -> None:
         """Ask for an order to be canceled."""
@@ -138,18 +129,18 @@ class AlpacaBroker:
         """Ask for an order to be replaced."""
         body = {
             "client_order_id": changes.client_order_id,
-            "qty": _text(changes.quantity),
+            "qty": number_text(changes.quantity),
             "time_in_force": changes.time_in_force,
-            "limit_price": _text(changes.limit_price),
-            "stop_price": _text(changes.stop_price),
-            "trail": _text(changes.trail),
+            "limit_price": number_text(changes.limit_price),
+            "stop_price": number_text(changes.stop_price),
+            "trail": number_text(changes.trail),
         }
         body = {name: value for name, value in body.items() if value is not None}
-        return _read(_order, self._ask(lambda: self._client.patch(f"/orders/{order_id}", body)))
+        return read_as(order_of, self._ask(lambda: self._client.patch(f"/orders/{order_id}", body)))
 
     def order(self, order_id: str) -> RemoteOrder:
         """One order with its legs."""
-        return _read(_order, self._ask(lambda: self._client.get(f"/orders/{order_id}", {"nested": True})))
+        return read_as(order_of, self._ask(lambda: self._client.get(f"/orders/{order_id}", {"nested": True})))
 
     def order_by_client_id(self, client_order_id: str) -> RemoteOrder | None:
         """The order that was sent under that name, with its legs."""
@@ -161,7 +152,7 @@ class AlpacaBroker:
             )
         except BrokerOrderUnknownError:
             return None
-        return _read(_order, found)
+        return read_as(order_of, found)
 
     def open_orders(self) -> list[RemoteOrder]:
         """Every order that has not ended."""
@@ -173,7 +164,7 @@ class AlpacaBroker:
                 query["until"] = until
             rows = self._ask(lambda query=query: self._client.get("/orders", query))  # type: ignore[misc]
             fresh = [row for row in rows if row["id"] not in found]
-            found.update({row["id"]: _read(_order, row) for row in fresh})
+            found.update({row["id"]: read_as(order_of, row) for row in fresh})
             if len(rows) < _ORDERS_PAGE or not fresh:
                 break
             until = rows[-1]["submitted_at"]
@@ -188,13 +179,13 @@ class AlpacaBroker:
 
     def executions_after(self, place: str) -> list[RemoteExecution]:
         """The executions after a place, the oldest first."""
-        return [_read(_execution, row) for row in self._pages("/account/activities/FILL", {}, place)]
+        return [read_as(execution_of, row) for row in self._pages("/account/activities/FILL", {}, place)]
 
     def activities_since(self, day: date) -> list[RemoteActivity]:
         """What else moved cash or units on or after a day."""
         begins = datetime(day.year, day.month, day.day, tzinfo=UTC).isoformat()
         query = {"category": "non_trade_activity", "after": begins}
-        return [_read(_activity, row) for row in self._pages("/account/activities", query, "")]
+        return [read_as(activity_of, row) for row in self._pages("/account/activities", query, "")]
 
     def _pages(self, path: str, query: dict[str, Any], place: str) -> Iterator[dict[str, Any]]:
         for _ in range(_MOST_PAGES):
@@ -280,12 +271,12 @@ class AlpacaBroker:
     def _listen(self, socket: ClientConnection) -> None:
         keys = {"key_id": self._credentials.key_id, "secret_key": self._credentials.secret}
         socket.send(json.dumps({"action": "authenticate", "data": keys}))
-        answer = _frame(socket.recv(self._timeout))
+        answer = frame_of(socket.recv(self._timeout))
         if answer.get("stream") != "authorization" or answer.get("data", {}).get("status") != "authorized":
             raise BrokerKeysRefusedError("The broker's stream refuses the keys.")
         socket.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
         while True:
-            answer = _frame(socket.recv(self._timeout))
+            answer = frame_of(socket.recv(self._timeout))
             if answer.get("stream") == "listening":
                 if "trade_updates" not in (answer.get("data") or {}).get("streams", []):
                     raise BrokerUnreachableError("The broker does not stream this account's orders.")
@@ -301,201 +292,11 @@ class AlpacaStream:
     def receive(self, timeout: float) -> RemoteUpdate | None:
         """The next update, or None when none came in time."""
         try:
-            frame = _frame(self._socket.recv(timeout))
+            frame = frame_of(self._socket.recv(timeout))
         except TimeoutError:
             return None
         except (OSError, WebSocketException):
             raise BrokerUnreachableError("The broker's stream has ended.") from None
         if frame.get("stream") != "trade_updates":
             return None
-        return _read(_update, frame["data"])
-
-
-# --- reading ---
-
-
-def _frame(raw: str | bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(raw)
-    except ValueError:
-        raise BrokerUnreachableError("The broker's stream sent what cannot be read.") from None
-    return found if isinstance(found, dict) else {}
-
-
-def _read(reader: Callable[[Any], _Answer], row: Any) -> _Answer:
-    """What a row says. One that lacks what it must have is a fault of the broker, not of the person."""
-    try:
-        return reader(row)
-    except (KeyError, TypeError, ValueError, InvalidOperation, AttributeError):
-        raise BrokerUnreachableError("The broker sent an answer that cannot be read.") from None
-
-
-def _number(value: Any) -> Decimal | None:
-    if value is None or value == "":
-        return None
-    number = Decimal(str(value))
-    if not number.is_finite():
-        raise ValueError("not a number")
-    return number
-
-
-def _sure(value: Any) -> Decimal:
-    number = _number(value)
-    if number is None:
-        raise ValueError("a number is missing")
-    return number
-
-
-def _instant(value: Any) -> datetime | None:
-    if not value:
-        return None
-    found = datetime.fromisoformat(str(value))
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-def _text(value: Decimal | None) -> str | None:
-    """A number as Alpaca writes it: plain, without trailing zeros."""
-    if value is None:
-        return None
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _account(row: Mapping[str, Any]) -> RemoteAccount:
-    return RemoteAccount(
-        id=str(row["id"]),
-        number=str(row["account_number"])[:32],
-        currency=str(row.get("currency") or "USD"),
-        status=str(row["status"])[:32],
-        cash=_sure(row["cash"]),
-        equity=_sure(row["equity"]),
-        buying_power=_sure(row["buying_power"]),
-        multiplier=int(Decimal(str(row.get("multiplier") or 1))),
-        may_short=bool(row.get("shorting_enabled")),
-        is_blocked=bool(row.get("trading_blocked") or row.get("account_blocked")),
-    )
-
-
-def _position(row: Mapping[str, Any]) -> RemotePosition:
-    quantity = abs(_sure(row["qty"]))
-    return RemotePosition(
-        symbol=str(row["symbol"]),
-        is_crypto=row.get("asset_class") == "crypto",
-        quantity=-quantity if row.get("side") == "short" else quantity,
-        average_price=abs(_sure(row["avg_entry_price"])),
-    )
-
-
-def _order(row: Mapping[str, Any]) -> RemoteOrder:
-    submitted = _instant(row.get("submitted_at")) or _instant(row.get("created_at"))
-    if submitted is None:
-        raise ValueError("an order without a time")
-    return RemoteOrder(
-        id=str(row["id"]),
-        client_order_id=str(row["client_order_id"]),
-        symbol=str(row["symbol"]),
-        is_crypto=row.get("asset_class") == "crypto",
-        side=str(row["side"]),
-        type=str(row.get("type") or row["order_type"]),
-        time_in_force=str(row["time_in_force"]),
-        order_class=str(row.get("order_class") or "simple"),
-        status=str(row["status"]),
-        quantity=_number(row.get("qty")),
-        notional=_number(row.get("notional")),
-        limit_price=_number(row.get("limit_price")),
-        stop_price=_number(row.get("stop_price")),
-        trail_price=_number(row.get("trail_price")),
-        trail_percent=_number(row.get("trail_percent")),
-        hwm=_number(row.get("hwm")),
-        extended_hours=bool(row.get("extended_hours")),
-        filled_quantity=_number(row.get("filled_qty")) or Decimal(0),
-        filled_avg_price=_number(row.get("filled_avg_price")),
-        position_intent=str(row.get("position_intent") or ""),
-        replaces=str(row.get("replaces") or ""),
-        replaced_by=str(row.get("replaced_by") or ""),
-        submitted_at=submitted,
-        expires_at=_instant(row.get("expires_at")),
-        legs=tuple(_order(leg) for leg in row.get("legs") or ()),
-        reason=str(row.get("reject_reason") or row.get("reason") or "")[:250],
-    )
-
-
-def _execution(row: Mapping[str, Any]) -> RemoteExecution:
-    at = _instant(row["transaction_time"])
-    if at is None:
-        raise ValueError("an execution without a time")
-    return RemoteExecution(
-        id=str(row["id"]),
-        order_id=str(row["order_id"]),
-        symbol=str(row["symbol"]),
-        side="buy" if str(row["side"]) == "buy" else "sell",
-        quantity=_sure(row["qty"]),
-        price=_sure(row["price"]),
-        cum_quantity=_sure(row["cum_qty"]),
-        is_last=str(row.get("type")) == "fill",
-        at=at,
-    )
-
-
-def _activity(row: Mapping[str, Any]) -> RemoteActivity:
-    symbol = str(row.get("symbol") or "")
-    return RemoteActivity(
-        id=str(row["id"]),
-        kind=str(row["activity_type"]),
-        day=date.fromisoformat(str(row.get("date") or row["transaction_time"])[:10]),
-        amount=_number(row.get("net_amount")) or Decimal(0),
-        symbol=symbol,
-        is_crypto="/" in symbol or str(row["activity_type"]) == "CFEE",
-        quantity=_number(row.get("qty")),
-        price=_number(row.get("price")),
-        description=str(row.get("description") or "")[:200],
-    )
-
-
-def _update(data: Mapping[str, Any]) -> RemoteUpdate:
-    order = _order(data["order"])
-    event = str(data["event"])
-    execution = None
-    if event in ("fill", "partial_fill"):
-        at = _instant(data.get("timestamp"))
-        execution = RemoteExecution(
-            id=str(data.get("execution_id") or f"{order.id}:{order.filled_quantity}"),
-            order_id=order.id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=_sure(data["qty"]),
-            price=_sure(data["price"]),
-            cum_quantity=order.filled_quantity,
-            is_last=event == "fill",
-            at=at or order.submitted_at,
-        )
-    return RemoteUpdate(event=event, order=order, execution=execution)
-
-
-def _body(order: NewOrder) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "client_order_id": order.client_order_id,
-        "symbol": order.symbol,
-        "side": order.side,
-        "type": order.type,
-        "time_in_force": order.time_in_force,
-        "qty": _text(order.quantity),
-        "notional": _text(order.notional),
-        "limit_price": _text(order.limit_price),
-        "stop_price": _text(order.stop_price),
-        "trail_price": _text(order.trail_price),
-        "trail_percent": _text(order.trail_percent),
-        "position_intent": order.position_intent or None,
-    }
-    body = {name: value for name, value in body.items() if value is not None}
-    if order.extended_hours:
-        body["extended_hours"] = True
-    if order.order_class != "simple":
-        body["order_class"] = order.order_class
-        if order.take_profit_limit is not None:
-            body["take_profit"] = {"limit_price": _text(order.take_profit_limit)}
-        if order.stop_loss_stop is not None:
-            body["stop_loss"] = {"stop_price": _text(order.stop_loss_stop)}
-            if order.stop_loss_limit is not None:
-                body["stop_loss"]["limit_price"] = _text(order.stop_loss_limit)
-    return body
+        return read_as(update_of, frame["data"])

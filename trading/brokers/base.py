@@ -174,6 +174,18 @@ class RemotePosition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteAsset:
+    """What the broker lets its customers do with an instrument."""
+
+    symbol: str
+    is_tradable: bool
+    is_fractionable: bool
+    is_shortable: bool
+    is_easy_to_borrow: bool
+    is_marginable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteAccount:
     """The account the keys open."""
 
@@ -217,6 +229,10 @@ class Broker(Protocol):
 
     def positions(self) -> list[RemotePosition]:
         """What it holds."""
+        ...
+
+    def asset(self, symbol: str) -> RemoteAsset | None:
+        """What may be done with an instrument; None for one that the broker does not have."""
         ...
 
     def submit(self, order: NewOrder) -> RemoteOrder:

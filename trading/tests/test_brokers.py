@@ -284,10 +284,10 @@ class TestAfterACrash:
         assert [row.status for row in desk.there()] == (["canceled"] if arrives else [])
 
     def test_the_broker_itself_takes_a_name_once(self, desk: Desk):
-        from trading.operations.brokering.sending import _claim
+        from trading.operations.brokering.claiming import claim_next
 
         desk.place(limit_price="90")
-        claim = _claim(desk.connection_id, clock.now())
+        claim = claim_next(desk.connection_id, clock.now())
         assert claim is not None
         assert claim.new_order is not None
         broker = broker_of(desk.row())
@@ -554,7 +554,7 @@ class TestComparing:
 
 class TestReading:
     def test_an_answer_that_makes_no_sense_is_no_answer(self):
-        from trading.brokers.alpaca import _order, _read
+        from trading.brokers.alpaca_words import order_of, read_as
 
         with pytest.raises(BrokerUnreachableError):
-            _read(_order, {"id": "x"})
+            read_as(order_of, {"id": "x"})

@@ -14,7 +14,8 @@ from django.urls import reverse
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.secrets import SecretUnreadableError, seal, unseal
 from trading import operations
-from trading.brokers.alpaca import AlpacaBroker, BaseUrlRefused, base_url_of
+from trading.brokers.alpaca import AlpacaBroker
+from trading.brokers.alpaca_addresses import BaseUrlRefused, base_url_of
 from trading.brokers.base import Credentials, RemoteAccount
 from trading.models import BrokerConnection, TradingAccount
 from trading.tests.support import make_user

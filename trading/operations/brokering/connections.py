@@ -19,7 +19,7 @@ from accounts.queries import is_auditor
 from holdings.operations import lock_portfolio
 from portfolio_site.kernel.errors import ConflictError, DomainError, NotFoundError
 from portfolio_site.kernel.money import is_currency
-from trading.brokers.alpaca import BaseUrlRefused
+from trading.brokers.alpaca_addresses import BaseUrlRefused
 from trading.brokers.base import (
     BrokerError,
     BrokerKeysRefusedError,

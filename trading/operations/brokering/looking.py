@@ -11,7 +11,7 @@ from uuid import UUID
 from holdings import queries as books
 from marketdata.models import Instrument
 from portfolio_site.kernel.money import round_money
-from trading.brokers.alpaca import BaseUrlRefused
+from trading.brokers.alpaca_addresses import BaseUrlRefused
 from trading.brokers.base import BrokerError, RemoteAccount, RemotePosition
 from trading.models import BrokerConnection
 from trading.operations.brokering.connections import (

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from holdings.operations import Entry, create_portfolio, post_account_entry
 from portfolio_site.kernel.money import round_money
-from trading.brokers.alpaca import BaseUrlRefused
+from trading.brokers.alpaca_addresses import BaseUrlRefused
 from trading.brokers.base import Broker, BrokerError, RemoteAccount, RemoteOrder, RemotePosition
 from trading.models import BrokerConnection, TradingAccount
 from trading.operations.access import own_desk

@@ -9,7 +9,8 @@ from uuid import UUID
 from django.conf import settings
 
 from portfolio_site.kernel.secrets import SecretUnreadableError, seal, unseal
-from trading.brokers.alpaca import AlpacaBroker, base_url_of
+from trading.brokers.alpaca import AlpacaBroker
+from trading.brokers.alpaca_addresses import base_url_of
 from trading.brokers.base import Broker, BrokerKeysRefusedError, Credentials, RemoteAccount
 from trading.engine.wording import plain
 from trading.models import BrokerConnection, ConnectionState
