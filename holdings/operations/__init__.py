@@ -46,7 +46,7 @@ from holdings.operations.importing import (
     undo_import,
     upload_import,
 )
-from holdings.operations.locking import LockedPortfolio, lock_portfolio
+from holdings.operations.locking import LockedPortfolio, lock_free_portfolios, lock_portfolio
 from holdings.operations.portfolios import (
     PortfolioRefused,
     account_from_outside,
@@ -107,6 +107,7 @@ __all__ = [
     "due_backup_plans",
     "forget_old_previews",
     "import_entries",
+    "lock_free_portfolios",
     "lock_portfolio",
     "look_into_backup",
     "make_backup",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -14,10 +16,14 @@ from portfolio_site.kernel.statements import Statement
 _LOCKING = f"""
 SELECT id, owner_id, kind, base_currency, allow_short, allow_negative_cash, cost_basis_method, tax_country, time_zone,
        revision, last_sequence, archived_at, {SHARE_PRICE_SOURCES} {{more}}
-FROM holdings_portfolio WHERE id = %(portfolio)s FOR NO KEY UPDATE
+FROM holdings_portfolio {{which}}
 """  # noqa: S608 - a constant
-_LOCK = Statement(_LOCKING.format(more=""))
-_LOCK_AND_TELL = Statement(_LOCKING.format(more=f", {TELL_CONTEXT}"))
+_ONE = "WHERE id = %(portfolio)s FOR NO KEY UPDATE"
+_LOCK = Statement(_LOCKING.format(which=_ONE, more=""))
+_LOCK_AND_TELL = Statement(_LOCKING.format(which=_ONE, more=f", {TELL_CONTEXT}"))
+_FREE = "WHERE id = ANY(%(portfolios)s::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+_LOCK_FREE = Statement(_LOCKING.format(which=_FREE, more=""))
+_LOCK_FREE_AND_TELL = Statement(_LOCKING.format(which=_FREE, more=f", {TELL_CONTEXT}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +74,21 @@ def lock_portfolio(portfolio_id: int) -> LockedPortfolio:
     )
     if row is None:
         raise PortfolioUnknown
+    return _locked(row)
+
+
+def lock_free_portfolios(portfolio_ids: Sequence[int]) -> dict[int, LockedPortfolio]:
+    """Like `lock_portfolio` for those of several portfolios that nobody else has locked, by their ids: it never waits, and
+    what it leaves out is for another transaction. One statement. Raises `RuntimeError` outside a transaction."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("lock_free_portfolios() belongs inside the transaction that it protects")
+    untold = untold_context()
+    values = {"portfolios": list(portfolio_ids)}
+    rows = _LOCK_FREE.rows(values) if untold is None else _LOCK_FREE_AND_TELL.rows(values | untold)
+    return {row[0]: _locked(row) for row in rows}
+
+
+def _locked(row: Sequence[Any]) -> LockedPortfolio:
     return LockedPortfolio(
         id=row[0],
         owner_id=row[1],

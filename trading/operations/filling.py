@@ -39,9 +39,10 @@ def fill(desk: Desk, order: Order, execution: Execution) -> bool:
         _refuse_for_money(desk, order, execution.price)
         return False
     route(desk, order)
+    number = desk.next_number(order)  # while the row still says whether it was filled before
     done = _apply(desk, order, market, execution, cost)
     desk.move(order, Trigger.FILL if done else Trigger.PARTIAL_FILL)
-    booked = _booked(desk, order, execution, cost)
+    booked = _booked(desk, order, execution, cost, number)
     desk.book(booked)
     desk.watch(order)
     desk.note(order, execution.note, kind="filled" if done else "partially_filled")
@@ -205,7 +206,7 @@ def _used(desk: Desk, order: Order, cost: Cost) -> Decimal:
     )
 
 
-def _booked(desk: Desk, order: Order, execution: Execution, cost: Cost) -> BookedTrade:
+def _booked(desk: Desk, order: Order, execution: Execution, cost: Cost, number: int) -> BookedTrade:
     """The fill's row and what the journal says of it. Coins taken as a fee are bought less: their worth is the fee."""
     number = desk.next_number(order)
     row = new_row(

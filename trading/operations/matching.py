@@ -1,7 +1,8 @@
 """Matching what rests: fresh prices against open orders.
 
-One statement finds the orders that the stored quotes trigger, however many rest; then each portfolio is
-settled in a transaction of its own, so that one that waits or fails holds up nobody else.
+One statement finds the orders that the stored quotes trigger, however many rest. Their portfolios are settled some at a time in
+one transaction, which waits for nobody: one that somebody else is at, or that fails, is settled in a transaction of its own
+and holds up nobody else.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
-from holdings.operations import lock_portfolio
+from holdings.operations import lock_free_portfolios, lock_portfolio
 from marketdata.models import Instrument
 from marketdata.queries import latest_quotes
 from portfolio_site.kernel.errors import DomainError
 from trading.engine.types import Phase, Side
 from trading.models import Order
 from trading.operations.corporate_actions import apply_corporate_actions, splits_due
-from trading.operations.desk import Desk
+from trading.operations.desk import Desk, load_desks
 from trading.operations.triggered import (
     Found,
     move_trailing_stops,
@@ -35,6 +36,9 @@ from trading.queries.facts import read_order_facts
 from trading.queries.market import markets_of
 
 log = structlog.get_logger(__name__)
+
+#: So many portfolios are settled in one transaction: a commit less for each, and nobody's lock held for long.
+TOGETHER = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +69,23 @@ def match_resting_orders(*, instrument_ids: Iterable[int] | None, now: datetime)
     _after_splits(by_portfolio, rows, now)
     executions = 0
     failed = []
-    for portfolio_id, order_ids in by_portfolio.items():
+    portfolios = sorted(by_portfolio.items())
+    for start in range(0, len(portfolios), TOGETHER):
+        some = portfolios[start : start + TOGETHER]
         try:
-            executions += settle(portfolio_id, order_ids, now)
+            booked = settle_together(dict(some), now)
         except (DatabaseError, DomainError):
-            log.exception("matching_failed", portfolio_id=portfolio_id)
-            failed.append(portfolio_id)
+            log.info("matching_one_by_one", portfolios=len(some), exc_info=True)
+            booked = {}
+        executions += sum(booked.values())
+        for portfolio_id, order_ids in some:
+            if portfolio_id in booked:
+                continue
+            try:
+                executions += settle(portfolio_id, order_ids, now)
+            except (DatabaseError, DomainError):
+                log.exception("matching_failed", portfolio_id=portfolio_id)
+                failed.append(portfolio_id)
     return MatchReport(triggered=len(rows), executions=executions, failed_portfolios=tuple(failed))
 
 
@@ -117,27 +132,43 @@ def _runs_for(row: Found, phase: Phase) -> bool:
     return phase is Phase.REGULAR or (phase is Phase.EXTENDED and row.extended_hours)
 
 
+def settle_together(by_portfolio: Mapping[int, list[UUID]], now: datetime) -> dict[int, int]:
+    """Like `settle` for several portfolios in one transaction; returns the executions of each.
+
+    Those that somebody else has locked are left out: nobody is waited for, so nobody waits for longer than this takes.
+    Whatever it raises, nothing was settled.
+    """
+    with transaction.atomic():
+        locked = lock_free_portfolios(list(by_portfolio))
+        desks = {pk: Desk(portfolio=found, account=None, actor=None, now=now) for pk, found in locked.items()}
+        load_desks(desks, [order_id for pk in desks for order_id in by_portfolio[pk]])
+        return {pk: _settle(desk, by_portfolio[pk], now) for pk, desk in desks.items()}
+
+
 def settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
     """Let the orders of one portfolio meet the market under its locks; returns the number of executions."""
     with transaction.atomic():
-        portfolio = lock_portfolio(portfolio_id)
-        desk = Desk(portfolio=portfolio, account=None, actor=None, now=now)
+        desk = Desk(portfolio=lock_portfolio(portfolio_id), account=None, actor=None, now=now)
         desk.load(Q(pk__in=order_ids))
-        wanted = set(order_ids)
-        due: dict[int, list[Order]] = defaultdict(list)
-        for order in desk.orders.values():
-            over = order.expires_at is not None and order.expires_at <= now
-            # A whole group meets the market together: its members share one quantity.
-            named = order.pk in wanted or any(other.pk in wanted for other in desk.family(order))
-            if named and order.watch and not over:
-                due[order.instrument_id].append(order)
-        executions = 0
-        for instrument_id, orders in sorted(due.items()):
-            _read(desk, instrument_id, orders)
-            work(desk, instrument_id, orders)
-            executions += len(desk.trades)
-            # At once: the next one's free money is worked out from what the stored orders hold.
-            desk.save()
+        return _settle(desk, order_ids, now)
+
+
+def _settle(desk: Desk, order_ids: list[UUID], now: datetime) -> int:
+    wanted = set(order_ids)
+    due: dict[int, list[Order]] = defaultdict(list)
+    for order in desk.orders.values():
+        over = order.expires_at is not None and order.expires_at <= now
+        # A whole group meets the market together: its members share one quantity.
+        named = order.pk in wanted or any(other.pk in wanted for other in desk.family(order))
+        if named and order.watch and not over:
+            due[order.instrument_id].append(order)
+    executions = 0
+    for instrument_id, orders in sorted(due.items()):
+        _read(desk, instrument_id, orders)
+        work(desk, instrument_id, orders)
+        executions += len(desk.trades)
+        # At once: the next one's free money is worked out from what the stored orders hold.
+        desk.save()
     return executions
 
 

@@ -96,14 +96,14 @@ class TestFreshPrices:
         from holdings.models import Portfolio
 
         order(other, Portfolio.objects.get(pk=other).owner, share, quantity=2, limit_price="99.50")
-        real = holdings.operations.lock_portfolio
+        work = matching.work
 
-        def lock(portfolio_id):
-            if portfolio_id == account:
+        def failing(desk, *arguments):
+            if desk.portfolio.id == account:
                 raise DatabaseError("broken")
-            return real(portfolio_id)
+            return work(desk, *arguments)
 
-        monkeypatch.setattr(matching, "lock_portfolio", lock)
+        monkeypatch.setattr(matching, "work", failing)
         set_quote(share, "99", "99.1", at=later())
         report = match_resting_orders(instrument_ids=[share.pk], now=later(2))
         assert (report.executions, report.failed_portfolios) == (1, (account,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -11,19 +12,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Sum
 
 from holdings import queries as books
+from holdings.operations import lock_portfolio
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.models import OutboxEvent
 from trading.engine.states import TERMINAL
+from trading.engine.terms import StopLoss, TakeProfit
 from trading.models import Fill, Order
 from trading.operations import (
     OrderRefusedError,
     cancel_order,
     check_reservations,
     match_resting_orders,
+    matching,
 )
 from trading.tests.support import (
     NOW,
@@ -168,3 +172,100 @@ def test_unique_constraint_is_the_last_line_of_defence(person, thing):
     with pytest.raises(IntegrityError, match="trading_order_client_id_once"):
         copy.save(force_insert=True)
     assert placed.submitted_at == NOW
+
+
+class TestSettlingTogether:
+    """Many portfolios in one transaction: the same as one by one, whoever is in the way."""
+
+    @pytest.fixture
+    def waiting(self, thing):
+        """Five people with an order each that a price of 90 fills, by their accounts."""
+        people = [make_user(f"together{number}") for number in range(5)]
+        accounts = [make_account(each, "1000") for each in people]
+        return {
+            account: order(account, each, thing, limit_price="95", quantity=1).id
+            for account, each in zip(accounts, people, strict=True)
+        }
+
+    def test_a_portfolio_that_somebody_is_at_holds_up_nobody_else(self, thing, waiting):
+        set_quote(thing, "90.00", "90.00", at=later(60))
+        busy = next(iter(waiting))
+        asked, free = threading.Event(), threading.Event()
+
+        def keep() -> None:
+            with transaction.atomic():
+                lock_portfolio(busy)
+                asked.set()
+                assert free.wait(30)
+
+        with ThreadPoolExecutor(2) as pool:
+            keeper = pool.submit(in_a_thread, keep)
+            assert asked.wait(30)
+            matching = pool.submit(
+                in_a_thread, lambda: match_resting_orders(instrument_ids=[thing.pk], now=later(60))
+            )
+            others = [pk for account, pk in waiting.items() if account != busy]
+            wait_for(lambda: Order.objects.filter(pk__in=others, status="filled").count() == 4)
+            assert Order.objects.get(pk=waiting[busy]).status == "new"
+            free.set()
+            keeper.result(timeout=30)
+            assert matching.result(timeout=30).executions == 5
+        assert Order.objects.get(pk=waiting[busy]).status == "filled"
+        check_all()
+
+    def test_a_portfolio_that_fails_takes_nobody_with_it(self, thing, waiting, monkeypatch):
+        set_quote(thing, "90.00", "90.00", at=later(60))
+        broken, work = list(waiting)[2], matching.work
+
+        def failing(desk: Any, *arguments: Any) -> Any:
+            if desk.portfolio.id == broken:
+                raise OperationalError("out of shared memory")
+            return work(desk, *arguments)
+
+        monkeypatch.setattr(matching, "work", failing)
+        report = match_resting_orders(instrument_ids=[thing.pk], now=later(60))
+        assert (report.executions, report.failed_portfolios) == (4, (broken,))
+        assert Order.objects.get(pk=waiting[broken]).status == "new"
+        monkeypatch.setattr(matching, "work", work)
+        report = match_resting_orders(instrument_ids=[thing.pk], now=later(61))
+        assert (report.executions, report.failed_portfolios) == (1, ())
+        assert Fill.objects.count() == 5
+        check_all()
+
+    def test_two_passes_at_once_fill_each_order_once(self, thing, waiting):
+        set_quote(thing, "90.00", "90.00", at=later(60))
+        one = lambda: match_resting_orders(instrument_ids=[thing.pk], now=later(60))  # noqa: E731
+        reports = at_once(one, one, one)
+        assert sum(report.executions for report in reports) == 5
+        assert Fill.objects.count() == 5
+        check_all()
+
+    def test_groups_of_several_portfolios_shrink_each_their_own_other_leg(self, thing):
+        people = [make_user(f"grouped{number}") for number in range(3)]
+        accounts = [make_account(each, "1000") for each in people]
+        for account, each in zip(accounts, people, strict=True):
+            order(
+                account, each, thing, quantity=2, order_class="bracket",
+                take_profit=TakeProfit(limit_price=Decimal(110)), stop_loss=StopLoss(stop_price=Decimal(80)),
+            )  # fmt: skip
+        set_quote(thing, "111.00", "111.00", at=later(60))
+        assert match_resting_orders(instrument_ids=[thing.pk], now=later(60)).executions == 3
+        statuses = Counter(Order.objects.filter(role="stop_loss").values_list("status", flat=True))
+        assert statuses == {"canceled": 3}
+        check_all()
+
+
+def in_a_thread(work: Callable[[], Any]) -> Any:
+    """What it returns; its connection is closed afterwards."""
+    try:
+        return work()
+    finally:
+        connection.close()
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    """Look until it is so."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
