@@ -89,14 +89,14 @@ class TestFreshPrices:
     def test_one_that_fails_does_not_hold_up_the_others(self, place, share, monkeypatch, account):
         from django.db import DatabaseError
 
-        from trading.operations import matching
+        from trading.operations import matching, working
 
         place(quantity=1, limit_price="99.50")
         other = make_account(make_user("other"))
         from holdings.models import Portfolio
 
         order(other, Portfolio.objects.get(pk=other).owner, share, quantity=2, limit_price="99.50")
-        work = matching.work
+        work = working.work
 
         def failing(desk, *arguments):
             if desk.portfolio.id == account:

@@ -28,6 +28,7 @@ from trading.operations import (
     check_reservations,
     match_resting_orders,
     matching,
+    working,
 )
 from trading.tests.support import (
     NOW,
@@ -215,7 +216,7 @@ class TestSettlingTogether:
 
     def test_a_portfolio_that_fails_takes_nobody_with_it(self, thing, waiting, monkeypatch):
         set_quote(thing, "90.00", "90.00", at=later(60))
-        broken, work = list(waiting)[2], matching.work
+        broken, work = list(waiting)[2], working.work
 
         def failing(desk: Any, *arguments: Any) -> Any:
             if desk.portfolio.id == broken:

@@ -25,6 +25,7 @@ from trading.operations import (
     match_resting_orders,
     matching,
     place_order,
+    working,
 )
 from trading.tests.support import make_account, make_instrument, make_user, order, set_quote
 
@@ -174,7 +175,7 @@ class TestSomebodyIsAtIt:
         share, person, account = committed
         order(account, person, share, limit_price="95", now=clock.now())
         # Each pass tries it with the others, and then alone.
-        work, failures = matching.work, [OperationalError("deadlock detected")] * 4
+        work, failures = working.work, [OperationalError("deadlock detected")] * 4
 
         def failing(*arguments):
             if failures:
