@@ -4,8 +4,8 @@
 
 First the backlog: real market orders are placed while nobody delivers, then this process delivers their events alone; events a
 second, CPU of Python and of its database connection, and statements. Then the pace: orders are placed at a rate while daphne and
-everything that delivers run as in docker-compose, and sockets listen. Everything shares one machine: read the load average
-beside it.
+everything that delivers run as in docker-compose, and sockets listen; without `--place` only what an order publishes is
+written. Everything shares one machine: read the load average beside it.
 """
 
 # ruff: noqa: INP001, T201, E402 - a script that prints, and finds its own modules first
@@ -16,6 +16,7 @@ import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -65,6 +66,59 @@ def place(people: Sequence[Any], things: Sequence[Any], number: int) -> str:
     return str(order.id)
 
 
+class Teller:
+    """Publishes what an order publishes, without placing one: the machine that measures has to keep the pace."""
+
+    def __init__(self, people: Sequence[Any]) -> None:
+        from holdings.models import Transaction
+
+        entries = Transaction.objects.filter(portfolio__in=[one.portfolio_id for one in people]).order_by(
+            "pk"
+        )
+        self._entries = {row.portfolio_id: row for row in entries.select_related("instrument")}
+        self.committed: dict[str, float] = {}
+
+    def __call__(self, people: Sequence[Any], _things: Sequence[Any], number: int) -> str:
+        """Tell of one order; returns its id."""
+        from django.db import transaction
+
+        from holdings.events import TransactionsPosted
+        from portfolio_site.kernel import clock
+        from portfolio_site.kernel.events import publish_within
+        from portfolio_site.kernel.writing import Writing
+        from trading.events import OrderAccepted, OrderFilled, stream_of
+
+        trader = people[number % len(people)]
+        entry = self._entries[trader.portfolio_id]
+        instrument: Any = entry.instrument
+        order_id, one = uuid.uuid4(), Decimal(1)
+        same: dict[str, Any] = {
+            "order_id": order_id, "portfolio_id": trader.portfolio_id, "user_id": trader.user.pk, "side": "buy", "quantity": one,
+            "instrument_id": instrument.pk, "symbol": instrument.symbol, "currency": "USD", "at": clock.now(),
+        }  # fmt: skip
+        events = [
+            TransactionsPosted(
+                portfolio_id=trader.portfolio_id,
+                user_id=trader.user.pk,
+                actor_id=trader.user.pk,
+                transaction_ids=[entry.pk],
+                voided_ids=[],
+                revision=number,
+            ),
+            OrderAccepted(**same, type="market", price=None, status="new", position_quantity=None),
+            OrderFilled(
+                **same, fill_id=uuid.uuid4(), price=Decimal("100.02"), fees=Decimal(0), order_quantity=one, filled_quantity=one,
+                filled_avg_price=Decimal("100.02"), status="filled", position_quantity=one,
+            ),
+        ]  # fmt: skip
+        with transaction.atomic():
+            transaction.on_commit(lambda: self.committed.update({str(order_id): time.time()}))
+            writing = Writing()
+            publish_within(writing, [(event, stream_of(trader.portfolio_id)) for event in events])
+            writing.execute()
+        return str(order_id)
+
+
 def backlog(people: Sequence[Any], things: Sequence[Any], *, events: int) -> None:
     """Deliver what waits, alone."""
     from django.db import connection
@@ -100,9 +154,16 @@ def backlog(people: Sequence[Any], things: Sequence[Any], *, events: int) -> Non
 
 
 def pace(
-    servers: Servers, load: Load, people: Sequence[Any], things: Sequence[Any], *, rate: int, seconds: float
+    servers: Servers,
+    load: Load,
+    people: Sequence[Any],
+    things: Sequence[Any],
+    *,
+    rate: int,
+    seconds: float,
+    teller: Teller | None,
 ) -> None:
-    """Place orders at a rate and hear when they are told."""
+    """Place orders at a rate, or only tell of them, and hear when they are told."""
     from benchmarks.counter import seed
 
     placed: list[str] = []
@@ -114,7 +175,7 @@ def pace(
         for number in range(step, count, 2):
             due = begin + number / rate
             time.sleep(max(0.0, due - time.monotonic()))
-            placed.append(place(people, things, number))
+            placed.append((teller or place)(people, things, number))
             late[0] = max(late[0], time.monotonic() - due)
         connection.close()
 
@@ -131,11 +192,14 @@ def pace(
     drain()
     used = {name: sum(map(cpu_of, pids)) - before[name] for name, pids in groups.items()}
     time.sleep(1.5)
-    heard, committed = load(do="heard")["heard"], seed.committed_at(placed)
+    heard = load(do="heard")["heard"]
+    committed = teller.committed if teller else seed.committed_at(placed)
+    committed = {pk: committed[pk] for pk in placed}
     delays = [heard["browser"][pk] - at for pk, at in committed.items() if pk in heard["browser"]]
     program = [heard["program"][pk] - at for pk, at in committed.items() if pk in heard["program"]]
     print(
         f"{rate:>4} orders a second: {len(delays)} of {len(placed)} told to browsers, {spread(delays)}; "
+        f""
         f"to programs {spread(program)}; latest order {late[0] * 1000:.0f} ms late; CPU of an order "
         + ", ".join(
             f"{name} {spent / len(placed) * 1000:.1f} ms" for name, spent in used.items() if spent > 0.1
@@ -153,6 +217,7 @@ def main() -> None:
     parser.add_argument("--rates", type=int, nargs="*", default=[20, 50, 100])
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--people", type=int, default=20)
+    parser.add_argument("--place", action="store_true", help="place real orders at the rates")
     options = parser.parse_args()
     print(f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores", flush=True)
     with Servers(workers=1) as servers:
@@ -176,11 +241,12 @@ def main() -> None:
                 servers.serve()
                 keys = [one.key for one in people]
                 load(do="listen", port=servers.socket_port, cookies=seed.cookies(people), keys=keys)
-                for number in range(20):
+                for number in range(len(people)):
                     place(people, things, number)
                 drain()
+            teller = None if options.place else Teller(people)
             for rate in options.rates:
-                pace(servers, load, people, things, rate=rate, seconds=options.seconds)
+                pace(servers, load, people, things, rate=rate, seconds=options.seconds, teller=teller)
         finally:
             load.close()
     print(f"load average {os.getloadavg()[0]:.1f}")

@@ -64,7 +64,8 @@ def notify_all(
     pages have to renew what they show. ``regions``: what else the open pages of people are to renew; what a numbered
     event names anyway is not said twice.
     """
-    with transaction.atomic():
+    # Who delivers has a savepoint of their own where one is needed.
+    with transaction.atomic(savepoint=False):
         told, numbers = _write(news) if news else ({}, [])
         wires = [
             channel.events_for(user_id, [(number, frame_text(number, payload)) for number, payload in events])

@@ -102,7 +102,7 @@ def follow_postings(*, postings: Sequence[Posting], now: datetime) -> None:
     """Like ``follow_posting`` for many journals that have grown a little, trades above all. Three statements where nothing
     that was touched had a split or dividend since; portfolios where something had are looked at after this, each in a
     transaction of its own."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         rows = Transaction.objects.filter(pk__in=[pk for each in postings for pk in each.transaction_ids])
         first: dict[int, dict[int, date]] = {}
         restored: dict[int, list[int]] = {}

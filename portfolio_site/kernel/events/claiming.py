@@ -1,8 +1,8 @@
 """Events: which of them a dispatcher takes next, and what becomes of their rows. A few statements for any number of events.
 
-What a dispatcher takes it holds by advisory locks on the streams, until its transaction ends. The locks come first and the
-rows are read in a second statement, so that what another dispatcher has just delivered, or could not deliver, is seen as it is
-now.
+What a dispatcher takes it holds by advisory locks on the streams, until its transaction ends. Another dispatcher may have
+delivered some of it, or failed to, between the look and the lock. Either that is found out when the events are marked (`take`,
+`settle`), or the rows are read in a second statement once the locks are held (`claim`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,19 @@ _FREE = """
     e.dispatched_at IS NULL AND e.lane = %(lane)s AND e.next_attempt_at <= clock_timestamp()
     AND NOT EXISTS (SELECT 1 FROM held h WHERE h.stream = e.stream AND h.since < e.id)"""
 
+_KEY = "coalesce('#' || CASE WHEN stream = '' THEN id END, stream)"
+
+_TAKE = f"""{_HELD},
+waiting AS MATERIALIZED (
+    SELECT e.id, e.name, e.stream, e.payload, e.request_id, e.created_at, e.attempts, {_KEY} AS key
+    FROM kernel_outboxevent e WHERE {_FREE} ORDER BY e.id LIMIT %(limit)s),
+keys AS MATERIALIZED (SELECT DISTINCT key FROM waiting),
+locked AS MATERIALIZED (
+    SELECT key FROM keys WHERE pg_try_advisory_xact_lock(hashtextextended(key, 7 + %(lane)s)))
+SELECT id, name, stream, payload::text, request_id, created_at, attempts
+FROM waiting JOIN locked USING (key) ORDER BY id
+"""  # noqa: S608 - made of constants
+
 _LOCK = f"""{_HELD},
 waiting AS MATERIALIZED (
     SELECT e.id, e.stream FROM kernel_outboxevent e WHERE {_FREE} ORDER BY e.id LIMIT %(limit)s),
@@ -55,6 +68,16 @@ SET lane = %(next)s, last_error = '',
     dispatched_at = CASE WHEN name = ANY(%(later)s) THEN NULL ELSE clock_timestamp() END
 WHERE id = ANY(%(ids)s)
 """
+# What another dispatcher has changed since it was read is not counted.
+_SETTLE = f"""
+WITH mine AS (
+    {_HAND_ON} AND dispatched_at IS NULL AND lane = %(lane)s AND next_attempt_at <= clock_timestamp() RETURNING id),
+heard AS (
+    INSERT INTO kernel_eventreceipt (event_id, subscriber)
+    SELECT n.event_id, n.subscriber FROM unnest(%(events)s::bigint[], %(subscribers)s::text[]) AS n(event_id, subscriber)
+    ON CONFLICT DO NOTHING RETURNING event_id, subscriber)
+SELECT event_id, subscriber FROM heard UNION ALL SELECT count(*), '' FROM mine
+"""  # noqa: S608 - made of constants
 
 _RECEIVE = """
 INSERT INTO kernel_eventreceipt (event_id, subscriber)
@@ -78,8 +101,62 @@ class Claimed:
     envelope: Envelope
 
 
+class Outdated(Exception):
+    """Another dispatcher has delivered or put off some of the events since they were read."""
+
+
+def take(lane: Lane, *, limit: int) -> list[Claimed]:
+    """Take the oldest waiting events of a lane whose streams nobody else holds, in the order of their ids. One statement.
+
+    They are as they were when the locks were asked for: `settle` says whether they still are.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"lane": int(lane), "limit": limit})
+        return _claimed(cursor.fetchall())
+
+
+def settle(
+    lane: Lane, rows: Sequence[Claimed], pairs: Sequence[tuple[int, str]]
+) -> tuple[int, set[tuple[int, str]]]:
+    """Give events to the next lane and write a receipt for each (event, subscriber), before they are handled: for a
+    transaction that is rolled back when any of them cannot be. One statement.
+
+    Returns how many have no lane before them, and the receipts that are new. Raises `Outdated`.
+    """
+    later = names_after(lane)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SETTLE,
+            {
+                "next": lane + 1,
+                "later": later,
+                "lane": int(lane),
+                "ids": [row.id for row in rows],
+                "events": [pk for pk, _ in pairs],
+                "subscribers": [subscriber for _, subscriber in pairs],
+            },
+        )
+        *heard, (mine, _) = sorted(cursor.fetchall(), key=lambda found: found[1] == "")
+    if mine != len(rows):
+        raise Outdated
+    return sum(row.name not in later for row in rows), set(heard)
+
+
+def _claimed(found: Sequence[tuple[Any, ...]]) -> list[Claimed]:
+    return [
+        Claimed(
+            id=pk,
+            name=name,
+            payload=loaded(payload),
+            attempts=attempts,
+            envelope=Envelope(id=pk, created_at=created_at, stream=stream, request_id=request_id),
+        )
+        for pk, name, stream, payload, request_id, created_at, attempts in found
+    ]
+
+
 def claim(lane: Lane, *, limit: int) -> list[Claimed] | None:
-    """Take the oldest waiting events of a lane whose streams nobody else holds, in the order of their ids. Two statements.
+    """Like `take`, and sure that they are as they were read. Two statements.
 
     None when there is nothing to take. An empty list means that another dispatcher has just delivered what was
     there: look again.
@@ -99,16 +176,7 @@ def claim(lane: Lane, *, limit: int) -> list[Claimed] | None:
                 "singles": [single for _, single, _ in locked if single is not None],
             },
         )
-        return [
-            Claimed(
-                id=pk,
-                name=name,
-                payload=loaded(payload),
-                attempts=attempts,
-                envelope=Envelope(id=pk, created_at=created_at, stream=stream, request_id=request_id),
-            )
-            for pk, name, stream, payload, request_id, created_at, attempts in cursor.fetchall()
-        ]
+        return _claimed(cursor.fetchall())
 
 
 def write_receipts(pairs: Sequence[tuple[int, str]]) -> set[tuple[int, str]]:
