@@ -69,7 +69,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     # Inside gzip: the tag is of what is said, however it is packed.
     "portfolio_site.kernel.middleware.ApiConditionalGetMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "portfolio_site.web.middleware.RequestLogMiddleware",
     "portfolio_site.kernel.middleware.RequestIdHeaderMiddleware",
     "portfolio_site.web.middleware.SimulatedPricesHeaderMiddleware",
     "portfolio_site.kernel.middleware.ContentSecurityPolicyMiddleware",

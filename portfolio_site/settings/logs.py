@@ -29,6 +29,9 @@ _shared: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+# That a request began is said by the line of its end, or by that of its failure.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,17 +1,32 @@
-"""The front hall: what is said with every answer of the API."""
+"""The front hall: the log line of every request, and what is said with every answer of the API."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware
 
+from accounts.requests import client_ip
 from marketdata.queries import simulated_prices_in_use
 
 #: Header of every answer of the API while this site makes up prices. Answers that carry prices say it of each besides.
 HEADER = "Simulated-Prices"
 _REMEMBERED_SECONDS = 5.0
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """One line for each request when it is answered, with its id, person and address.
+
+    The address is that which limits and the audit trail go by: only trusted proxies are believed.
+    """
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """Let all lines of the request carry the address."""
+        structlog.contextvars.bind_contextvars(ip=client_ip(request))
 
 
 class SimulatedPricesHeaderMiddleware:

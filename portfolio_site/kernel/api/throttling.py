@@ -1,37 +1,99 @@
-"""API: rate limits per user, with headers that tell how much is left."""
+"""API: rate limits per user, with headers that tell how much is left.
+
+The requests of the last minute are kept in Valkey and counted there in one step: exact, whatever number of workers ask at
+once, and one round trip. While it is away, each process counts for itself (`kernel.cache`).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle, UserRateThrottle
+from rest_framework.throttling import (
+    AnonRateThrottle,
+    ScopedRateThrottle,
+    SimpleRateThrottle,
+    UserRateThrottle,
+)
+
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage, Script
+
+# Kept are the instants (in microseconds since 2023) of the requests that were let in, the oldest first. Its arguments: how
+# many may be in a span, and the span in microseconds. Answers whether this one is let in, how many there are now, and
+# the microseconds until the oldest of them no longer counts.
+_COUNT = Script("""
+local clock = redis.call('TIME')
+local now = (clock[1] - 1700000000) * 1000000 + clock[2]
+local most, span = tonumber(ARGV[1]), tonumber(ARGV[2])
+local oldest = redis.call('LINDEX', KEYS[1], 0)
+while oldest and tonumber(oldest) <= now - span do
+    redis.call('LPOP', KEYS[1])
+    oldest = redis.call('LINDEX', KEYS[1], 0)
+end
+local used = redis.call('LLEN', KEYS[1])
+local taken = 0
+if used < most then
+    taken, used = 1, used + 1
+    redis.call('RPUSH', KEYS[1], string.format('%.0f', now))
+    redis.call('PEXPIRE', KEYS[1], math.ceil(span / 1000))
+end
+return {taken, used, math.floor(tonumber(oldest or now) + span - now)}
+""")
+_outage = Outage("API limits")
 
 
-class _Counted:
-    """Remember the state on the request so that `RateLimitHeadersMixin` can tell it in headers."""
+class _Counted(SimpleRateThrottle):
+    """Counts in one step, and remembers the state on the request so that `RateLimitHeadersMiddleware` can tell it."""
+
+    num_requests: int
+    duration: float
+    _until_next: float | None = None
 
     def allow_request(self, request: Any, view: Any) -> bool:
         """Count the request; keep limit, remaining and reset time beside it."""
-        allowed: bool = super().allow_request(request, view)  # type: ignore[misc]
-        limit = getattr(self, "num_requests", None)
-        if limit is not None and getattr(self, "key", None):
-            history: list[float] = getattr(self, "history", [])
-            now: float = getattr(self, "now", 0.0)
-            duration: int = getattr(self, "duration", 60)
-            reset = (history[-1] + duration - now) if history else duration
-            request._request.rate_limit = (limit, max(0, limit - len(history)), max(0, int(reset) + 1))
+        if self.rate is None:
+            return True
+        key = self.get_cache_key(request, view)
+        if key is None:
+            return True
+        counted = self._counted(key)
+        if counted is None:
+            allowed: bool = super().allow_request(request, view)
+            used = len(self.history)
+            self._until_next = self.history[-1] + self.duration - self.now if self.history else self.duration
+        else:
+            allowed, used, self._until_next = counted
+        request._request.rate_limit = (
+            self.num_requests, max(0, self.num_requests - used), max(0, int(self._until_next) + 1),
+        )  # fmt: skip
         return allowed
 
+    def _counted(self, key: str) -> tuple[bool, int, float] | None:
+        if _outage.is_on():
+            return None
+        try:
+            taken, used, left = _COUNT(
+                f"hf:api:limit:{key}", self.num_requests, round(self.duration * 1_000_000)
+            )
+        except UNREACHABLE as error:
+            _outage.note(error)
+            return None
+        _outage.over()
+        return bool(taken), used, left / 1_000_000
 
-class UserThrottle(_Counted, UserRateThrottle):
+    def wait(self) -> float | None:
+        """Seconds until the next request is let in."""
+        return self._until_next
+
+
+class UserThrottle(UserRateThrottle, _Counted):
     """A limit for each signed-in user (and each address of those who are not)."""
 
 
-class AnonThrottle(_Counted, AnonRateThrottle):
+class AnonThrottle(AnonRateThrottle, _Counted):
     """A limit for each address that is not signed in."""
 
 
-class LoginThrottle(_Counted, ScopedRateThrottle):
+class LoginThrottle(ScopedRateThrottle, _Counted):
     """A tight limit for signing in by API, for each address."""
 
     scope_attr = "throttle_scope"

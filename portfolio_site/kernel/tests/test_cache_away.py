@@ -18,6 +18,7 @@ from tests.support.own_valkey import OwnValkey
 @pytest.fixture
 def server(own_valkey: OwnValkey, settings: Any) -> OwnValkey:
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": own_valkey.url}}
+    settings.REDIS_LOCATION = own_valkey.url
     return own_valkey
 
 
