@@ -14,7 +14,7 @@ from accounts.models import ApiTokenEvent, RoleEvent, SecurityEvent, User, UserE
 from accounts.roles import Role
 from accounts.tests.support import make_administrator, sign_in
 from portfolio_site.kernel import clock
-from portfolio_site.kernel.audit import add_audit_context, audit_context
+from portfolio_site.kernel.audit import add_audit_context, audit_context, untold_context
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +143,20 @@ class TestAuditContext:
             with pytest.raises(ZeroDivisionError):
                 fail()
             assert self.theme(person, "dark") == {"task": "t"}
+
+    def test_deferred_asks_nothing_until_facts_are_added(
+        self, person: User, django_assert_num_queries: Any
+    ) -> None:
+        with django_assert_num_queries(0), audit_context(deferred=True, task="t"):
+            assert untold_context() is not None
+        assert self.theme(person, "light") is None
+        with audit_context(deferred=True, task="t"):
+            add_audit_context(user=7)
+            assert untold_context() is None
+            assert self.theme(person, "dark") == {"task": "t", "user": 7}
+        assert self.theme(person, "light") is None
+
+    def test_deferred_lets_what_goes_wrong_out(self) -> None:
+        with pytest.raises(ZeroDivisionError), audit_context(deferred=True, task="t"):
+            raise ZeroDivisionError
+        assert untold_context() is None

@@ -23,6 +23,7 @@ from holdings.operations.rates import Rates
 from marketdata.models import Instrument
 from marketdata.queries import close_on
 from portfolio_site.kernel.money import is_currency, round_money
+from portfolio_site.kernel.rows import new_row
 
 _CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _TWELVE = Decimal(1).scaleb(-12)
@@ -87,7 +88,8 @@ class Preparer:
         if rule is None:
             raise EntryRefused(f"“{entry.type[:30]}” is not a type of entry.", field="type")
         occurred_at, day, is_date_only = self._moment(entry.occurred)
-        row = Transaction(
+        row = new_row(
+            Transaction,
             portfolio_id=self.locked.id,
             type=entry.type,
             occurred_at=occurred_at,

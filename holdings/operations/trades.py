@@ -7,10 +7,10 @@ not enough (a pooled method, another currency, wash sales, a date in the past, v
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db import IntegrityError
@@ -39,11 +39,12 @@ from holdings.queries.facts import BookFacts
 from holdings.queries.journal import domain_accounts, domain_instrument, domain_transaction
 from holdings.queries.replaying import books_market, setup_for
 from marketdata.models import Instrument
+from portfolio_site.kernel.rows import columns_of
 from portfolio_site.kernel.writing import Writing
 
 Costs = dict[int | None, tuple[Decimal, Decimal]]
 _SIMPLE_METHODS = frozenset({CostBasisMethod.FIFO, CostBasisMethod.LIFO, CostBasisMethod.HIFO})
-_JOURNAL = [column.attname for column in Transaction._meta.concrete_fields]
+_JOURNAL = tuple(column.attname for column in Transaction._meta.concrete_fields)
 _REALISED = ("portfolio_id", *REALISED_FIELDS)
 
 
@@ -185,7 +186,7 @@ def _applied(
 
 
 def _write_journal(writing: Writing, row: Transaction) -> None:
-    writing.insert("holdings_transaction", _JOURNAL, [{name: getattr(row, name) for name in _JOURNAL}])
+    writing.insert("holdings_transaction", _JOURNAL, [columns_of(row, _JOURNAL)])
     key = {
         "portfolio_id": row.portfolio_id,
         "source": row.source,
@@ -274,6 +275,7 @@ def _write_sums(
     )
 
 
-def _adding(table: str, keys: Sequence[str], figures: Sequence[str]) -> str:
+@lru_cache(maxsize=16)
+def _adding(table: str, keys: tuple[str, ...], figures: tuple[str, ...]) -> str:
     adding = ", ".join(f"{name} = {table}.{name} + EXCLUDED.{name}" for name in figures)
     return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {adding}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import lru_cache
 from typing import Final
 
 #: ISO 4217 currencies whose minor unit is not 1/100.
@@ -55,7 +56,12 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
     went through binary floating point is already wrong.
     """
     _require_decimal(amount)
-    return amount.quantize(Decimal(1).scaleb(-minor_digits(currency)), context=_CONTEXT)
+    return amount.quantize(_minor_unit(currency), context=_CONTEXT)
+
+
+@lru_cache(maxsize=1000)
+def _minor_unit(currency: str) -> Decimal:
+    return Decimal(1).scaleb(-minor_digits(currency))
 
 
 def _require_decimal(amount: object) -> None:

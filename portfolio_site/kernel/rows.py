@@ -43,6 +43,12 @@ def new_row(model: type[M], related: Mapping[str, models.Model] | None = None, /
     return row
 
 
+def columns_of(row: models.Model, names: Sequence[str]) -> dict[str, Any]:
+    """Columns of a row as they are in memory, by their names (``portfolio_id``)."""
+    state = row.__dict__
+    return {name: state[name] if name in state else getattr(row, name) for name in names}
+
+
 def _with(model: type[M], state: dict[str, Any], *, adding: bool) -> M:
     row = model.__new__(model)
     row._state = ModelState()

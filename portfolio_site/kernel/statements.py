@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import RawCursor
 
 _PLACE = re.compile(r"%(?:\((\w+)\)s|(%))")
@@ -50,30 +51,42 @@ class Statement:
 
     def _executed(self, values: Mapping[str, Any]) -> RawCursor[tuple[Any, ...]]:
         texts = [as_text(values[name]) for name in self._names]
-        connection.close_if_health_check_failed()
-        connection.ensure_connection()
-        connection.validate_no_broken_transaction()
-        cursor: RawCursor[tuple[Any, ...]] = RawCursor(connection.connection)
-        execute: Callable[..., Any] = partial(_execute, cursor)
-        for wrapper in reversed(connection.execute_wrappers):
-            execute = partial(wrapper, execute)
-        execute(self._sql, texts, False, {"connection": connection, "cursor": cursor})
+        db = connections[DEFAULT_DB_ALIAS]
+        db.close_if_health_check_failed()
+        db.ensure_connection()
+        cursor: RawCursor[tuple[Any, ...]] = RawCursor(db.connection)
+        if db.execute_wrappers or db.queries_logged:
+            _execute_watched(db, cursor, self._sql, texts)
+        else:
+            _execute(db, cursor, self._sql, texts)
         return cursor
 
 
 def _execute(
-    cursor: RawCursor[tuple[Any, ...]], sql: str, texts: Sequence[str | None], _many: bool, _context: Any
+    db: BaseDatabaseWrapper, cursor: RawCursor[tuple[Any, ...]], sql: str, texts: Sequence[str | None]
 ) -> None:
-    with connection.wrap_database_errors:
-        if not connection.queries_logged:
-            cursor.execute(sql, texts)
-            return
-        began = time.monotonic()
-        try:
-            cursor.execute(sql, texts)
-        finally:
-            took = time.monotonic() - began
-            connection.queries_log.append({"sql": sql, "time": f"{took:.3f}"})
+    if db.needs_rollback:
+        db.validate_no_broken_transaction()
+    with db.wrap_database_errors:
+        cursor.execute(sql, texts)
+
+
+def _execute_watched(
+    db: BaseDatabaseWrapper, cursor: RawCursor[tuple[Any, ...]], sql: str, texts: Sequence[str | None]
+) -> None:
+    """The same where somebody counts or guards statements, as Django's own cursor does it."""
+
+    def execute(sql: str, texts: Sequence[str | None], _many: bool, _context: Any) -> None:
+        _execute(db, cursor, sql, texts)
+
+    for wrapper in reversed(db.execute_wrappers):
+        execute = partial(wrapper, execute)
+    began = time.monotonic()
+    try:
+        execute(sql, texts, False, {"connection": db, "cursor": cursor})
+    finally:
+        if db.queries_logged:
+            db.queries_log.append({"sql": sql, "time": f"{time.monotonic() - began:.3f}"})
 
 
 def as_text(value: Any) -> str | None:

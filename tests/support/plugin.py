@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import BrowserContext
 
-from portfolio_site.kernel import valkey
+from portfolio_site.kernel import valkey, whispering
 from tests.support.browser import (
     browser,
     browser_context_args,
@@ -60,6 +60,7 @@ def live_site(_running_site: LiveSite, transactional_db: None) -> LiveSite:
 def _nothing_is_known_to_be_away() -> None:
     """Let no test pause because an earlier one found a server away."""
     valkey.forget_outages()
+    whispering.forget_listeners()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from holdings.operations import LockedPortfolio, lock_portfolio
 from marketdata.models import Instrument
 from marketdata.queries import latest_quotes
 from portfolio_site.kernel.events import Event, publish_within
+from portfolio_site.kernel.rows import columns_of
 from portfolio_site.kernel.writing import Writing
 from trading import events
 from trading.engine.fees import FeeModel
@@ -305,9 +306,9 @@ class Desk:
 
     def _write_orders(self, writing: Writing) -> None:
         new = [self.orders[pk] for pk in self._new]
-        writing.insert("trading_order", _ORDER, [row_of(order, _ORDER) for order in new])
+        writing.insert("trading_order", _ORDER, [columns_of(order, _ORDER) for order in new])
         changed = [self.orders[pk] for pk in self._changed if pk not in self._new]
-        writing.update("trading_order", _CHANGING, [row_of(order, ("id", *_CHANGING)) for order in changed])
+        writing.update("trading_order", _CHANGING, [columns_of(order, _CHANGED) for order in changed])
 
     def _write_trades(self, writing: Writing, news: list[tuple[Event, str]]) -> None:
         for trade in self.trades:
@@ -317,7 +318,7 @@ class Desk:
             else:
                 trade.fill.transaction_id = posted.entry_id
                 news.append((posted.told, posted.stream))
-        writing.insert("trading_fill", _FILL, [row_of(trade.fill, _FILL) for trade in self.trades])
+        writing.insert("trading_fill", _FILL, [columns_of(trade.fill, _FILL) for trade in self.trades])
 
     def _post_within(self, writing: Writing, trade: BookedTrade) -> books_operations.PostedTrade | None:
         """Post a trade with everything else, where it is a simple one. One statement, none where the facts are known."""
@@ -386,11 +387,6 @@ def _locked_orders(wanted: Q) -> Iterable[Order]:
     )
 
 
-def row_of(item: Order | Fill, columns: Sequence[str]) -> dict[str, Any]:
-    """The columns of a row as they are in memory."""
-    return {name: getattr(item, name) for name in columns}
-
-
 _ORDER = tuple(column.attname for column in Order._meta.concrete_fields)
 _FILL = tuple(column.attname for column in Fill._meta.concrete_fields)
 _CHANGING = tuple(
@@ -399,6 +395,7 @@ _CHANGING = tuple(
     "parent_id replaced_by_id eligible_at triggered_at expires_at "
     "updated_at filled_at canceled_at expired_at rejected_at replaced_at".split()
 )
+_CHANGED = ("id", *_CHANGING)
 
 
 def open_desk(*, portfolio_id: int, actor: Any, now: datetime) -> Desk:

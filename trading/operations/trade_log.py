@@ -16,7 +16,9 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import DecimalField
 
-from portfolio_site.kernel.valkey import UNREACHABLE, Outage, client
+from portfolio_site.kernel.rows import columns_of
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage
+from portfolio_site.kernel.whispering import whisper
 from portfolio_site.kernel.writing import Writing, document
 from trading.models import Fill, Order
 
@@ -104,7 +106,7 @@ def wake(portfolio_id: int) -> None:
     if _outage.is_on():
         return
     try:
-        client().publish(WAKE_CHANNEL, portfolio_id)
+        whisper(WAKE_CHANNEL, portfolio_id)
     except UNREACHABLE as error:
         _outage.note(error)
     else:
@@ -113,23 +115,24 @@ def wake(portfolio_id: int) -> None:
 
 def _columns(order: Order) -> dict[str, Any]:
     """The columns that programs are told of and that hold something."""
-    values = ((name, getattr(order, name), exact) for name, exact in _told_columns())
+    told = _told_columns()
+    values = columns_of(order, tuple(told))
     # A zero that is a column's default is an int until the row is read back.
     return {
-        name: str(value) if exact else value
-        for name, value, exact in values
+        name: str(value) if told[name] else value
+        for name, value in values.items()
         if value is not None and value != ""
     }
 
 
 @lru_cache(maxsize=1)
-def _told_columns() -> tuple[tuple[str, bool], ...]:
+def _told_columns() -> dict[str, bool]:
     """Names of the columns that are told, and whether each is a decimal."""
-    return tuple(
-        (field.attname, isinstance(field, DecimalField))
+    return {
+        field.attname: isinstance(field, DecimalField)
         for field in Order._meta.concrete_fields
         if field.attname not in _UNTOLD
-    )
+    }
 
 
 def _payload(entry: LogEntry) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from marketdata.models import AssetClass, Instrument, QuoteUnit
@@ -31,7 +32,7 @@ EVENING = timedelta(hours=3)
 _STOCKS = frozenset({AssetClass.EQUITY, AssetClass.ETF})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Market:
     """An instrument, the terms it trades under, its latest quote and its session.
 
@@ -59,6 +60,10 @@ class Market:
 
     def tick(self) -> MarketQuote | None:
         """The quote as the matching engine takes it."""
+        return self._tick
+
+    @cached_property
+    def _tick(self) -> MarketQuote | None:
         return None if self.quote is None else tick_of(self.quote, self.thing, in_session=self.is_open)
 
     def expires_at(self, time_in_force: TimeInForce, now: datetime, *, extended: bool = False) -> datetime:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from marketdata.models import Instrument
+from portfolio_site.kernel.rows import columns_of
 from trading.engine.states import CANCELABLE, OPEN, REPLACEABLE, OrderStatus
 from trading.models import ROLE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES, Fill, Order
 
@@ -189,7 +190,7 @@ def order_view(
     thing = order.instrument if instrument is None else instrument
     owner = order.portfolio.owner_id if owner_id is None else owner_id
     return OrderView(
-        **{name: getattr(order, name) for name in _SAME},
+        **columns_of(order, _SAME),
         user_id=owner,
         asset_id=thing.public_id,
         symbol=thing.symbol,

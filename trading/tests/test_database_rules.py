@@ -6,7 +6,9 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, transaction
 
+from portfolio_site.kernel.audit import audit_context
 from trading.models import Fill, Order
+from trading.operations import cancel_order
 from trading.tests.support import NOW
 
 
@@ -81,8 +83,6 @@ def test_fills_are_facts(place):
 
 
 def test_every_version_of_an_order_is_kept(place, trader):
-    from trading.operations import cancel_order
-
     placed = place(limit_price="50")
     cancel_order(order_id=placed.id, actor=trader, now=NOW)
     versions = apps.get_model("trading", "OrderEvent").objects.filter(pgh_obj_id=placed.id).order_by("pgh_id")
@@ -90,8 +90,6 @@ def test_every_version_of_an_order_is_kept(place, trader):
 
 
 def test_who_changed_an_order_is_kept_with_its_version_and_cannot_be_rewritten(place):
-    from portfolio_site.kernel.audit import audit_context
-
     with audit_context(user=7, ip="192.0.2.1"):
         placed = place(limit_price="50")
     with audit_context(user=8):
@@ -100,3 +98,12 @@ def test_who_changed_an_order_is_kept_with_its_version_and_cannot_be_rewritten(p
     assert version.pgh_context == {"user": 7, "ip": "192.0.2.1"}
     with pytest.raises(DatabaseError, match="Cannot update or delete"), transaction.atomic():
         type(version).objects.update(pgh_context={"user": 9})
+
+
+def test_who_places_an_order_is_told_with_its_lock(place, trader):
+    with audit_context(deferred=True, user=7):
+        placed = place(limit_price="50")
+        cancel_order(order_id=placed.id, actor=trader, now=NOW)
+    versions = apps.get_model("trading", "OrderEvent").objects.filter(pgh_obj_id=placed.id)
+    assert [version.pgh_context for version in versions] == [{"user": 7}] * 2
+    assert len({version.pgh_context_id for version in versions}) == 1

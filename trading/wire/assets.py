@@ -48,7 +48,7 @@ LISTED: Final = (AssetClass.EQUITY, AssetClass.ETF, AssetClass.FUND, AssetClass.
 _QUOTED_IN: Final = ("USD", "USDT", "USDC", "EUR", "GBP", "BTC")
 _MOST_SYMBOL: Final = 64
 _MOST_REMEMBERED: Final = 5_000
-_REMEMBERED_SECONDS: Final = 5.0
+_REMEMBERED_SECONDS: Final = 30.0
 _remembered: dict[str, tuple[Instrument, float]] = {}
 
 
@@ -138,7 +138,7 @@ def required_asset(text: str) -> Instrument:
 
 
 def remembered_asset(text: str) -> Instrument | None:
-    """What this process found under a name in the last seconds; None where it did not look. Whoever uses it makes sure that
+    """What this process found under a name a moment ago; None where it did not look. Whoever uses it makes sure that
     it is still called so."""
     found, until = _remembered.get(text, (None, 0.0))
     return found if time.monotonic() < until else None

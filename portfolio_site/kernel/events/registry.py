@@ -150,7 +150,13 @@ def names_after(lane: Lane) -> list[str]:
 
 def encode(item: Event) -> dict[str, Any]:
     """Return the JSON-able content of an event: Decimals, times and UUIDs as text."""
-    return {f.name: _plain(getattr(item, f.name)) for f in dataclasses.fields(item)}  # type: ignore[arg-type]
+    names = _fields(type(item))  # type: ignore[arg-type]  # mypy: a class is no Hashable
+    return {name: _plain(getattr(item, name)) for name in names}
+
+
+@cache
+def _fields(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type]
 
 
 def _plain(value: Any) -> Any:

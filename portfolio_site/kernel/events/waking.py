@@ -8,7 +8,8 @@ the workers' sweep, more seldom.
 from __future__ import annotations
 
 from portfolio_site.kernel.jobs import enqueue
-from portfolio_site.kernel.valkey import UNREACHABLE, Outage, client
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage
+from portfolio_site.kernel.whispering import tell
 
 _outage = Outage("event delivery")
 
@@ -23,7 +24,7 @@ def wake_deliverer() -> None:
     if _outage.is_on():
         return
     try:
-        listeners = client().publish(WAKE_CHANNEL, b"")
+        listeners = tell(WAKE_CHANNEL, "")
     except UNREACHABLE as error:
         _outage.note(error)
         return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from marketdata.models import Instrument
 from trading.models import Order
 from trading.operations import open_paper_account
 from trading.tests.support import check_books, make_instrument, set_quote
@@ -216,6 +218,22 @@ class TestRefusals:
         assert bot.send("DELETE", f"/v2/orders/{waiting['id']}").status_code == 204
 
 
+class TestRememberedNames:
+    def test_a_symbol_that_went_to_another_instrument_means_the_other(self, bot, share):
+        assert place(bot)["asset_id"] == str(share.public_id)
+        Instrument.objects.filter(pk=share.pk).update(symbol="ACMEOLD")
+        other = make_instrument("ACME")
+        set_quote(other, "10.00", "10.02", "10.01", at=datetime.now(UTC))
+        placed = place(bot)
+        assert (placed["asset_id"], placed["filled_avg_price"]) == (str(other.public_id), "10.02")
+
+    def test_a_symbol_that_is_gone_is_refused(self, bot, share, answer):
+        place(bot)
+        Instrument.objects.filter(pk=share.pk).update(symbol="ACMEOLD")
+        refused(answer("POST", "/v2/orders", market()), 404, 40410000, "asset not found for ACME")
+        assert Order.objects.count() == 1
+
+
 class TestClientOrderId:
     def test_is_unique_for_good_even_for_the_same_order(self, bot, share):
         first = place(bot, client_order_id="mine")
@@ -371,10 +389,20 @@ class TestCancelAndReplace:
 
 
 class TestWhatItCosts:
-    def test_placing_adds_three_statements_to_the_operation(self, bot, share, django_assert_max_num_queries):
+    def test_an_order_takes_four_statements_from_its_key_to_its_answer(
+        self, bot, share, django_assert_num_queries
+    ):
+        place(bot)
+        # The key; the lock (which tells who it is), everything that is known, everything that is written; and what a test's
+        # own transaction adds: the savepoint and its end.
+        with django_assert_num_queries(4 + 2):
+            place(bot)
+        with django_assert_num_queries(4 + 2):
+            place(bot, side="sell")
+
+    def test_a_resting_order_takes_no_more(self, bot, share, django_assert_num_queries):
         place(bot, limit_price=50)
-        # The key, the asset, the audit context and its end; the rest is `place_order`.
-        with django_assert_max_num_queries(26):
+        with django_assert_num_queries(4 + 2):
             place(bot, limit_price=50)
 
     def test_lists_do_not_grow_with_their_rows(self, bot, share, django_assert_max_num_queries):

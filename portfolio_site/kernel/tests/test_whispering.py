@@ -1,0 +1,81 @@
+"""Messages that nobody waits for: they arrive, also after the server was away, and it is known who listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from portfolio_site.kernel.valkey import UNREACHABLE
+from portfolio_site.kernel.whispering import Whisperer
+from tests.support.own_valkey import OwnValkey
+
+CHANNEL = "hf:test-of-whispers"
+
+
+@pytest.fixture
+def whisperer(own_valkey: OwnValkey, settings: Any) -> Iterator[Whisperer]:
+    """One whose server the test may kill."""
+    settings.REDIS_LOCATION = own_valkey.url
+    made = Whisperer()
+    yield made
+    made.forget()
+
+
+def heard(ear: Any, count: int) -> list[bytes]:
+    """The next messages, without those of subscribing."""
+    found: list[bytes] = []
+    deadline = time.monotonic() + 10
+    while len(found) < count and time.monotonic() < deadline:
+        message = ear.get_message(timeout=1)
+        if message is not None and message["type"] == "message":
+            found.append(message["data"])
+    return found
+
+
+class TestWhispering:
+    def test_arrives_in_order(self, whisperer: Whisperer, own_valkey: OwnValkey) -> None:
+        with own_valkey.client().pubsub() as ear:
+            ear.subscribe(CHANNEL)
+            assert ear.get_message(timeout=5)["type"] == "subscribe"
+            for number in range(20):
+                whisperer.whisper(CHANNEL, number)
+            assert heard(ear, 20) == [str(number).encode() for number in range(20)]
+
+    def test_goes_on_after_the_server_was_away(self, whisperer: Whisperer, own_valkey: OwnValkey) -> None:
+        whisperer.whisper(CHANNEL, "before")
+        own_valkey.kill()
+        with pytest.raises(UNREACHABLE):
+            whisperer.whisper(CHANNEL, "away")
+        own_valkey.start()
+        with own_valkey.client().pubsub() as ear:
+            ear.subscribe(CHANNEL)
+            assert ear.get_message(timeout=5)["type"] == "subscribe"
+            whisperer.whisper(CHANNEL, "after")
+            assert heard(ear, 1) == [b"after"]
+
+
+class TestTelling:
+    def test_knows_whether_anybody_listens(self, whisperer: Whisperer, own_valkey: OwnValkey) -> None:
+        assert whisperer.tell(CHANNEL, "nobody") == 0
+        with own_valkey.client().pubsub() as ear:
+            ear.subscribe(CHANNEL)
+            assert ear.get_message(timeout=5)["type"] == "subscribe"
+            told = [whisperer.tell(CHANNEL, number) for number in range(10)]
+            assert told == [1] * 10
+            assert heard(ear, 10) == [str(number).encode() for number in range(10)]
+
+    def test_believes_in_a_listener_for_a_moment_only(
+        self, whisperer: Whisperer, own_valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with own_valkey.client().pubsub() as ear:
+            ear.subscribe(CHANNEL)
+            assert ear.get_message(timeout=5)["type"] == "subscribe"
+            assert whisperer.tell(CHANNEL, "one") == 1
+        monkeypatch.setattr("portfolio_site.kernel.whispering.BELIEVED_SECONDS", 0.0)
+        deadline = time.monotonic() + 10
+        while whisperer.tell(CHANNEL, "two") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert whisperer.tell(CHANNEL, "three") == 0

@@ -1,0 +1,126 @@
+"""The ground floor: messages after a commit that nobody waits for.
+
+`PUBLISH` by the client library costs a round trip and a good deal of Python, twice for each order. Here it is written to a
+connection of its own, and its answer (how many heard it) is read when the next message is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from django.conf import settings
+
+from portfolio_site.kernel.valkey import client
+
+_RECEIVE = 4096
+#: Who listened so long ago is taken to listen still. When messages come more seldom than that, there is time to ask.
+BELIEVED_SECONDS = 0.1
+
+
+class Whisperer:
+    """One connection for messages; for all threads of a process, each process after a fork with one of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pid, self._location = 0, ""
+        self._link: Any = None
+        self._socket: socket.socket | None = None
+        self._asked: deque[tuple[str, float]] = deque()
+        self._rest = b""
+        self._heard: dict[str, tuple[int, float]] = {}
+
+    def whisper(self, channel: str, message: str | int) -> None:
+        """Send a message. One that is on its way when the server goes away is lost. Raises one of `UNREACHABLE`."""
+        with self._lock:
+            try:
+                if (self._pid, self._location) != (
+                    os.getpid(),
+                    settings.REDIS_LOCATION,
+                ) or not self._listen():
+                    self._connect()
+                if self._socket is None:
+                    client().publish(channel, message)
+                    return
+                self._socket.sendall(_publication(channel, str(message)))
+                self._asked.append((channel, time.monotonic()))
+            except BaseException:
+                self._close()
+                raise
+
+    def tell(self, channel: str, message: str | int) -> int:
+        """Send a message and return how many heard it. Where somebody did a moment ago, nobody waits for the answer: the number
+        is that of then. Raises one of `UNREACHABLE`."""
+        heard, at = self._heard.get(channel, (0, 0.0))
+        if heard and time.monotonic() - at < BELIEVED_SECONDS:
+            self.whisper(channel, message)
+            return heard
+        found = int(client().publish(channel, message))
+        self._heard[channel] = found, time.monotonic()
+        return found
+
+    def forget(self) -> None:
+        """Begin anew, as in a new process."""
+        with self._lock:
+            self._close()
+
+    def _connect(self) -> None:
+        self._close()
+        link: Any = client().connection_pool.make_connection()
+        link.connect()
+        self._link, self._pid, self._location = link, os.getpid(), settings.REDIS_LOCATION
+        plain = link._sock  # there is no other way to it
+        # What is encrypted cannot be looked at without waiting: there the usual way is taken.
+        self._socket = None if isinstance(plain, ssl.SSLSocket) else plain
+
+    def _close(self) -> None:
+        # A connection made before a fork is the parent's: its end here must not be the end there.
+        if self._link is not None and self._pid == os.getpid():
+            self._link.disconnect()
+        self._forget()
+
+    def _listen(self) -> bool:
+        """Take in the answers that have come; False when the connection is gone."""
+        if self._socket is None:
+            return True
+        while self._asked:
+            try:
+                found = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not found:
+                return False
+            *lines, self._rest = (self._rest + found).split(b"\r\n")
+            for line in lines:
+                if not line.startswith(b":"):
+                    return False
+                channel, at = self._asked.popleft()
+                self._heard[channel] = int(line[1:]), at
+        return True
+
+
+def _publication(channel: str, message: str) -> bytes:
+    name, content = channel.encode(), message.encode()
+    return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(content), content)
+
+
+_whisperer = Whisperer()
+
+
+#: Those of this process's own.
+whisper, tell = _whisperer.whisper, _whisperer.tell
+
+
+def forget_listeners() -> None:
+    """Let this process find out anew who listens."""
+    _whisperer.forget()
