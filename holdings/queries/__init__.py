@@ -5,6 +5,7 @@ from __future__ import annotations
 from holdings.queries.assets import (
     AssetNotFound,
     AssetSummary,
+    GroupTotal,
     asset_of,
     asset_summary,
     assets_of,
@@ -12,6 +13,7 @@ from holdings.queries.assets import (
     main_portfolio,
     require_asset,
     total_of,
+    totals_now,
 )
 from holdings.queries.balances import (
     OutsideAccount,
@@ -104,6 +106,7 @@ __all__ = [
     "EntryFilter",
     "EntryPage",
     "EntryVersion",
+    "GroupTotal",
     "HoldingRow",
     "JournalPage",
     "LotRow",
@@ -168,6 +171,7 @@ __all__ = [
     "splits_of",
     "tags_of",
     "total_of",
+    "totals_now",
     "transactions_for",
     "unit_of",
     "value_series",

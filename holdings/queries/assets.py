@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from holdings.models import Portfolio, PortfolioKind
+from holdings.models import Portfolio, PortfolioKind, whose_portfolios
 from holdings.queries.balances import position_quantity
 from holdings.queries.portfolios import visible_portfolio
+from holdings.queries.totals import HeldAsset, Unpriced, totals_of
 from holdings.queries.valuing import HoldingRow, snapshot
 from marketdata.queries import CRYPTO, STOCK, kind_of
 from portfolio_site.kernel.errors import NotFoundError
@@ -146,7 +147,36 @@ def asset_summary(user: Any, portfolio: Portfolio | None, *, now: datetime) -> A
     )
 
 
-def total_of(rows: Iterable[HoldingRow]) -> GroupTotal:
+def totals_now(user: Any, portfolio_id: int | None, *, now: datetime) -> AssetSummary:
+    """`asset_summary` of the portfolio with this id, or of the main one, without making what a page shows of each asset.
+
+    Two statements where everything has a quote or a close. Raises `PortfolioNotFound`.
+    """
+    sight = whose_portfolios(user)
+    try:
+        found = None if sight is None else totals_of(sight, portfolio_id, now=now)
+    except Unpriced:
+        found = None
+    if found is None:
+        return asset_summary(user, chosen_portfolio(user, portfolio_id), now=now)
+    groups: dict[str, list[HeldAsset]] = {CRYPTO: [], STOCK: []}
+    for asset in found.assets:
+        groups[kind_of(asset.asset_class)].append(asset)
+    return AssetSummary(
+        portfolio_id=found.portfolio_id,
+        portfolio=found.name,
+        currency=found.base_currency,
+        total_value=found.net_worth,
+        cash=found.cash_value,
+        crypto=total_of(groups[CRYPTO]),
+        stocks=total_of(groups[STOCK]),
+        missing=found.missing,
+        is_simulated=found.has_simulated_prices,
+        is_stale=found.has_stale_prices,
+    )
+
+
+def total_of(rows: Iterable[HoldingRow | HeldAsset]) -> GroupTotal:
     """Add up assets."""
     found = list(rows)
     values = [row.market_value_base for row in found]

@@ -13,6 +13,8 @@ from holdings.queries.rates import rates_since
 from marketdata.queries import cached_quotes, closes_on
 
 ONE = Decimal(1)
+#: A close stands over a long weekend; what is older says so.
+CLOSE_LASTS_DAYS = 4
 
 # The newest trade of each thing: what stands in where nobody quotes it.
 _LAST_TRADES = """
@@ -89,7 +91,7 @@ def prices_now(
                 source="daily close",
                 origin="close",
                 is_simulated=close.is_simulated,
-                is_stale=(today - close.date).days > 4,
+                is_stale=(today - close.date).days > CLOSE_LASTS_DAYS,
                 previous_close=None,
             )
     missing = [pk for pk in wanted if pk not in found]

@@ -7,9 +7,10 @@ decides (cost, realised gains, income, contributions) is kept up to date by post
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from holdings.domain.numbers import exact, quotient
@@ -190,6 +191,13 @@ def snapshots(portfolios: Iterable[Portfolio], *, now: datetime) -> dict[int, Sn
     return found
 
 
+class _Worth(NamedTuple):
+    price: PriceNow | None
+    value: Decimal | None
+    value_base: Decimal | None
+    change: Decimal | None
+
+
 class _Valuer:
     def __init__(
         self,
@@ -202,7 +210,7 @@ class _Valuer:
         self.missing: dict[str, None] = {}
 
     def snapshot(self, book: Book) -> Snapshot:
-        holdings = [self._holding(row.thing, row.figures) for row in book.positions]
+        worth = [self._worth(row.thing, row.figures) for row in book.positions]
         cash = tuple(
             CashRow(
                 account_id=row.account_id,
@@ -217,22 +225,21 @@ class _Valuer:
             (debt.currency, debt.amount, self._in_base(debt.amount, debt.currency))
             for debt in book.liabilities
         )
-        held = [holding for holding in holdings if holding.quantity]
-        market_value = _sum(holding.market_value_base for holding in held)
+        # What is closed is worth nothing.
+        market_value = _sum(each.value_base for each in worth)
         cash_value = _sum(row.balance_base for row in cash)
         total = None if market_value is None or cash_value is None else market_value + cash_value
-        weighed = [
-            replace(row, weight=quotient(row.market_value_base, total))
-            if total is not None and total > 0 and row.market_value_base is not None
-            else row
-            for row in holdings
+        holdings = [
+            self._holding(row.thing, row.figures, each, weight_of(each.value_base, total))
+            for row, each in zip(book.positions, worth, strict=True)
         ]
+        held = [holding for holding in holdings if holding.quantity]
         changes = [holding.day_change_base for holding in held if holding.day_change_base is not None]
         return Snapshot(
             portfolio_id=self.portfolio.pk,
             base_currency=self.portfolio.base_currency,
             day=self.day,
-            holdings=tuple(sorted(weighed, key=_by_value)),
+            holdings=tuple(sorted(holdings, key=_by_value)),
             cash=cash,
             liabilities=debts,
             market_value=market_value,
@@ -246,9 +253,9 @@ class _Valuer:
             **book.totals,
         )
 
-    def _holding(self, instrument: Thing, figures: Mapping[str, Decimal]) -> HoldingRow:
-        pk, unit = instrument.pk, instrument.unit
-        price = self.prices.get(pk)
+    def _worth(self, instrument: Thing, figures: Mapping[str, Decimal]) -> _Worth:
+        unit = instrument.unit
+        price = self.prices.get(instrument.pk)
         quantity = figures["quantity"]
         value: Decimal | None = None
         value_base: Decimal | None = None
@@ -261,8 +268,13 @@ class _Valuer:
             value = quantity * price.price * unit
             value_base = self._in_base(value, instrument.currency)
             change = self._day_change(quantity * unit, price, instrument.currency)
+        return _Worth(price, value, value_base, change)
+
+    def _holding(
+        self, instrument: Thing, figures: Mapping[str, Decimal], worth: _Worth, weight: Decimal | None
+    ) -> HoldingRow:
         return HoldingRow(
-            instrument_id=pk,
+            instrument_id=instrument.pk,
             symbol=instrument.symbol,
             name=instrument.name,
             asset_class=instrument.asset_class,
@@ -270,8 +282,8 @@ class _Valuer:
             sector=instrument.sector,
             country=instrument.country,
             currency=instrument.currency,
-            unit=unit,
-            quantity=quantity,
+            unit=instrument.unit,
+            quantity=figures["quantity"],
             cost_basis=figures["cost_basis"],
             cost_basis_base=figures["cost_basis_base"],
             realised_gain=figures["realised_gain"],
@@ -280,11 +292,12 @@ class _Valuer:
             income_base=figures["income_base"],
             fees_base=figures["fees_base"],
             taxes_base=figures["taxes_base"],
-            price=price,
+            price=worth.price,
             rate=self.rates.get(instrument.currency),
-            market_value=value,
-            market_value_base=value_base,
-            day_change_base=change,
+            market_value=worth.value,
+            market_value_base=worth.value_base,
+            day_change_base=worth.change,
+            weight=weight,
         )
 
     def _day_change(self, units: Decimal, price: PriceNow, currency: str) -> Decimal | None:
@@ -304,6 +317,11 @@ class _Valuer:
             self.missing[f"no exchange rate from {currency} to {self.portfolio.base_currency}"] = None
             return None
         return amount * rate
+
+
+def weight_of(value: Decimal | None, total: Decimal | None) -> Decimal | None:
+    """A value as a part of all that is held and in cash; None where either is not known, or that is nothing."""
+    return quotient(value, total) if value is not None and total is not None and total > 0 else None
 
 
 def _sum(values: Iterable[Decimal | None]) -> Decimal | None:

@@ -59,12 +59,16 @@ from marketdata.queries.personal import (
     trades_of,
 )
 from marketdata.queries.quotes import (
+    FACT_COLUMNS,
     QUOTE_COLUMNS,
+    QuoteFacts,
     QuoteView,
     cached_quotes,
+    facts_of,
     latest_quote,
     latest_quotes,
     quotes_of,
+    stale_ones,
 )
 from marketdata.queries.real_prices import RealPrices, real_prices
 from marketdata.queries.searching import search_instruments
@@ -89,6 +93,7 @@ from marketdata.queries.watchlists import (
 __all__ = [
     "CLASS_ORDER",
     "CRYPTO",
+    "FACT_COLUMNS",
     "QUOTE_COLUMNS",
     "STOCK",
     "ActionView",
@@ -109,6 +114,7 @@ __all__ = [
     "MinuteSeries",
     "PriceAnswer",
     "PriceRange",
+    "QuoteFacts",
     "QuoteView",
     "RealPrices",
     "RestatedDay",
@@ -133,6 +139,7 @@ __all__ = [
     "exchange_session_at",
     "exchange_sessions",
     "exchanges",
+    "facts_of",
     "find_assets",
     "find_by_symbol",
     "forget_trends",
@@ -173,6 +180,7 @@ __all__ = [
     "simulated_prices_in_use",
     "simulation_extent",
     "splits",
+    "stale_ones",
     "the_instrument_called",
     "trades_of",
     "trends",

@@ -18,7 +18,7 @@ from portfolio_site.kernel import valkey
 from portfolio_site.kernel.valkey import Outage
 
 if TYPE_CHECKING:
-    from marketdata.queries.quotes import QuoteView
+    from marketdata.queries.quotes import QuoteFacts, QuoteView
 
 #: How long what was looked at is refreshed like what is held.
 LOOKED_AT_SECONDS: Final = 900
@@ -40,7 +40,7 @@ _when_wanted: set[Callable[[], None]] = set()
 _lock = Lock()
 
 
-def looked_at(views: Iterable[QuoteView], *, now: datetime) -> None:
+def looked_at(views: Iterable[QuoteView | QuoteFacts], *, now: datetime) -> None:
     """Note that somebody sees these quotes, and have those refreshed soon that are old. Costs a page one round trip
     at most."""
     seen = list(views)
@@ -122,7 +122,7 @@ def forget() -> None:
         _noted.clear()
 
 
-def _is_wanted(view: QuoteView, now: datetime) -> bool:
+def _is_wanted(view: QuoteView | QuoteFacts, now: datetime) -> bool:
     if view.provider in _NOT_ASKED or view.is_held:
         return False
     open_now = is_open(

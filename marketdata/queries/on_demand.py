@@ -8,7 +8,7 @@ Only while the market runs: the refresh says so with every tick. When that stand
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -21,7 +21,7 @@ from marketdata.providers.simulated import SOURCE
 from marketdata.queries.simulation import simulated_market, simulated_ref
 
 if TYPE_CHECKING:
-    from marketdata.queries.quotes import QuoteView
+    from marketdata.queries.quotes import QuoteFacts, QuoteView
 
 _TICKED_KEY: Final = "marketdata:simulated-ticked-at:1"
 #: A market that was not refreshed for so long is not running.
@@ -38,18 +38,29 @@ def _is_running(now: datetime) -> bool:
     return ticked_at is not None and now - ticked_at <= _RUNS_ON
 
 
+def is_behind(quotes: Iterable[QuoteView | QuoteFacts], now: datetime) -> bool:
+    """Whether some of these quotes are to be worked out anew for an instant."""
+    return bool(_late(quotes, now)) and _is_running(now)
+
+
+def _late(quotes: Iterable[QuoteView | QuoteFacts], now: datetime) -> list[int]:
+    if not settings.SIMULATED_TICKS:
+        return []
+    limit = timedelta(seconds=max(3.0, 1.5 * settings.QUOTE_REFRESH_SECONDS))
+    return [
+        quote.instrument_id
+        for quote in quotes
+        if quote.source == SOURCE and not quote.is_held and now - quote.quoted_at > limit
+    ]
+
+
 def brought_up_to_date(views: Mapping[int, QuoteView], now: datetime) -> dict[int, QuoteView]:
     """Return the quotes, those of the simulated market that no tick has moved lately as of `now`.
 
     What is held, or stands still by setting, stays. One statement when there are such, and none when there are not.
     """
-    limit = timedelta(seconds=max(3.0, 1.5 * settings.QUOTE_REFRESH_SECONDS))
-    late = [
-        pk
-        for pk, view in views.items()
-        if view.source == SOURCE and not view.is_held and now - view.quoted_at > limit
-    ]
-    if not late or not settings.SIMULATED_TICKS or not _is_running(now):
+    late = _late(views.values(), now)
+    if not late or not _is_running(now):
         return dict(views)
     refs = [simulated_ref(instrument) for instrument in Instrument.objects.filter(pk__in=late)]
     found = dict(views)

@@ -11,6 +11,7 @@ from calendar import timegm
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -62,7 +63,7 @@ def read(ids: Sequence[int]) -> list[tuple[QuoteView, float]]:
     for value in found:
         if value is not None:
             written, _, entry = value.partition(b":")
-            result.append((_view(orjson.loads(entry)), now - int(written) / 1000))
+            result.append((_decoded(entry), now - int(written) / 1000))
     return result
 
 
@@ -127,6 +128,12 @@ def _entry(view: QuoteView) -> list[Any]:
         _text(view.day_low),
         _text(view.day_high),
     ]
+
+
+@lru_cache(maxsize=4096)
+def _decoded(entry: bytes) -> QuoteView:
+    """The quote of an entry. The same entry is read again and again until its instrument ticks."""
+    return _view(orjson.loads(entry))
 
 
 def _view(entry: list[Any]) -> QuoteView:

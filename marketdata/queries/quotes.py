@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -15,13 +15,17 @@ from django.db import connection
 from marketdata.domain.staleness import cache_seconds, quote_is_stale
 from marketdata.queries import attention, quote_cache
 from marketdata.queries.hours import is_open
-from marketdata.queries.on_demand import brought_up_to_date
+from marketdata.queries.on_demand import brought_up_to_date, is_behind
 from portfolio_site.kernel import clock
 
 #: What `quotes_of` takes, of `marketdata_quote q` and `marketdata_instrument i`, for a statement of one's own.
 QUOTE_COLUMNS = """q.instrument_id, i.symbol, i.currency, q.bid, q.ask, q.last, q.previous_close, q.volume,
        q.quoted_at, q.source, q.is_simulated, q.is_held, i.asset_class, i.exchange, i.provider,
        q.bid_size, q.ask_size, q.day_low, q.day_high"""
+#: The same for `facts_of`. The instant as a whole number, which is read in a tenth of the time.
+FACT_COLUMNS = """q.last, (EXTRACT(EPOCH FROM q.quoted_at) * 1000000)::bigint, q.source, q.is_simulated, q.is_held,
+       i.asset_class, i.exchange, i.provider"""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = f"""
 SELECT {QUOTE_COLUMNS}
 FROM marketdata_quote q JOIN marketdata_instrument i ON i.id = q.instrument_id
@@ -73,6 +77,41 @@ class QuoteView:
         return (self.last - self.previous_close) / self.previous_close
 
 
+class QuoteFacts(NamedTuple):
+    """What valuing needs of a quote, for statements that take it along (`FACT_COLUMNS`)."""
+
+    instrument_id: int
+    last: Decimal
+    quoted_at: datetime
+    source: str
+    is_simulated: bool
+    is_held: bool
+    asset_class: str
+    exchange: str
+    provider: str
+
+
+def facts_of(instrument_id: int, columns: Sequence[Any]) -> QuoteFacts | None:
+    """The quote in a row of `FACT_COLUMNS`; None where there is none."""
+    if columns[0] is None:
+        return None
+    at = _EPOCH + timedelta(microseconds=columns[1])
+    return QuoteFacts(instrument_id, columns[0], at, *columns[2:])
+
+
+def stale_ones(quotes: Collection[QuoteFacts], *, now: datetime) -> set[int] | None:
+    """The instruments among these whose quote is too old to be shown without a word, as `latest_quotes` says it.
+
+    None where one of them is to be worked out anew when it is read (`on_demand`): ask `cached_quotes` then. That somebody
+    looks at them is noted, as there. No statement.
+    """
+    if is_behind(quotes, now):
+        return None
+    hours = _Hours(now)
+    attention.looked_at(quotes, now=now)
+    return {quote.instrument_id for quote in quotes if _is_stale(quote, hours)}
+
+
 def latest_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[int, QuoteView]:
     """Return the latest quote of each instrument that has one. One statement (and another where the simulated
     market is asked: `on_demand`); the truth, also inside a transaction."""
@@ -103,10 +142,9 @@ def cached_quotes(ids: Iterable[int], *, now: datetime | None = None) -> dict[in
     """
     wanted = list(dict.fromkeys(ids))
     instant = now or clock.now()
+    hours = _Hours(instant)
     believed = [
-        view
-        for view, age in quote_cache.read(wanted)
-        if age <= cache_seconds(is_open=_is_open(view, instant))
+        view for view, age in quote_cache.read(wanted) if age <= cache_seconds(is_open=hours.is_open(view))
     ]
     result = _as_of(believed, instant)
     missing = [pk for pk in wanted if pk not in result]
@@ -157,20 +195,38 @@ def _as_of(views: Iterable[QuoteView], now: datetime | None) -> dict[int, QuoteV
     """The quotes as they are at an instant, and whether they are too old for it."""
     instant = now or clock.now()
     current = brought_up_to_date({view.instrument_id: view for view in views}, instant)
-    return {pk: replace(view, is_stale=_is_stale(view, instant)) for pk, view in current.items()}
+    hours = _Hours(instant)
+    found = {}
+    for pk, view in current.items():
+        is_stale = _is_stale(view, hours)
+        # A copy for those that are other than they say: mostly none.
+        found[pk] = view if is_stale == view.is_stale else replace(view, is_stale=is_stale)
+    return found
 
 
-def _is_stale(view: QuoteView, now: datetime) -> bool:
+class _Hours:
+    """Whether markets are open at one instant; each is looked up once, however many quotes are of it."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._known: dict[tuple[str, str, bool], bool] = {}
+
+    def is_open(self, quote: QuoteView | QuoteFacts) -> bool:
+        key = (quote.asset_class, quote.exchange, quote.is_simulated)
+        known = self._known.get(key)
+        if known is None:
+            known = is_open(asset_class=key[0], exchange=key[1], simulated=key[2], now=self.now)
+            self._known[key] = known
+        return known
+
+
+def _is_stale(view: QuoteView | QuoteFacts, hours: _Hours) -> bool:
     still = view.is_held or (view.is_simulated and not settings.SIMULATED_TICKS)
     return quote_is_stale(
         quoted_at=view.quoted_at,
-        now=now,
-        is_open=_is_open(view, now),
+        now=hours.now,
+        is_open=hours.is_open(view),
         is_simulated=view.is_simulated,
         is_still=still,
         by_hand=view.provider == "manual" and view.source == "manual",
     )
-
-
-def _is_open(view: QuoteView, now: datetime) -> bool:
-    return is_open(asset_class=view.asset_class, exchange=view.exchange, simulated=view.is_simulated, now=now)
