@@ -6,11 +6,12 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 
 from documents.operations import delete_document, store_document
 from documents.queries import DocumentView, documents_for, view_of
@@ -51,7 +52,8 @@ def make_backup(
     if not portfolios:
         raise NothingToBackUp("There is no portfolio yet.")
     with tempfile.TemporaryFile() as file:
-        _write(file, portfolios, owner=owner, now=now)
+        with _one_moment():
+            _write(file, portfolios, owner=owner, now=now)
         file.seek(0)
         return store_document(
             owner_id=owner.pk,
@@ -118,6 +120,21 @@ def carry_out_backup_plan(*, plan_id: int, now: datetime) -> DocumentView | None
 def _scheduled(owner: Any, *, now: datetime) -> list[DocumentView]:
     found = documents_for(owner, now=now, kind=BACKUP_KIND).filter(source__startswith=_SCHEDULED)
     return [view_of(document) for document in found]
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """See the books as of one moment, whatever is posted while a long journal is read: the manifest counts what is there.
+
+    Inside somebody's transaction its isolation is settled already.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
 
 
 def _write(file: BinaryIO, portfolios: list[Portfolio], *, owner: Any, now: datetime) -> None:

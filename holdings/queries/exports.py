@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +13,11 @@ from holdings.domain import types as domain
 from holdings.domain import writing
 from holdings.domain.numbers import plain
 from holdings.models import Portfolio, Transaction
-from holdings.queries.pricing import PriceNow
+from holdings.queries.outgoing import Names, extent_of, written_entries
+from holdings.queries.rates import rates_since
 from holdings.queries.valuing import snapshot, unit_of
-from holdings.queries.whole import whole_portfolio
+from holdings.queries.whole import frame_of, today_in
+from marketdata.queries import closes_written
 
 _GHOSTFOLIO_TYPES = {
     "buy": "BUY",
@@ -36,57 +38,63 @@ def portfolio_export(portfolio: Portfolio, *, now: datetime) -> Iterator[str]:
 
     `analyse` of it gives the page's figures: the latest quotes stand in it as prices of their days.
     """
-    whole = readable(whole_portfolio(portfolio, now=now, prices_now=_prices(portfolio, now)))
-    head = writing.document(replace(whole, transactions=(), prices={}, fx={}))
+    today = today_in(portfolio, now)
+    extent = extent_of(portfolio.pk)
+    frame = extent.frame
+    places = _unique({key: account.name or key for key, account in frame.accounts.items()})
+    things = _unique({key: thing.symbol or key for key, thing in frame.instruments.items()})
+    head = writing.document(_readable(frame_of(portfolio, frame, today=today), places, things))
     for key in ("transactions", "prices", "fx"):
         head.pop(key)
-    body = json.dumps(head, ensure_ascii=False, indent=1)
-    yield body.rstrip().removesuffix("}").rstrip()
+    yield json.dumps(head, ensure_ascii=False, indent=1).rstrip().removesuffix("}").rstrip()
     yield ',\n "transactions": ['
-    yield from _joined(writing.transaction(row) for row in whole.transactions)
+    yield from _lines(written_entries(portfolio.pk, Names(frame.accounts, places, things)))
     yield '\n ],\n "prices": {'
-    for number, (name, series) in enumerate(whole.prices.items()):
-        yield f"{',' if number else ''}\n  {json.dumps(name, ensure_ascii=False)}: "
-        yield json.dumps({day.isoformat(): plain(value) for day, value in series.items()})
+    # One day earlier, because a period begins at the end of the day before.
+    start = (extent.first or today) - timedelta(days=1)
+    ids = [int(key) for key in frame.instruments]
+    series = closes_written(ids, start, today, instead=_instead(portfolio, ids, today, now))
+    yield from _lines(f"{json.dumps(things[str(pk)], ensure_ascii=False)}: {{{text}}}" for pk, text in series)
     yield '\n },\n "fx": {'
-    for number, ((base, quote), series) in enumerate(whole.fx.items()):
-        yield f'{"," if number else ""}\n  "{base}/{quote}": '
-        yield json.dumps({day.isoformat(): plain(value) for day, value in series.items()})
+    rates = rates_since(extent.currencies, portfolio.base_currency, start, today)
+    yield from _lines(
+        f'"{base}/{quote}": '
+        + json.dumps({day.isoformat(): plain(rate) for day, rate in sorted(dated.items())})
+        for (base, quote), dated in rates.items()
+    )
     yield "\n }\n}\n"
 
 
-def readable(whole: domain.Portfolio) -> domain.Portfolio:
-    """The same portfolio with symbols for instrument ids and names for account ids, so that a person can read it."""
-    names = _unique({key: i.symbol or key for key, i in whole.instruments.items()})
-    places = _unique({key: a.name or key for key, a in whole.accounts.items()})
-
-    def thing(key: str | None) -> str | None:
-        return None if key is None else names[key]
-
-    def place(key: str | None) -> str | None:
-        return None if key is None else places[key]
-
+def _readable(
+    frame: domain.Portfolio, places: Mapping[str, str], things: Mapping[str, str]
+) -> domain.Portfolio:
+    """The same frame with symbols for instrument ids and names for account ids, so that a person can read it."""
     return replace(
-        whole,
+        frame,
         accounts={
-            places[key]: replace(account, id=places[key], cash_account=place(account.cash_account))
-            for key, account in whole.accounts.items()
-        },
-        instruments={names[key]: replace(i, id=names[key]) for key, i in whole.instruments.items()},
-        transactions=tuple(
-            replace(
-                row,
-                account=place(row.account),
-                to_account=place(row.to_account),
-                cash_account=place(row.cash_account),
-                to_cash_account=place(row.to_cash_account),
-                instrument=thing(row.instrument),
-                to_instrument=thing(row.to_instrument),
+            places[key]: replace(
+                account,
+                id=places[key],
+                cash_account=None if account.cash_account is None else places[account.cash_account],
             )
-            for row in whole.transactions
-        ),
-        prices={names[key]: series for key, series in whole.prices.items()},
+            for key, account in frame.accounts.items()
+        },
+        instruments={things[key]: replace(i, id=things[key]) for key, i in frame.instruments.items()},
     )
+
+
+def _instead(
+    portfolio: Portfolio, ids: Iterable[int], today: date, now: datetime
+) -> dict[int, tuple[date, Decimal]]:
+    """The prices on the page, by instrument, at the day they stand at in the file."""
+    wanted = set(ids)
+    rows = snapshot(portfolio, now=now).holdings
+    prices = [row.price for row in rows if row.price is not None and row.instrument_id in wanted]
+    return {
+        price.instrument_id: (min(price.day, today), price.price)
+        for price in prices
+        if price.origin != "trade"
+    }
 
 
 def ghostfolio_export(portfolio: Portfolio, *, now: datetime) -> Iterator[str]:
@@ -170,6 +178,11 @@ def _instant(when: date) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _lines(items: Iterable[str]) -> Iterator[str]:
+    for number, item in enumerate(items):
+        yield f"{',' if number else ''}\n  {item}"
+
+
 def _joined(items: Iterator[Any]) -> Iterator[str]:
     for number, item in enumerate(items):
         yield f"{',' if number else ''}\n  {_dumps(item)}"
@@ -181,11 +194,6 @@ def _dumps(item: dict[str, Any]) -> str:
         for key, value in item.items()
     )
     return "{" + ", ".join(parts) + "}"
-
-
-def _prices(portfolio: Portfolio, now: datetime) -> dict[int, PriceNow]:
-    rows = snapshot(portfolio, now=now).holdings
-    return {row.instrument_id: row.price for row in rows if row.price is not None}
 
 
 def _unique(names: dict[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,21 @@ def assembled(
     for pk, price in (prices_now or {}).items():
         if price.origin != "trade" and str(pk) in journal.instruments:
             prices.setdefault(pk, {})[min(price.day, today)] = price.price
+    return replace(
+        frame_of(portfolio, journal, today=today),
+        transactions=journal.transactions,
+        prices={str(pk): Series.from_pairs(pairs) for pk, pairs in prices.items()},
+        fx={
+            pair: Series.from_pairs(pairs)
+            for pair, pairs in rates_since(
+                currencies_of(journal), portfolio.base_currency, start, today
+            ).items()
+        },
+    )
+
+
+def frame_of(portfolio: Portfolio, journal: Journal, *, today: date) -> domain.Portfolio:
+    """The settings, accounts and instruments of a portfolio, without what happened and without prices."""
     return domain.Portfolio(
         name=portfolio.name,
         base_currency=portfolio.base_currency,
@@ -55,14 +71,9 @@ def assembled(
         risk_free_rate=float(portfolio.risk_free_rate),
         accounts=journal.accounts,
         instruments=journal.instruments,
-        transactions=journal.transactions,
-        prices={str(pk): Series.from_pairs(pairs) for pk, pairs in prices.items()},
-        fx={
-            pair: Series.from_pairs(pairs)
-            for pair, pairs in rates_since(
-                currencies_of(journal), portfolio.base_currency, start, today
-            ).items()
-        },
+        transactions=(),
+        prices={},
+        fx={},
     )
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from holdings.domain.analysis import analyse
 from holdings.domain.parsing import parse
+from holdings.domain.writing import document
+from holdings.entries import Entry
 from holdings.models import Portfolio, Transaction
-from holdings.operations import ImportRefused, add_account, import_entries, update_portfolio
-from holdings.queries import ghostfolio_export, portfolio_export, snapshot, value_series
+from holdings.operations import (
+    ImportRefused,
+    add_account,
+    correct_transaction,
+    import_entries,
+    update_portfolio,
+    void_transaction,
+)
+from holdings.queries import ghostfolio_export, portfolio_export, snapshot, value_series, whole_portfolio
 from holdings.tests.support import (
     NOW,
     D,
@@ -86,6 +97,64 @@ class TestPageAndAnalyseAgree:
             assert value == figures.performance.value(index), series.days[index]
         assert series.performance is not None
         assert series.performance.twr == pytest.approx(figures.performance.twr)
+
+
+class TestTheFileThatGoesOut:
+    def test_says_what_the_domain_writes_of_the_whole_portfolio(self, rich, owner, acme):
+        """Its lines are made from columns; `domain.writing` of the same books is what they must come to."""
+        post(
+            rich,
+            "deposit",
+            datetime(2026, 5, 1, 9, 30, 1, 5, tzinfo=UTC),
+            amount="1.50",
+            note="“a”\n\\",
+            tags=("x", "y z"),
+        )
+        post(rich, "split", "2026-05-02", instrument_id=acme.pk, ratio="6:4")
+        bought = post(rich, "buy", "2026-05-03", instrument_id=acme.pk, quantity="2", price="80", fees="0.10")
+        post(
+            rich,
+            "sell",
+            "2026-05-04",
+            instrument_id=acme.pk,
+            quantity="1",
+            price="81",
+            taxes="2",
+            lots=(bought.pk,),
+        )
+        entry = Entry(
+            type="buy", occurred=date(2026, 5, 3), instrument_id=acme.pk, quantity=Decimal(3), price=Decimal("80.000")
+        )  # fmt: skip
+        correct_transaction(portfolio_id=rich.pk, transaction_id=bought.pk, entry=entry, actor=owner, now=NOW)
+        gone = post(rich, "withdrawal", "2026-05-05", amount="3")
+        void_transaction(portfolio_id=rich.pk, transaction_id=gone.pk, actor=owner, now=NOW)
+        portfolio = Portfolio.objects.get(pk=rich.pk)
+        page = snapshot(portfolio, now=NOW)
+        prices = {row.instrument_id: row.price for row in page.holdings if row.price is not None}
+        expected = document(whole_portfolio(portfolio, now=NOW, prices_now=prices))
+        things = {row["id"]: row.get("symbol", row["id"]) for row in expected["instruments"]}
+        places = {row["id"]: row["name"] for row in expected["accounts"]}
+
+        def named(row: dict[str, Any]) -> dict[str, Any]:
+            renamed = {"instrument": things, "to_instrument": things, "account": places, "to_account": places,
+                       "cash_account": places}  # fmt: skip
+            return {key: renamed[key][value] if key in renamed else value for key, value in row.items()}
+
+        found = json.loads("".join(portfolio_export(portfolio, now=NOW)))
+        assert found["transactions"] == [named(row) for row in expected["transactions"]]
+        assert [list(row) for row in found["transactions"]] == [list(row) for row in expected["transactions"]]
+        assert found["prices"] == {things[key]: series for key, series in expected["prices"].items()}
+        assert found["fx"] == expected["fx"]
+        settings = {"transactions", "prices", "fx", "accounts", "instruments"}
+        assert {key: found[key] for key in found.keys() - settings} == {
+            key: expected[key] for key in expected.keys() - settings
+        }
+        assert [row["id"] for row in found["accounts"]] == list(places.values())
+        assert sorted(row["id"] for row in found["instruments"]) == sorted(things.values())
+
+    def test_of_an_empty_portfolio_can_be_read(self, owner):
+        file = parse("".join(portfolio_export(make_portfolio(owner, name="Empty"), now=NOW)))
+        assert (file.name, len(file.transactions), file.prices) == ("Empty", 0, {})
 
 
 class TestRoundTrips:

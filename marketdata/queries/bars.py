@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -65,6 +65,18 @@ CROSS JOIN LATERAL (
     WHERE p.instrument_id = i.id AND p.date <= %s::date ORDER BY p.date DESC LIMIT 1
 ) b
 """
+_CLOSES_WRITTEN = """
+SELECT b.instrument_id,
+       string_agg('"' || b.date::text || '": "' || trim_scale(b.close)::text || '"', ', ' ORDER BY b.date)
+           FILTER (WHERE b.date < o.day),
+       string_agg('"' || b.date::text || '": "' || trim_scale(b.close)::text || '"', ', ' ORDER BY b.date)
+           FILTER (WHERE b.date > o.day),
+       bool_or(b.date = %(start)s::date)
+FROM unnest(%(ids)s::bigint[], %(days)s::date[]) AS o(id, day)
+JOIN marketdata_pricebar b ON b.instrument_id = o.id AND b.date BETWEEN %(start)s::date AND %(end)s::date
+GROUP BY b.instrument_id
+"""
+_WRITTEN_AT_ONCE = 20
 # Prices are multiplied by the factor of their span of days, volumes by theirs. Consecutive days share a bucket when there
 # are more than asked for; counted from the newest so that the last bar is whole.
 _BARS = """
@@ -122,6 +134,39 @@ def closes(
         for pk, dated in before.items():
             found[pk] = {dated.date: dated.price, **found.get(pk, {})}
     return found
+
+
+def closes_written(
+    ids: Iterable[int], start: date, end: date, *, instead: Mapping[int, tuple[date, Decimal]]
+) -> Iterator[tuple[int, str]]:
+    """The closes as traded of each instrument that has any, as the pairs of a JSON object: `"2026-03-02": "12.5", …`.
+
+    With the last close before `start` in front where there is none on it; a price of `instead` stands at its day in place of
+    the close. PostgreSQL writes the text, of a few instruments at a time: a million closes are never in memory at once.
+    Two statements for each handful.
+    """
+    wanted = list(ids)
+    for at in range(0, len(wanted), _WRITTEN_AT_ONCE):
+        part = wanted[at : at + _WRITTEN_AT_ONCE]
+        days = [instead[pk][0] if pk in instead else date.max for pk in part]
+        with connection.cursor() as cursor:
+            cursor.execute(_CLOSES_WRITTEN, {"ids": part, "days": days, "start": start, "end": end})
+            found = {row[0]: row[1:] for row in cursor.fetchall()}
+        before = closes_on([pk for pk in part if pk not in found or not found[pk][2]], start)
+        for pk in part:
+            earlier, later, _ = found.get(pk, (None, None, None))
+            pairs: list[str | None] = []
+            if pk in before and before[pk].date != instead.get(pk, (None,))[0]:
+                pairs.append(_pair(before[pk].date, before[pk].price))
+            pairs += [earlier, _pair(*instead[pk]) if pk in instead else None, later]
+            text = ", ".join(pair for pair in pairs if pair)
+            if text:
+                yield pk, text
+
+
+def _pair(day: date, price: Decimal) -> str:
+    text = format(price, "f")
+    return f'"{day.isoformat()}": "{text.rstrip("0").rstrip(".") if "." in text else text}"'
 
 
 def close_arrays(ids: Iterable[int], start: date, end: date) -> dict[int, tuple[Any, Any]]:

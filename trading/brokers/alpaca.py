@@ -9,12 +9,10 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import requests
-from alpaca.common.exceptions import APIError
-from alpaca.trading.client import TradingClient
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from websockets.exceptions import WebSocketException
@@ -53,6 +51,9 @@ from trading.brokers.base import (
     RemoteUpdate,
 )
 
+if TYPE_CHECKING:
+    from alpaca.common.exceptions import APIError
+
 _PAGE: Final = 100
 _ORDERS_PAGE: Final = 500
 #: Nobody needs more in one go; the rest comes with the next pass.
@@ -82,6 +83,9 @@ class AlpacaBroker:
         self._credentials = credentials
         self._base_url = base_url
         self._timeout = timeout
+        # It brings pandas along: seconds and some sixty megabytes, for those only who speak to a broker.
+        from alpaca.trading.client import TradingClient
+
         self._client = TradingClient(
             credentials.key_id,
             credentials.secret,
@@ -203,6 +207,8 @@ class AlpacaBroker:
 
     def _ask(self, call: Callable[[], _Answer]) -> _Answer:
         """Make a request, and say in our words what went wrong."""
+        from alpaca.common.exceptions import APIError
+
         try:
             return call()
         except APIError as error:
