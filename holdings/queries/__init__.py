@@ -5,14 +5,12 @@ from __future__ import annotations
 from holdings.queries.assets import (
     AssetNotFound,
     AssetSummary,
-    GroupTotal,
     asset_of,
     asset_summary,
     assets_of,
     chosen_portfolio,
     main_portfolio,
     require_asset,
-    total_of,
     totals_now,
 )
 from holdings.queries.balances import (
@@ -75,6 +73,7 @@ from holdings.queries.proposals import (
     proposal_of,
     proposals_of,
 )
+from holdings.queries.totals import GroupTotal, total_of
 from holdings.queries.transactions import (
     EntryFilter,
     EntryPage,

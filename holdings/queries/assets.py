@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +10,7 @@ from typing import Any
 from holdings.models import Portfolio, PortfolioKind, whose_portfolios
 from holdings.queries.balances import position_quantity
 from holdings.queries.portfolios import visible_portfolio
-from holdings.queries.totals import HeldAsset, Unpriced, totals_of
+from holdings.queries.totals import GroupTotal, Unpriced, total_of, totals_of
 from holdings.queries.valuing import HoldingRow, snapshot
 from marketdata.queries import CRYPTO, STOCK, kind_of
 from portfolio_site.kernel.errors import NotFoundError
@@ -29,21 +28,6 @@ class PortfolioNotFound(NotFoundError):
     """There is no such portfolio, or not for this person."""
 
     code = "portfolio_not_found"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTotal:
-    """The coins of a portfolio, or everything else in it. Money in the portfolio's currency."""
-
-    count: int
-    value: Decimal | None
-    cost_basis: Decimal
-    weight: Decimal | None
-
-    @property
-    def gain(self) -> Decimal | None:
-        """Value less cost basis."""
-        return None if self.value is None else self.value - self.cost_basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,31 +143,15 @@ def totals_now(user: Any, portfolio_id: int | None, *, now: datetime) -> AssetSu
         found = None
     if found is None:
         return asset_summary(user, chosen_portfolio(user, portfolio_id), now=now)
-    groups: dict[str, list[HeldAsset]] = {CRYPTO: [], STOCK: []}
-    for asset in found.assets:
-        groups[kind_of(asset.asset_class)].append(asset)
     return AssetSummary(
         portfolio_id=found.portfolio_id,
         portfolio=found.name,
         currency=found.base_currency,
         total_value=found.net_worth,
         cash=found.cash_value,
-        crypto=total_of(groups[CRYPTO]),
-        stocks=total_of(groups[STOCK]),
+        crypto=found.crypto,
+        stocks=found.stocks,
         missing=found.missing,
         is_simulated=found.has_simulated_prices,
         is_stale=found.has_stale_prices,
-    )
-
-
-def total_of(rows: Iterable[HoldingRow | HeldAsset]) -> GroupTotal:
-    """Add up assets."""
-    found = list(rows)
-    values = [row.market_value_base for row in found]
-    weights = [row.weight for row in found]
-    return GroupTotal(
-        count=len(found),
-        value=None if None in values else sum((value for value in values if value is not None), ZERO),
-        cost_basis=sum((row.cost_basis_base for row in found), ZERO),
-        weight=None if None in weights or not found else sum((w for w in weights if w is not None), ZERO),
     )
