@@ -32,9 +32,15 @@ def account_words(portfolio_id: int) -> str:
 def account_badge(portfolio: Any) -> SafeString:
     """Whose money an order of this portfolio moves: play money, a broker's play money, or real money. One statement for
     an account at a broker."""
-    if portfolio.kind != "broker":
+    return account_badge_of(portfolio.pk, portfolio.kind)
+
+
+@register.simple_tag
+def account_badge_of(portfolio_id: int, kind: str) -> SafeString:
+    """The same of a portfolio by its id."""
+    if kind != "broker":
         return status("paper")
-    return status(badges_of([portfolio.pk]).get(portfolio.pk, "broker"))
+    return status(badges_of([portfolio_id]).get(portfolio_id, "broker"))
 
 
 #: A number that stands alone; times of day (14:03:05) and parts of words are none.

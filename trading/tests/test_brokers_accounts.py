@@ -61,6 +61,17 @@ class TestPages:
         for word in ("paper account", "Paper account", "Paper<", "Reset", "play money again", "Slippage"):
             assert word not in main, word
 
+    def test_the_choice_of_an_account_says_whose_money_each_moves(
+        self, account: int, browser: Client, user: Any
+    ):
+        for name in ("P", "Q"):
+            operations.open_paper_account(
+                owner=user, name=name, cash=Decimal(10), currency="USD", now=clock.now()
+            )
+        text = browser.get(reverse("trading:choose")).content.decode()
+        assert "Broker, paper" in text
+        assert "At Alpaca" in text
+
     def test_the_account_says_what_the_broker_told(self, account: int, browser: Client):
         text = browser.get(reverse("trading:account_page", args=[account])).content.decode()
         assert "At a broker, with play money" in text
