@@ -47,6 +47,16 @@ def family(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in family(child))]
 
 
+def settle(servers: Servers) -> None:
+    """Wait until the processes have started: they use no more CPU than they do at rest."""
+    deadline, quiet = time.monotonic() + 120, 0
+    while quiet < 3 and time.monotonic() < deadline:
+        before = sum(cpu_of(pid) for process in servers._processes for pid in family(process.pid))
+        time.sleep(1)
+        after = sum(cpu_of(pid) for process in servers._processes for pid in family(process.pid))
+        quiet = quiet + 1 if after - before < 0.15 else 0
+
+
 def place(people: Sequence[Any], things: Sequence[Any], number: int) -> str:
     """Place one market order and return its id."""
     from portfolio_site.kernel import clock
@@ -244,6 +254,7 @@ def main() -> None:
                 for number in range(len(people)):
                     place(people, things, number)
                 drain()
+                settle(servers)
             teller = None if options.place else Teller(people)
             for rate in options.rates:
                 pace(servers, load, people, things, rate=rate, seconds=options.seconds, teller=teller)

@@ -211,6 +211,32 @@ class TestProposing:
         with django_assert_max_num_queries(7):
             operations.follow_posting(**arguments)
 
+    def test_many_postings_cost_what_one_costs_and_only_who_is_concerned_looks_again(
+        self,
+        owner: Any,
+        portfolio: Portfolio,
+        share: Instrument,
+        deliver_events: Callable[[], Any],
+        django_assert_num_queries: Any,
+    ) -> None:
+        other = make_instrument("OTHER")
+        fact(share, "2026-03-10", "dividend", "0.35")
+        deliver_events()
+        booked = OutboxEvent.objects.filter(name="holdings.actions_due").count()
+        ActionProposal.objects.all().delete()
+        mine = post(portfolio, "buy", "2026-05-04", instrument_id=share.pk, quantity="1", price="100")
+        postings = [operations.Posting(portfolio_id=portfolio.pk, transaction_ids=[mine.pk])]
+        for _ in range(5):
+            unconcerned = make_portfolio(owner, base_currency="USD")
+            row = post(unconcerned, "buy", "2026-05-04", instrument_id=other.pk, quantity="1", price="9")
+            postings.append(operations.Posting(portfolio_id=unconcerned.pk, transaction_ids=[row.pk]))
+        operations.follow_postings(postings=postings[1:2], now=NOW)
+        with django_assert_num_queries(3):
+            operations.follow_postings(postings=postings[1:], now=NOW)
+        operations.follow_postings(postings=postings, now=NOW)
+        due = OutboxEvent.objects.filter(name="holdings.actions_due").order_by("pk")[booked:]
+        assert [row.payload for row in due] == [{"portfolio_id": portfolio.pk, "instrument_ids": [share.pk]}]
+
 
 class TestRecognising:
     @pytest.mark.parametrize(

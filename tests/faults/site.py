@@ -1,5 +1,5 @@
-"""The whole site as its processes, each of which can be killed: PostgreSQL and Valkey of its own, gunicorn, daphne, two
-workers, beat."""
+"""The whole site as its processes, each of which can be killed: PostgreSQL and Valkey of its own, gunicorn, daphne, who
+delivers events, two workers, beat."""
 
 from __future__ import annotations
 
@@ -174,6 +174,7 @@ class Site:
                 sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(self.live_port), "--access-log", os.devnull,
                 "portfolio_site.asgi:application",
             ],
+            "deliverer": [sys.executable, "manage.py", "deliver_events"],
             "dispatcher": [*worker, "events"],
             "matching": [*worker, "default"],
             "beat": [

@@ -43,7 +43,7 @@ def reachable() -> dict[OrderStatus, set[OrderStatus]]:
 
 def test_nothing_is_lost_doubled_or_stuck_when_every_process_is_killed(site: Site) -> None:
     desk = site.desk(ACCOUNTS)
-    site.start("web", "live", "dispatcher", "matching", "beat")
+    site.start("web", "live", "deliverer", "dispatcher", "matching", "beat")
     progress = Progress()
     followers = [Follower(site.live_url, account) for account in desk.accounts]
     programs = [
@@ -62,7 +62,7 @@ def test_nothing_is_lost_doubled_or_stuck_when_every_process_is_killed(site: Sit
     _settle(site)
     for symbol in ("FLTA", "FLTB"):
         if symbol == "FLTB":  # and now without anybody who would do it for the command
-            for name in ("dispatcher", "matching", "beat"):
+            for name in ("deliverer", "dispatcher", "matching", "beat"):
                 site.kill(name)
         site.manage("set_quote", symbol, "--bid", "98.9", "--ask", "98.9")
         assert site.sql(_STILL_TRIGGERED.format(symbol=symbol)) == "0"  # the moment the command returns
@@ -97,17 +97,18 @@ def _strike(site: Site, progress: Progress, followers: list[Follower], orders: i
     def kill_streams() -> None:
         for follower in followers:
             follower.wait_for(1, patience=60)  # so that there is a stream to break
-        site.kill("dispatcher")
+        site.kill("deliverer")
         site.kill("live")
-        site.start("dispatcher", "live")
+        site.start("live")  # and for a while a worker delivers
 
     blows: list[Callable[[], object]] = [
         lambda: (site.kill("web"), site.start("web")),
         kill_streams,
         site.crash_postgres,
-        lambda: (site.kill("matching"), site.start("matching")),
+        lambda: (site.start("deliverer"), site.kill("matching"), site.start("matching")),
         site.crash_valkey,
-        lambda: (site.kill("beat"), site.start("beat")),
+        lambda: (site.kill("beat"), site.kill("dispatcher"), site.start("beat", "dispatcher")),
+        lambda: (site.kill("deliverer"), site.start("deliverer")),
     ]
     for number, blow in enumerate(blows, start=1):
         progress.wait_for(orders * number // (len(blows) + 1))

@@ -22,7 +22,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 HEALTHY_SECONDS = 60.0
 STOP_SECONDS = 10.0
-COLOURS = {"web": "36", "worker": "32", "beat": "33"}
+COLOURS = {"web": "36", "worker": "32", "events": "35", "beat": "33"}
 
 
 @dataclass
