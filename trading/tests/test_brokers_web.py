@@ -144,7 +144,9 @@ class TestPages:
     def test_disconnecting_deletes_the_keys(self):
         user = make_user("trader")
         row = connection_of(user)
-        browser(user).post(reverse("trading:disconnect_broker", args=[row.pk]))
+        url = reverse("trading:disconnect_broker", args=[row.pk])
+        assert browser(user).post(url).status_code == 422
+        browser(user).post(url, {"confirm": "yes"})
         row.refresh_from_db()
         assert (row.state, row.credentials) == ("disconnected", "")
 

@@ -238,6 +238,10 @@ def disconnect(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     """Forget the keys."""
 
     def do() -> HttpResponse:
+        found = queries.broker_connection(person(request), connection_id)
+        is_own = found is not None and found.owner_id == person(request).pk
+        if is_own and request.POST.get("confirm") != "yes":
+            raise operations.BrokerConnectionRefusedError("Tick that the keys are to be deleted.")
         operations.disconnect_broker(
             connection_id=connection_id, actor=person(request), now=clock.now(), origin=origin_of(request)
         )
