@@ -55,6 +55,7 @@ from holdings.queries.paper import (
     portfolios_that_owe,
     position_costs,
     splits_of,
+    units_traded_since,
 )
 from holdings.queries.portfolios import (
     PortfolioCard,
@@ -173,6 +174,7 @@ __all__ = [
     "totals_now",
     "transactions_for",
     "unit_of",
+    "units_traded_since",
     "value_series",
     "visible_entry",
     "visible_portfolio",

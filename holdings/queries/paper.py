@@ -14,6 +14,9 @@ from holdings.domain.numbers import quotient
 from holdings.models import Position, Transaction
 from holdings.queries.journal import ratio_of
 
+_COMING = ("buy", "delivery_in")
+_GOING = ("sell", "delivery_out")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperEntry:
@@ -142,6 +145,20 @@ LEFT JOIN (
 WHERE p.quantity - coalesce(t.traded, 0) <> 0
 ORDER BY 1
 """
+
+
+def units_traded_since(portfolio_id: int, instrument_id: int, since: datetime) -> Decimal:
+    """Units of an instrument that came into a portfolio (negative: left it) by trades and deliveries at or after an instant. One
+    statement."""
+    rows = (
+        Transaction.objects.filter(
+            portfolio_id=portfolio_id, instrument_id=instrument_id, occurred_at__gte=since, void__isnull=True
+        )
+        .filter(type__in=[*_COMING, *_GOING])
+        .values_list("type")
+        .annotate(Sum("quantity"))
+    )
+    return sum((units if kind in _COMING else -units for kind, units in rows), Decimal(0))
 
 
 def portfolios_that_owe() -> list[int]:

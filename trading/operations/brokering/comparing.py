@@ -27,6 +27,7 @@ from trading.models import BrokerConnection, TradingAccount
 from trading.operations.brokering.following import catch_up, portfolio_of
 from trading.operations.brokering.sending import Clock
 from trading.operations.brokering.speaking import broker_of, figures_of
+from trading.operations.brokering.splitting import SPLIT_KINDS, take_splits
 from trading.operations.brokering.symbols import instrument_at_broker
 from trading.operations.desk import ZERO, Desk, open_desk
 from trading.operations.paper_accounts import announce
@@ -187,8 +188,16 @@ def take_activities(connection_id: UUID, portfolio_id: int, broker: Broker, cloc
         for row in broker.activities_since((clock() - LOOK_BACK).date())
         if row.id not in known and row.kind != "FILL"
     ]
-    unread = []
+    unread = take_splits(
+        connection_id=connection_id,
+        portfolio_id=portfolio_id,
+        told=[row for row in fresh if row.kind in SPLIT_KINDS],
+        positions=broker.positions,
+        now=clock(),
+    )
     for activity in fresh:
+        if activity.kind in SPLIT_KINDS:
+            continue
         with transaction.atomic():
             desk = open_desk(portfolio_id=portfolio_id, actor=None, now=clock())
             row = BrokerConnection.objects.select_for_update().get(pk=connection_id)
