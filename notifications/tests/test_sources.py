@@ -5,14 +5,18 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 
 from accounts.events import SecurityNoticed
-from holdings.events import ImportFinished
+from holdings.events import ImportFinished, TransactionsPosted
 from notifications.models import Notification, UserEvent
 from notifications.subscribers import _MESSAGES
-from portfolio_site.kernel.events import dispatch_pending, publish
+from portfolio_site.kernel.events import Lane, dispatch_pending, publish
+from portfolio_site.kernel.events.dispatcher import deliver_batch
+from portfolio_site.kernel.events.registry import encode, name_of
+from portfolio_site.kernel.models import OutboxEvent
 from reports.events import ReportFailed, ReportReady
 from trading import events as trading_events
 from trading.events import (
@@ -218,3 +222,36 @@ class TestOthers:
         entry = _told(event)
         assert len(entry.title) == 200
         assert len(entry.body) == 1000
+
+
+class TestCost:
+    """What a batch costs does not depend on how much is in it. BEGIN and COMMIT are counted."""
+
+    def _statements(self, people, count: int, lane: Lane) -> int:
+        for number in range(count):
+            person = people[number % len(people)]
+            with transaction.atomic():
+                for event in (
+                    TransactionsPosted(
+                        portfolio_id=person.pk, user_id=person.pk, actor_id=None, transaction_ids=[], voided_ids=[], revision=1
+                    ),
+                    _accepted(person, portfolio_id=person.pk),
+                    _fill(OrderFilled, person, portfolio_id=person.pk),
+                ):  # fmt: skip
+                    OutboxEvent.objects.create(
+                        name=name_of(type(event)), stream=f"portfolio:{person.pk}", payload=encode(event)
+                    )
+        while lane is Lane.LATER and deliver_batch(Lane.PROMPT):
+            pass
+        with CaptureQueriesContext(connection) as found:
+            deliver_batch(lane)
+        dispatch_pending()
+        return len(found)
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("lane", Lane)
+    def test_twenty_orders_of_two_people_cost_what_one_costs(self, person, outsider, lane):
+        one = self._statements([person], 1, lane)
+        assert self._statements([person, outsider], 20, lane) == one
+        assert one <= 8
+        assert UserEvent.objects.filter(user=outsider).count() == 20
