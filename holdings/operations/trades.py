@@ -16,6 +16,7 @@ from typing import Any
 from django.db import IntegrityError
 
 from holdings.domain.ledger import Books, Effects, Ledger, LedgerError, open_ledger
+from holdings.domain.market import Market
 from holdings.domain.numbers import exact
 from holdings.entries import Entry
 from holdings.events import TransactionsPosted, stream_of
@@ -37,7 +38,7 @@ from holdings.queries.derived import (
 )
 from holdings.queries.facts import BookFacts
 from holdings.queries.journal import domain_accounts, domain_instrument, domain_transaction
-from holdings.queries.replaying import books_market, setup_for
+from holdings.queries.replaying import setup_for
 from marketdata.models import Instrument
 from portfolio_site.kernel.rows import columns_of
 from portfolio_site.kernel.writing import Writing
@@ -173,7 +174,8 @@ def _applied(
         locked,
         accounts=accounts,
         instruments=instruments,
-        market=books_market(locked.base_currency, instruments, [entry]),
+        # A trade in the base currency asks for no rate and no price; one that did would be refused, and goes the general way.
+        market=Market(base_currency=locked.base_currency, instruments=instruments, prices={}, fx={}),
     )
     books = Books(
         order=facts.lot_order,

@@ -10,6 +10,7 @@ from typing import Any
 
 from holdings.domain.ledger import Lot as OpenLot
 from holdings.models import Account
+from portfolio_site.kernel.rows import instance_of
 from portfolio_site.kernel.statements import Statement
 from portfolio_site.kernel.writing import loaded
 
@@ -23,7 +24,7 @@ BOOK_FACTS = f"""
 jsonb_build_object(
     'portfolio', (SELECT jsonb_build_array(revision, last_sequence) FROM holdings_portfolio WHERE id = %(portfolio)s),
     'entry', nextval(pg_get_serial_sequence('holdings_transaction', 'id')),
-    'accounts', (SELECT jsonb_agg(jsonb_build_array(id, kind, currency, cash_account_id, closed_at IS NULL, name) ORDER BY id)
+    'accounts', (SELECT jsonb_agg(jsonb_build_array(id, name, kind, currency, cash_account_id, closed_at IS NULL) ORDER BY id)
                  FROM holdings_account WHERE portfolio_id = %(portfolio)s),
     'cash', (SELECT jsonb_agg(jsonb_build_array(account_id, currency, balance::text))
              FROM holdings_cashbalance WHERE portfolio_id = %(portfolio)s),
@@ -41,6 +42,7 @@ jsonb_build_object(
                    ORDER BY position LIMIT {MOST_LOTS + 1}) l)
 )
 """  # noqa: S608
+_ACCOUNT = ("id", "name", "kind", "currency", "cash_account_id", "portfolio_id", "closed_at")
 _ALONE = Statement(f"SELECT {BOOK_FACTS}")
 
 
@@ -94,16 +96,12 @@ def book_facts_of(portfolio_id: int, instrument_id: int, text: str, *, for_sale:
 
 
 def _account(portfolio_id: int, row: Sequence[Any]) -> Account:
-    pk, kind, currency, cash_account_id, is_open, name = row
-    return Account(
-        pk=pk,
-        portfolio_id=portfolio_id,
-        name=name,
-        kind=kind,
-        currency=currency,
-        cash_account_id=cash_account_id,
-        closed_at=None if is_open else datetime.min.replace(tzinfo=UTC),
+    *columns, is_open = row
+    found = instance_of(
+        Account, _ACCOUNT, (*columns, portfolio_id, None if is_open else datetime.min.replace(tzinfo=UTC))
     )
+    assert found is not None
+    return found
 
 
 def _lot(instrument_id: int, row: Sequence[Any]) -> OpenLot:
