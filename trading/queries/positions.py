@@ -161,13 +161,18 @@ def _day(at: datetime) -> date:
 def _agreeing(
     entry: Entry | None, quantity: Decimal, cost: tuple[Decimal, Decimal] | None, thing: Tradable
 ) -> Entry:
-    """The entry from the fills where it explains the position; else the books' own cost (another corporate action)."""
+    """The entry from the fills where it explains the position; else the books' own cost (another corporate action, coins that a
+    broker took as its fee, what was held before an account was connected). What was opened today is known from the fills all
+    the same: its gain of today is counted from what it cost, and not from the previous close."""
     if entry is not None and entry.quantity == quantity:
         return entry
     if cost is None or not cost[0]:
         return Entry(quantity=quantity, average=ZERO)
     average = _EXACT.divide(cost[1], _EXACT.multiply(cost[0], thing.value_factor))
-    return Entry(quantity=quantity, average=average)
+    if entry is None or entry.today_quantity * quantity <= 0:
+        return Entry(quantity=quantity, average=average)
+    today = quantity if abs(entry.today_quantity) > abs(quantity) else entry.today_quantity
+    return Entry(quantity=quantity, average=average, today_quantity=today, today_average=entry.today_average)
 
 
 def _view(

@@ -96,3 +96,33 @@ class TestSplits:
         assert {kind for kind, _ours, _theirs in compare(account)} == {"activity", "position"}
         assert books.position_quantity(account[1], share.pk) == 10
         assert BrokerConnection.objects.get().known_activities == []
+
+
+@pytest.mark.django_db
+class TestTodaysGain:
+    def test_of_what_was_bought_today_is_counted_from_what_it_cost_also_when_the_broker_kept_coins(self):
+        from trading.engine.entry_price import Entry
+        from trading.engine.terms import Tradable
+        from trading.queries.market import things_of
+        from trading.queries.positions import _agreeing
+
+        thing: Tradable = next(iter(things_of([make_instrument("COIN")]).values()))
+        bought = Entry(
+            quantity=Decimal("0.05"),
+            average=Decimal(100),
+            today_quantity=Decimal("0.05"),
+            today_average=Decimal(100),
+        )
+        found = _agreeing(bought, Decimal("0.049"), (Decimal("0.049"), Decimal("4.9")), thing)
+        assert (found.today_quantity, found.today_average) == (Decimal("0.049"), Decimal(100))
+        # Nine were held before the account was connected, one was bought today.
+        one = Entry(
+            quantity=Decimal(1), average=Decimal(100), today_quantity=Decimal(1), today_average=Decimal(100)
+        )
+        found = _agreeing(one, Decimal(10), (Decimal(10), Decimal(500)), thing)
+        assert (found.average, found.today_quantity) == (Decimal(50), Decimal(1))
+        # What was sold today tells nothing of what is held.
+        sold = Entry(
+            quantity=Decimal(-1), average=Decimal(100), today_quantity=Decimal(-1), today_average=Decimal(100)
+        )
+        assert _agreeing(sold, Decimal(9), (Decimal(9), Decimal(450)), thing).today_quantity == 0

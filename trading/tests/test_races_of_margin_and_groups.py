@@ -414,3 +414,35 @@ def test_one_client_order_id_from_many_hands_is_one_order_on_margin(person, thin
     assert len({answer.id for answer in answers}) == 1
     assert books.position_quantity(account, thing.pk) == 5
     check_everything(account)
+
+
+class TestOneCancelsTheOther:
+    def test_both_exits_triggered_at_once_fill_exactly_one(self, person, thing):
+        account = margin_account(person)
+        order(account, person, thing, quantity=10)
+        exits = order(
+            account,
+            person,
+            thing,
+            side="sell",
+            quantity=10,
+            order_class="oco",
+            time_in_force="gtc",
+            limit_price="105",
+            take_profit=TakeProfit(limit_price=D(105)),
+            stop_loss=StopLoss(stop_price=D(95)),
+        )
+
+        def tick(price: str, seconds: int) -> None:
+            set_quote(thing, price, price, at=later(seconds))
+            match_resting_orders(instrument_ids=[thing.pk], now=later(seconds))
+
+        # The market jumps up and down at the same moment, seen by many hands.
+        at_once(*[lambda: tick("106.00", 1), lambda: tick("94.00", 1)] * (THREADS // 2))
+        group = Order.objects.filter(order_class="oco")
+        assert group.count() == 2
+        assert sorted(group.values_list("status", flat=True)) == ["canceled", "filled"]
+        assert Fill.objects.filter(order__in=group).aggregate(sum=Sum("quantity"))["sum"] == 10
+        assert exits.id in set(group.values_list("pk", flat=True))
+        assert books.position_quantity(account, thing.pk) == 0
+        check_everything(account)
