@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -90,8 +91,9 @@ def restore_backup(
     try:
         with transaction.atomic():
             outcome = _restore(
-                owner, member, text, manifest=manifest, portfolio_id=portfolio_id, is_exact=is_exact, now=now
-            )
+                owner, member, text, manifest=manifest, portfolio_id=portfolio_id, is_exact=is_exact,
+                is_preview=is_preview, now=now,
+            )  # fmt: skip
             if is_preview:
                 raise _Undo  # noqa: TRY301 - leaves the transaction, and takes it back
     except _Undo:
@@ -110,6 +112,7 @@ def _restore(
     manifest: Manifest,
     portfolio_id: int | None,
     is_exact: bool,
+    is_preview: bool,
     now: datetime,
 ) -> RestoreOutcome:
     is_new = portfolio_id is None
@@ -126,12 +129,18 @@ def _restore(
         portfolio_id=portfolio.pk, filename=f"backup of {manifest.created_at:%Y-%m-%d %H:%M}", content=text,
         actor=owner, now=now,
     )  # fmt: skip
-    seen = preview_import(batch_id=batch.pk, actor=owner, now=now, takes_back=later)
-    if seen.importable or later:
-        outcome = commit_import(batch_id=batch.pk, actor=owner, now=now, takes_back=later)
-    else:
-        outcome = seen
-        batch.delete()
+    outcome = None
+    if is_new and not is_preview:
+        # Looking first would book a whole journal twice: in a new portfolio everything is new.
+        with suppress(ImportRefused):
+            outcome = commit_import(batch_id=batch.pk, actor=owner, now=now)
+    if outcome is None:
+        # What a preview is taken back from anyway need not be booked to be told.
+        outcome = preview_import(batch_id=batch.pk, actor=owner, now=now, takes_back=later)
+        if not is_preview and (outcome.importable or later):
+            outcome = commit_import(batch_id=batch.pk, actor=owner, now=now, takes_back=later)
+        else:
+            batch.delete()
     wrong = [f"{row.path}: {row.message}" for row in outcome.rows if row.state == "error"]
     wrong += [f"{problem.path}: {problem.message}" for problem in outcome.problems if problem.is_error]
     if wrong:
