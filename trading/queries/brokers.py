@@ -73,6 +73,29 @@ class ConnectionView:
         return self.state in ("failing", "refused")
 
     @property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why an order would not be taken or filled there at the moment, as far as is known without asking: for people,
+        before they fill a ticket in."""
+        found = []
+        if self.is_ended:
+            found.append("This account is no longer connected to its broker. Connect it again first.")
+        elif self.is_live and not self.is_live_allowed:
+            found.append("Trading with real money is switched off on this site.")
+        elif self.is_live and self.live_enabled_at is None:
+            found.append("This account is for real money, and you have not switched that on.")
+        if self.paused_at is not None:
+            found.append("You have paused this connection: no new order leaves until you let it go on.")
+        if self.is_failing and not self.is_ended:
+            found.append(f"{self.last_error} An order waits here until the broker can be asked again.")
+        if self.figures.get("is_blocked"):
+            found.append("The broker has blocked this account: it takes no orders for it.")
+        elif self.figures and self.figures.get("status", "ACTIVE").upper() != "ACTIVE":
+            found.append(
+                f"At the broker this account is {self.figures['status'].lower().replace('_', ' ')}, and not active."
+            )
+        return tuple(found)
+
+    @property
     def figures_at(self) -> datetime | None:
         """When the broker told its figures."""
         return datetime.fromisoformat(self.figures["at"]) if self.figures else None

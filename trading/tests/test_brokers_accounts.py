@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from holdings.models import Transaction
 from portfolio_site.kernel import clock
 from trading import operations
-from trading.models import TradingAccount
+from trading.models import BrokerConnection, TradingAccount
 from trading.tests.support import make_user
 from trading.tests.test_brokers_api import Told, told
 from trading.tests.test_brokers_web import KEY, SECRET
@@ -71,6 +71,20 @@ class TestPages:
         text = browser.get(reverse("trading:choose")).content.decode()
         assert "Broker, paper" in text
         assert "At Alpaca" in text
+
+    def test_the_ticket_says_ahead_what_the_broker_would_not_do(self, account: int, browser: Client):
+        url = reverse("trading:new", args=[account])
+        assert "To the connection" not in browser.get(url).content.decode()
+        rows = BrokerConnection.objects.all()
+        figures = rows.get().figures
+        for change, sentence in (
+            ({"figures": {**figures, "is_blocked": True}}, "has blocked this account"),
+            ({"figures": {**figures, "status": "ACCOUNT_CLOSED"}}, "account closed, and not active"),
+            ({"figures": figures, "paused_at": clock.now()}, "You have paused this connection"),
+            ({"state": "failing", "last_error": "It is away."}, "It is away. An order waits here"),
+        ):
+            rows.update(**change)
+            assert sentence in browser.get(url).content.decode()
 
     def test_the_account_says_what_the_broker_told(self, account: int, browser: Client):
         text = browser.get(reverse("trading:account_page", args=[account])).content.decode()

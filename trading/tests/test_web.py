@@ -250,7 +250,7 @@ class TestPaperAccount:
         assert desk.get(reverse("trading:choose")).status_code == 200
 
     def test_or_to_opening_one(self, desk, trader):
-        assert "You have no paper account yet" in desk.get(reverse("trading:choose")).content.decode()
+        assert "You have no trading account yet" in desk.get(reverse("trading:choose")).content.decode()
 
 
 @pytest.fixture

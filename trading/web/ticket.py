@@ -231,6 +231,9 @@ def _ticket_context(request: HttpRequest, portfolio: Any, form: OrderForm) -> di
         **_account_context(portfolio, own),
         "form": form,
         "halted": None if own is None else _halted(own),
+        "connection": None
+        if own is None or own.broker_connection_id is None
+        else queries.broker_connection(user, own.broker_connection_id),
         "accounts": accounts,
         "query": urlencode(given),
     }
