@@ -136,9 +136,8 @@ def spent_by(servers: Servers, load: Load) -> dict[str, float]:
         elif "valkey" in command:
             kinds[pid] = "valkey"
     ours = {os.getpid()}
-    for pid in sorted(parents):
-        if parents[pid] in ours:
-            ours.add(pid)
+    while young := {pid for pid, parent in parents.items() if parent in ours and pid not in ours}:
+        ours |= young
     found = {"load": seconds[load.pid]}
     for pid, kind in kinds.items():
         if pid in ours:
