@@ -208,7 +208,6 @@ def _used(desk: Desk, order: Order, cost: Cost) -> Decimal:
 
 def _booked(desk: Desk, order: Order, execution: Execution, cost: Cost, number: int) -> BookedTrade:
     """The fill's row and what the journal says of it. Coins taken as a fee are bought less: their worth is the fee."""
-    number = desk.next_number(order)
     row = new_row(
         Fill,
         {"order": order},
