@@ -263,8 +263,9 @@ class ClosePositionView(_TradeView):
         summary="Close a position or a part of it",
         description=(
             "By a market order: `quantity` units, or `percentage` of it, or all of it. Sent again with the same "
-            "`client_order_id`, the order that was placed is answered."
+            "`client_order_id` (or the same `Idempotency-Key`), the order that was placed is answered."
         ),
+        parameters=[IDEMPOTENCY_HEADER],
         request=ClosePositionSerializer,
         responses={201: OrderSerializer, 400: _PROBLEM, 409: _PROBLEM, **_ERRORS},
     )
@@ -273,14 +274,18 @@ class ClosePositionView(_TradeView):
         _own(request, portfolio_id)
         given = ClosePositionSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        order = operations.close_position(
-            portfolio_id=portfolio_id,
-            actor=request.user,
-            instrument_id=instrument_id,
-            now=clock.now(),
-            **given.validated_data,
-        )
-        return Response(OrderSerializer(order).data, status=201)
+
+        def do() -> tuple[int, Any]:
+            order = operations.close_position(
+                portfolio_id=portfolio_id,
+                actor=request.user,
+                instrument_id=instrument_id,
+                now=clock.now(),
+                **given.validated_data,
+            )
+            return 201, OrderSerializer(order).data
+
+        return idempotent(request, route=f"trading.accounts.{portfolio_id}.close:{instrument_id}", do=do)
 
 
 def _body(portfolio_id: int) -> dict[str, Any]:

@@ -23,8 +23,12 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PAGINATION_CLASS": "portfolio_site.kernel.api.pagination.CursorPagination",
     "DEFAULT_FILTER_BACKENDS": ["portfolio_site.kernel.api.filtering.StrictFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "portfolio_site.kernel.api.schema.ApiSchema",
-    "DEFAULT_THROTTLE_CLASSES": ["portfolio_site.kernel.api.throttling.UserThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": "600/min", "anon": "60/min", "login": "10/min"},
+    "DEFAULT_THROTTLE_CLASSES": [
+        "portfolio_site.kernel.api.throttling.UserThrottle",
+        "portfolio_site.kernel.api.throttling.KeyThrottle",
+    ],
+    # A program that runs wild uses up its own key's limit, and half of its person's.
+    "DEFAULT_THROTTLE_RATES": {"user": "1200/min", "key": "600/min", "anon": "60/min", "login": "10/min"},
     "EXCEPTION_HANDLER": "portfolio_site.kernel.api.problems.problem_handler",
     "COERCE_DECIMAL_TO_STRING": True,
     # None would believe any `X-Forwarded-For`, and a new made-up address would be a new limit.
@@ -51,6 +55,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "portfolio_site.kernel.api.schema.describe_answers",
+        "portfolio_site.api_examples.show_examples",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

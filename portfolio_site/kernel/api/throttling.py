@@ -1,4 +1,4 @@
-"""API: rate limits per user, with headers that tell how much is left.
+"""API: rate limits per user and per key, with headers that tell how much is left.
 
 The requests of the last minute are kept in Valkey and counted there in one step: exact, whatever number of workers ask at
 once, and one round trip. While it is away, each process counts for itself (`kernel.cache`).
@@ -6,6 +6,7 @@ once, and one round trip. While it is away, each process counts for itself (`ker
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from rest_framework.throttling import (
@@ -62,9 +63,10 @@ class _Counted(SimpleRateThrottle):
             self._until_next = self.history[-1] + self.duration - self.now if self.history else self.duration
         else:
             allowed, used, self._until_next = counted
-        request._request.rate_limit = (
-            self.num_requests, max(0, self.num_requests - used), max(0, int(self._until_next) + 1),
-        )  # fmt: skip
+        told = (self.num_requests, max(0, self.num_requests - used), max(0, int(self._until_next) + 1))
+        before = getattr(request._request, "rate_limit", None)
+        # Of several limits the one that is nearest is told.
+        request._request.rate_limit = told if before is None else min(before, told, key=itemgetter(1))
         return allowed
 
     def _counted(self, key: str) -> tuple[bool, int, float] | None:
@@ -87,6 +89,17 @@ class _Counted(SimpleRateThrottle):
 
 class UserThrottle(UserRateThrottle, _Counted):
     """A limit for each signed-in user (and each address of those who are not)."""
+
+
+class KeyThrottle(_Counted):
+    """A limit for each API key. Who comes without one, by session or JWT, has the user's limit alone."""
+
+    scope = "key"
+
+    def get_cache_key(self, request: Any, view: Any) -> str | None:
+        """Count by the key's id; None where there is no key."""
+        number = getattr(request.auth, "pk", None)
+        return None if number is None else self.cache_format % {"scope": self.scope, "ident": number}
 
 
 class AnonThrottle(AnonRateThrottle, _Counted):

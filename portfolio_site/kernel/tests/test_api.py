@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client, RequestFactory
 
+from accounts.operations import create_token
 from accounts.tests.support import make_user
-from portfolio_site.kernel.api.throttling import LoginThrottle
+from portfolio_site.kernel import clock
+from portfolio_site.kernel.api.throttling import KeyThrottle, LoginThrottle, UserThrottle
 
 ENDPOINT = "/api/v1/portfolios/"
 
@@ -63,3 +67,44 @@ class TestWhoIsLimited:
             for n in range(3)
         }
         assert idents == {"192.0.2.1"}
+
+
+class TestLimits:
+    """A key has a limit, and its person another; the headers tell the nearer one."""
+
+    @pytest.fixture
+    def limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(UserThrottle, "THROTTLE_RATES", {"user": "5/min"})
+        monkeypatch.setattr(KeyThrottle, "THROTTLE_RATES", {"key": "3/min"})
+        cache.clear()
+
+    @pytest.fixture
+    def ask(self, db: None, limits: None) -> Callable[[str], Any]:
+        keys = {
+            name: create_token(user=user, name=name, now=clock.now()).key
+            for user in (make_user("ada@example.com"), make_user("bob@example.com"))
+            for name in (f"{user.email[0]}1", f"{user.email[0]}2")
+        }
+        return lambda name: Client().get(ENDPOINT, headers={"Authorization": f"Token {keys[name]}"})
+
+    @staticmethod
+    def told(answer: Any) -> tuple[int, str, str]:
+        headers = answer.headers
+        return answer.status_code, headers["RateLimit-Limit"], headers["RateLimit-Remaining"]
+
+    def test_of_a_key_stops_that_key_only(self, ask: Callable[[str], Any]) -> None:
+        assert [self.told(ask("a1")) for _ in range(3)] == [(200, "3", "2"), (200, "3", "1"), (200, "3", "0")]
+        refused = ask("a1")
+        assert self.told(refused) == (429, "3", "0")
+        assert refused.json()["code"] == "throttled"
+        assert 0 < int(refused.headers["Retry-After"]) <= 60
+        assert 0 < int(refused.headers["RateLimit-Reset"]) <= 61
+        assert ask("b1").status_code == 200
+
+    def test_of_a_person_is_shared_by_their_keys(self, ask: Callable[[str], Any]) -> None:
+        assert [ask(name).status_code for name in ("a1", "a2", "a1", "a2", "a1")] == [200] * 5
+        assert self.told(ask("a2")) == (429, "5", "0")
+        assert ask("b2").status_code == 200
+
+    def test_of_a_person_holds_without_a_key(self, signed_in: Client, limits: None) -> None:
+        assert [signed_in.get(ENDPOINT).status_code for _ in range(6)] == [200] * 5 + [429]

@@ -1,0 +1,95 @@
+"""What the tests of the described API share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.apps import apps
+from django.db import connection, models
+from django.db.models import Max
+
+from marketdata.providers import registry
+from marketdata.providers.base import BaseProvider, Capability, SearchHit
+from marketdata.tests.scripted import forget_gateway
+from tests.api.book import furnish
+from tests.test_every_url import belongings
+
+__all__ = ["belongings"]
+
+#: A Friday, 15:00 UTC: New York is open.
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+
+_SAP = SearchHit(
+    symbol="SAP",
+    name="SAP SE",
+    asset_class="equity",
+    currency="EUR",
+    provider="yahoo",
+    provider_symbol="SAP.DE",
+    exchange="XETR",
+)
+
+
+class _Finder(BaseProvider):
+    """Knows one share."""
+
+    name = "yahoo"
+    capabilities = frozenset({Capability.SEARCH})
+
+    def search(self, text: str) -> list[SearchHit]:
+        return [_SAP] if text.casefold() in "sap se" else []
+
+
+@pytest.fixture
+def finder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A search beyond the list that needs no network."""
+    forget_gateway()
+    kept: dict[str, Any] = {
+        name: maker for name, maker in registry._PROVIDERS.items() if name in {"manual", "simulated"}
+    }
+    monkeypatch.setattr(registry, "_PROVIDERS", kept | {"yahoo": lambda _options: _Finder()})
+    registry._made.cache_clear()
+    yield
+    registry._made.cache_clear()
+
+
+@pytest.fixture
+def standing_clock() -> Iterator[None]:
+    """It is `NOW`, all the time."""
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def first_ids(db: None) -> None:
+    """Ids begin after what the migrations made, whatever ran before. Taken back with the test's transaction."""
+    with connection.cursor() as cursor:
+        for model in apps.get_models(include_auto_created=True):
+            key = model._meta.pk
+            if isinstance(key, models.AutoField):
+                last = model._base_manager.aggregate(last=Max("pk"))["last"] or 0
+                cursor.execute(
+                    "SELECT setval(pg_get_serial_sequence(%s, %s), %s, false)",
+                    [f'"{model._meta.db_table}"', key.column, last + 1],
+                )
+
+
+@pytest.fixture
+def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers of accounts are drawn alike each time."""
+    chance = random.Random(1)
+    monkeypatch.setattr("secrets.choice", chance.choice)
+    monkeypatch.setattr("secrets.randbelow", chance.randrange)
+
+
+@pytest.fixture
+def book(
+    standing_clock: None, first_ids: None, no_chance: None, finder: None, belongings: dict[str, Any]
+) -> dict[str, Any]:
+    """The books that are asked about."""
+    return furnish(belongings)
