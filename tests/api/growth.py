@@ -88,13 +88,13 @@ def _trade(book: dict[str, Any], portfolio: Portfolio, share: Instrument, number
 def _own(owner: Any, portfolio: Portfolio, share: Instrument, number: int) -> None:
     """What else a person may have twenty of."""
     now, name = clock.now(), f"More {number}"
-    Portfolio.objects.filter(pk=create_portfolio(owner=owner, name=name, base_currency="USD", now=now).pk)
+    create_portfolio(owner=owner, name=name, base_currency="USD", now=now)
     add_account(portfolio_id=portfolio.pk, name=name, kind="cash", currency="USD", now=now)
     open_paper_account(owner=owner, name=f"Paper {number}", cash=Decimal(1000), currency="USD", now=now)
     store_document(
         owner_id=owner.pk, kind="report", filename=f"{number}.txt", content=io.BytesIO(b"more"), now=now
     )
-    request_report(actor=owner, portfolio_id=portfolio.pk, kind="portfolio_summary", format="csv", now=now)
+    request_report(actor=owner, portfolio_id=portfolio.pk, kind="portfolio_summary", format="xlsx", now=now)
     create_watchlist(owner=owner, name=name, now=now, instrument_ids=[share.pk])
     create_token(user=owner, name=name, now=now)
     make_backup(owner=owner, portfolio_id=portfolio.pk, now=now)

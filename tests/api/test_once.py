@@ -6,6 +6,7 @@ refused. A POST that takes no key stands below with the reason why it needs none
 
 from __future__ import annotations
 
+import json
 import threading
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -55,13 +56,13 @@ _TOLD = {"kernel", "pghistory", "sessions"}
 
 def rows(*, without: set[str] = frozenset()) -> dict[str, int]:  # type: ignore[assignment]
     """How many rows each table has."""
+    tables = set(connection.introspection.table_names())
     return {
         model._meta.label: model._base_manager.count()
         for model in apps.get_models(include_auto_created=True)
         if model is not IdempotencyRecord
-        and model._meta.managed
+        and model._meta.db_table in tables
         and model._meta.app_label not in without
-        and not model.__name__.endswith("Event")
     }
 
 
@@ -163,5 +164,5 @@ class TestTwoAtOnce:
             thread.join(30)
         assert Transaction.objects.count() == 1
         assert [status for status, _, _ in answers] == [201, 201]
-        assert answers[0][1] == answers[1][1]
+        assert json.loads(answers[0][1]) == json.loads(answers[1][1])
         assert sorted(replayed for _, _, replayed in answers) == [False, True]
