@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import AllowAny, IsAuthenticated
@@ -70,7 +70,6 @@ class MeView(APIView):
         description="Change some preferences. Fields that are not sent stay as they are.",
         request=MeSerializer,
         responses={200: MeSerializer, 400: ProblemSerializer, 401: ProblemSerializer},
-        examples=[OpenApiExample("Berlin", value={"time_zone": "Europe/Berlin", "base_currency": "EUR"})],
         tags=["me"],
     )
     def patch(self, request: Request) -> Response:
@@ -174,13 +173,6 @@ class SignInView(APIView):
             ),
             429: OpenApiResponse(ProblemSerializer, description="`too_many_attempts` or `throttled`."),
         },
-        examples=[
-            OpenApiExample(
-                "With a second factor",
-                value={"email": "ada@example.org", "password": "…", "code": "123456", "name": "My script"},
-                request_only=True,
-            )
-        ],
         auth=[],
         tags=["tokens"],
     )

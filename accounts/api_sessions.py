@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.authentication import get_authorization_header
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -54,13 +54,6 @@ class RegisterView(_Door):
             403: OpenApiResponse(ProblemSerializer, description="`signup_closed`."),
             429: OpenApiResponse(ProblemSerializer, description="`throttled`."),
         },
-        examples=[
-            OpenApiExample(
-                "Ada",
-                value={"email": "ada@example.org", "password": "correct horse battery"},
-                request_only=True,
-            )
-        ],
         auth=[],
         tags=["auth"],
     )

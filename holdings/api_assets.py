@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -259,13 +259,6 @@ class AssetsView(APIView):
             409: _PROBLEM,
             422: _PROBLEM,
         },
-        examples=[
-            OpenApiExample(
-                "A coin",
-                value={"symbol": "BTC", "type": "crypto", "quantity": "0.5", "price": "30000"},
-                request_only=True,
-            )
-        ],
         tags=_TAGS,
     )
     def post(self, request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -80,7 +80,6 @@ class PricesView(APIView):
             400: OpenApiResponse(ProblemSerializer, description="Problem details"),
             401: OpenApiResponse(ProblemSerializer, description="Problem details"),
         },
-        examples=[OpenApiExample("Two", value={"symbols": ["AAPL", "BTC"]}, request_only=True)],
         tags=["prices"],
     )
     def post(self, request: Request) -> Response:

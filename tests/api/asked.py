@@ -25,22 +25,26 @@ STATEMENT = json.dumps(
     }
 ).encode()  # fmt: skip
 
+#: Keys of an account at a broker.
+NEW_KEYS = {"key_id": "PK9876543210ABCDEFGH", "secret": "the-secret-that-came-with-the-key-id"}
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is sent besides the address. A body may be made at the last moment, from a function that asks the API."""
+    """What is sent besides the address. A body may be made at the last moment, from an answer to another question."""
 
     body: Any = None
     query: dict[str, Any] = field(default_factory=dict)
     #: Authorization of its own, made at the last moment.
-    token: Callable[[Callable[..., Any]], str] | None = None
+    token: Callable[[], str] | None = None
     #: Addresses to delete first, because what stands there is in the way.
     clear: tuple[str, ...] = ()
+    #: Operations to ask first, because this one goes on from there.
+    first: tuple[str, ...] = ()
 
 
-def _sign_in(ask: Callable[..., Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = ask("/api/auth/login", {"email": "owner@example.com", "password": PASSWORD})
-    return answer
+def _refresh_token(answer_of: Callable[[str], Any]) -> dict[str, Any]:
+    return {"refresh_token": answer_of("auth_login")["refresh_token"]}
 
 
 def requests_of(book: dict[str, Any]) -> dict[str, Asked]:
@@ -51,12 +55,12 @@ def requests_of(book: dict[str, Any]) -> dict[str, Asked]:
     year = {"from": str(today - timedelta(days=30)), "to": str(today)}
     return {
         "auth_login": Asked({"email": "owner@example.com", "password": PASSWORD}),
-        "auth_logout": Asked(lambda ask: {"refresh_token": _sign_in(ask)["refresh_token"]}),
-        "auth_refresh": Asked(lambda ask: {"refresh_token": _sign_in(ask)["refresh_token"]}),
+        "auth_logout": Asked(_refresh_token),
+        "auth_refresh": Asked(_refresh_token),
         "auth_register": Asked({"email": "ada@example.org", "password": PASSWORD}),
         "auth_token_create": Asked({"email": "owner@example.com", "password": PASSWORD, "name": "Telephone"}),
         "auth_token_destroy": Asked(
-            token=lambda ask: create_token(user=book["owner"], name="Old", now=clock.now()).key
+            token=lambda: create_token(user=book["owner"], name="Old", now=clock.now()).key
         ),
         "portfolio_asset_create": Asked(
             {"symbol": "BTC", "type": "crypto", "quantity": "0.5", "price": "30000"}
@@ -66,6 +70,19 @@ def requests_of(book: dict[str, Any]) -> dict[str, Asked]:
         "backups_create": Asked({"portfolio_id": book["portfolio_id"]}),
         "backup_plan_update": Asked({"every": "daily", "keep": 7}),
         "backups_restore": Asked({"file": "portfolio-001.json", "preview": True}),
+        "broker_connections_create": Asked({"name": "At Alpaca", "environment": "paper", **NEW_KEYS}),
+        "broker_connections_keys_update": Asked({**NEW_KEYS, "key_id": "PK0123456789ABCDEFGH"}),
+        "broker_connections_corrections_create": Asked(first=("broker_connections_portfolio_create",)),
+        "broker_connections_import_retrieve": Asked(query={"portfolio_id": book["portfolio_id"]}),
+        "broker_connections_import_create": Asked(
+            lambda answer_of: {
+                "portfolio_id": book["portfolio_id"],
+                "token": answer_of("broker_connections_import_retrieve")["token"],
+            }
+        ),
+        "broker_connections_live_create": Asked({"account_number": "PA12345"}),
+        "broker_connections_pause_create": Asked({"on": True}),
+        "broker_connections_portfolio_create": Asked({"name": "At the broker"}),
         "charts_instruments_price_retrieve": Asked(query={"range": "1M", "indicators": "sma20"}),
         "charts_portfolios_drawdown_retrieve": Asked(query=year),
         "charts_portfolios_performance_retrieve": Asked(query=year),

@@ -66,15 +66,14 @@ class Teller:
         *,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        clear: bool = True,
+        prepare: bool = True,
     ) -> Told:
-        """Ask one operation its good request; `body` instead of its own, `clear` what is in its way."""
+        """Ask one operation its good request; `body` instead of its own, `prepare` what has to be so for it."""
         path, method, operation = self.operations[operation_id]
         asked = self.requests.get(operation_id, Asked())
-        for address in asked.clear if clear else ():
-            assert self.browser.delete(address).status_code < 300, address
-        sent = asked.body(sign) if callable(asked.body) else asked.body
-        sent = sent if body is None else body
+        if prepare:
+            self.prepare(operation_id)
+        sent = self.body_of(operation_id) if body is None else body
         parameters = {
             part["name"]: filled_in(path, part["name"], self.book)
             for part in operation.get("parameters", [])
@@ -101,20 +100,27 @@ class Teller:
             headers=dict(answer.headers),
         )
 
+    def prepare(self, operation_id: str) -> None:
+        """Clear away what is in the way of the good request, and do what it goes on from."""
+        asked = self.requests.get(operation_id, Asked())
+        for address in asked.clear:
+            assert self.browser.delete(address).status_code < 300, address
+        for name in asked.first:
+            told = self.ask(name)
+            assert told.status < 300, told
+
+    def body_of(self, operation_id: str) -> Any:
+        """The body of the good request."""
+        body = self.requests.get(operation_id, Asked()).body
+        return body(lambda name: self.ask(name).answer) if callable(body) else body
+
     def _who(self, operation: dict[str, Any], asked: Asked) -> tuple[Client, dict[str, str]]:
         ways = {kind for way in operation.get("security", []) for kind in way}
         if asked.token is not None:
-            return Client(), {"Authorization": f"Token {asked.token(sign)}"}
+            return Client(), {"Authorization": f"Token {asked.token()}"}
         if ways == {"browserSession"}:
             return self.browser, {}
         return Client(), {"Authorization": f"Token {self.key}"} if ways else {}
-
-
-def sign(path: str, body: Any) -> Any:
-    """Ask without a key, as one does to sign in; the answer's body."""
-    answer = Client().post(path, body, content_type="application/json")
-    assert answer.status_code < 300, answer.content
-    return answer.json()
 
 
 def _encoded(body: Any, operation: dict[str, Any]) -> tuple[bytes, str]:

@@ -17,6 +17,7 @@ from marketdata.models import CorporateAction, Instrument
 from portfolio_site.kernel import clock
 from trading.models import TradingAccount
 from trading.tests.support import order, set_quote
+from trading.tests.test_brokers_web import connection_of
 
 #: Whose id `{id}` is, by the first part of the address.
 _OF_ID = {
@@ -56,6 +57,8 @@ def filled_in(path: str, name: str, book: dict[str, Any]) -> int | str:
     """What stands for a parameter of an address: a thing that exists and is the owner's."""
     if name == "portfolio_id" and any(part in path for part in _OF_TRADING):
         return int(book["trading:"])
+    if name == "connection_id" and path.endswith("/live/"):
+        return str(book["live_connection_id"])
     if name == "instrument_id" and ("/close/" in path or "/charts/" in path):
         return int(book["asset_id"])
     value = book[_OF_ID[path.split("/")[3]] if name == "id" else name]
@@ -100,4 +103,5 @@ def furnish(belongings: dict[str, Any]) -> dict[str, Any]:
         "owner": owner,
         "account_number": account.account_number,
         "coin_id": coin.pk,
+        "live_connection_id": connection_of(owner, environment="live", name="Real money").pk,
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,11 +18,18 @@ from django.db.models import Max
 from marketdata.providers import registry
 from marketdata.providers.base import BaseProvider, Capability, SearchHit
 from marketdata.tests.scripted import forget_gateway
+from tests.api.asked import NEW_KEYS
 from tests.api.book import furnish
 from tests.test_every_url import belongings
+from trading.brokers.alpaca import AlpacaBroker
+from trading.brokers.base import RemoteAccount
+from trading.models import BrokerConnection
+from trading.tests.test_brokers_api import Told, told
 
-__all__ = ["belongings"]
+__all__ = ["belongings", "told"]
 
+#: What the broker calls another account than the one that is connected.
+OTHER_ACCOUNT = "7f8fb4b5-1d3c-4b4d-8a53-5f3e1c1b7a11"
 #: A Friday, 15:00 UTC: New York is open.
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -59,6 +68,19 @@ def finder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
+def broker(told: Told, belongings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker of the owner's connection, which needs no network; new keys open another account there."""
+
+    def account(asked: AlpacaBroker) -> RemoteAccount:
+        found = told.account()
+        return replace(found, id=OTHER_ACCOUNT) if asked._credentials.key_id == NEW_KEYS["key_id"] else found
+
+    monkeypatch.setattr(AlpacaBroker, "account", account)
+    told.id = BrokerConnection.objects.get(pk=belongings["connection_id"]).remote_account
+    told.held = {"ACME": (Decimal(5), Decimal(90))}
+
+
+@pytest.fixture
 def standing_clock() -> Iterator[None]:
     """It is `NOW`, all the time."""
     with time_machine.travel(NOW, tick=False):
@@ -89,7 +111,12 @@ def no_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def book(
-    standing_clock: None, first_ids: None, no_chance: None, finder: None, belongings: dict[str, Any]
+    standing_clock: None,
+    first_ids: None,
+    no_chance: None,
+    finder: None,
+    broker: None,
+    belongings: dict[str, Any],
 ) -> dict[str, Any]:
     """The books that are asked about."""
     return furnish(belongings)

@@ -24,19 +24,12 @@ OPERATIONS = operations_of(described())
 MEANT = (
     "' OR '1'='1",
     "1); DROP TABLE holdings_portfolio; --",
-    "1 UNION SELECT password FROM accounts_user",
     "'||pg_sleep(9)||'",
     "{{7*7}}${7*7}<%= 7*7 %>{% debug %}",
-    "%00",
     "\x00",
-    "%",
     "9" * 400,
-    "-1",
-    "NaN",
     "1e400",
-    "٣",
     "\ud83d\ude80" * 200,
-    "../../etc/passwd",
 )
 #: With which a question may be refused, and that it was taken for what it is.
 ANSWERS = {200, 400, 404, 409, 422}
@@ -56,13 +49,10 @@ NONSENSE = (
     b"",
     b"{",
     b"[]",
-    b"null",
     b'"text"',
     b"[" * 100_000,
     b'{"a":' * 50_000,
     b"\xff\xfe\x00",
-    b'{"__proto__": {"admin": true}}',
-    b'{"name": NaN}',
     b'{"name": 1e999999999}',
     b'{"name": "' + b"x" * (6 * 1024 * 1024) + b'"}',
 )
@@ -97,7 +87,7 @@ class TestFilters:
     def test_no_page_is_enormous(self, book: dict[str, Any]) -> None:
         teller = Teller(book, described())
         for operation_id, name in FILTERS:
-            if name in {"page_size", "limit", "points"}:
+            if name in {"page_size", "limit"}:
                 path, _, operation = OPERATIONS[operation_id]
                 url = _url(path, book, operation)
                 for size in (0, -1, 100_000, 2**63, "1e3"):

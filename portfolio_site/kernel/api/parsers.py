@@ -12,6 +12,7 @@ from rest_framework.parsers import JSONParser
 class BodyTooLargeError(ParseError):
     """The body is larger than the site reads."""
 
+    status_code = 413
     default_code = "body_too_large"
 
 
