@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import JsonResponse
 from django.shortcuts import render
 from django.views import defaults
@@ -25,6 +26,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A request that the frame cannot read."""
     if request.path.startswith(_API):
+        if isinstance(exception, RequestDataTooBig):
+            return _problem(413, "body_too_large", "The request body is too large.")
         return _problem(400, "bad_request", "The request cannot be read.")
     return defaults.bad_request(request, exception)
 

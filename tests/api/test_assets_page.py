@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from holdings.tests.support import make_instrument, make_rates
+from holdings.tests.support import make_instrument, make_prices, make_rates
 from portfolio_site.kernel import clock
 from tests.support.live_site import LiveSite
 from trading.tests.support import set_quote
@@ -30,6 +30,7 @@ def open_site(transactional_db: None, tmp_path: Path) -> Iterator[LiveSite]:
         (make_instrument("AAPL"), "150"),
     ):
         set_quote(thing, price, price, price, at=clock.now())
+        make_prices(thing, {clock.now().date().isoformat(): price})
     make_rates(EURUSD="1.25")
     site = LiveSite(tmp_path, {"EMAIL_VERIFICATION": "optional"})
     site.start()

@@ -82,7 +82,7 @@ class TestFilters:
                     named = {error["field"].split("[")[0] for error in answer.json()["errors"]}
                     if name not in named:
                         bad.append((operation_id, name, text[:30], f"names {named}"))
-        assert bad == []
+        assert bad == [], bad
 
     def test_no_page_is_enormous(self, book: dict[str, Any]) -> None:
         teller = Teller(book, described())
@@ -110,7 +110,7 @@ class TestBodies:
                 wanted = {413} if len(body) > 5 * 1024 * 1024 else {400, 401, 404, 409, 422}
                 if answer.status_code not in wanted and not _may_be_empty(body, operation):
                     bad.append((operation_id, body[:20], answer.status_code))
-        assert bad == []
+        assert bad == [], bad
 
 
 def _may_be_empty(body: bytes, operation: dict[str, Any]) -> bool:

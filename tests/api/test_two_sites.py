@@ -53,7 +53,7 @@ def bare(value):
 
 print("FIGURES", json.dumps({path: told(path) for path in (
     "summary/", "positions/?closed=true", "lots/", "cash/", "realised/", "income/", "allocation/?by=instrument",
-    "performance/?range=ALL", "valuations/?range=ALL", "transactions/?page_size=100",
+    "performance/?range=MAX", "valuations/?range=5Y", "transactions/?page_size=100",
 )}, sort_keys=True))
 """
 
