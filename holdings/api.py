@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from django.conf import settings
@@ -223,11 +224,21 @@ class ImportView(APIView):
         file = given.validated_data["file"]
         if file.size > settings.UPLOAD_MAX_BYTES:
             raise ImportRefused(too_large_message(file.size))
-        batch, _ = operations.import_entries(
-            portfolio_id=portfolio.pk,
-            filename=file.name,
-            content=file.read(),
-            actor=request.user,
-            now=clock.now(),
+        content = file.read()
+
+        def do() -> tuple[int, Any]:
+            batch, _ = operations.import_entries(
+                portfolio_id=portfolio.pk,
+                filename=file.name,
+                content=content,
+                actor=request.user,
+                now=clock.now(),
+            )
+            return 201, ImportResultSerializer(batch).data
+
+        return idempotent(
+            request,
+            route=f"portfolio.{portfolio.pk}.imports",
+            do=do,
+            payload={"name": file.name, "sha256": hashlib.sha256(content).hexdigest()},
         )
-        return Response(ImportResultSerializer(batch).data, status=201)

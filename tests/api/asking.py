@@ -28,7 +28,7 @@ def taken_back() -> Iterator[None]:
     """What is written inside is gone afterwards, and what was cached about it too."""
     block = transaction.atomic()
     # As in a test's own transaction: what must be durable in earnest may be written here too.
-    block._from_testcase = True
+    block._from_testcase = True  # type: ignore[attr-defined]  # what Django's own TestCase sets
     with block:
         yield
         transaction.set_rollback(True)

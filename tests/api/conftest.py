@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.apps import apps
 from django.db import connection, models
 from django.db.models import Max
 
+from documents.models import Document
 from marketdata.providers import registry
 from marketdata.providers.base import BaseProvider, Capability, SearchHit
 from marketdata.tests.scripted import forget_gateway
@@ -119,4 +120,9 @@ def book(
     belongings: dict[str, Any],
 ) -> dict[str, Any]:
     """The books that are asked about."""
-    return furnish(belongings)
+    made = furnish(belongings)
+    # What was made in the same moment is listed by its random id: no two things were.
+    for model, order in ((Document, "filename"), (BrokerConnection, "name")):
+        for minutes, row in enumerate(model._base_manager.order_by(order)):
+            model._base_manager.filter(pk=row.pk).update(created_at=NOW - timedelta(minutes=minutes))
+    return made

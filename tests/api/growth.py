@@ -79,7 +79,7 @@ def _trade(book: dict[str, Any], portfolio: Portfolio, share: Instrument, number
             {"type": "sell", "instrument_id": share.pk, "quantity": Decimal("0.5"), "price": Decimal(11)},
         ),
     ):
-        post_transaction(portfolio_id=portfolio_id, entry=Entry(occurred=day, **fields), actor=owner, now=now)  # type: ignore[arg-type]
+        post_transaction(portfolio_id=portfolio_id, entry=Entry(occurred=day, **fields), actor=owner, now=now)
     account = book["trading:"]
     order(account, owner, share, quantity=1, now=now, client_order_id=f"grow {number}")
     order(account, owner, share, quantity=1, limit_price="9", now=now, client_order_id=f"wait {number}")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
@@ -51,7 +52,8 @@ class Settled:
         if isinstance(value, bytes):
             return value.decode()
         if isinstance(value, dict):
-            return {self(name): self(part) for name, part in value.items()}
+            # How far a file can be compressed depends on the random numbers in it.
+            return {self(name): 1200 if name == "size" else self(part) for name, part in value.items()}
         if isinstance(value, list):
             return [self(part) for part in value[:ROWS]]
         if not isinstance(value, str):
@@ -67,10 +69,23 @@ class Settled:
         )
 
 
-def taken(operation_id: str, teller: Teller) -> dict[str, Any]:
-    """Ask once and write down what was asked and answered; what it changed is taken back."""
+def places_of_ids() -> list[tuple[str, int]]:
+    """Where each sequence stands, so that an example does not depend on those that were asked before it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename), last_value FROM pg_sequences"
+            " WHERE last_value IS NOT NULL"
+        )
+        return [(str(name), int(last)) for name, last in cursor.fetchall()]
+
+
+def taken(operation_id: str, teller: Teller, places: list[tuple[str, int]]) -> dict[str, Any]:
+    """Ask once and write down what was asked and answered; what it changed is taken back, ids too."""
     settled = Settled(operation_id)
     with taken_back():
+        with connection.cursor() as cursor:
+            for name, last in places:
+                cursor.execute("SELECT setval(%s, %s)", [name, last])
         told = teller.ask(operation_id)
     assert 200 <= told.status < 300, (operation_id, told.status, told.answer)
     found = {
@@ -150,9 +165,9 @@ class TestProblems:
 
 class TestExamples:
     def test_are_what_the_site_answers(self, book: dict[str, Any]) -> None:
-        teller, stale = Teller(book, DESCRIPTION), []
+        teller, places, stale = Teller(book, DESCRIPTION), places_of_ids(), []
         for operation_id in sorted(OPERATIONS):
-            found, file = taken(operation_id, teller), FOLDER / name_of(operation_id)
+            found, file = taken(operation_id, teller, places), FOLDER / name_of(operation_id)
             if WRITING:
                 file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
             elif example_of(operation_id) != found:

@@ -28,6 +28,7 @@ ALWAYS_AS_LONG = {
 }
 #: What is asked for all that there is, instead of what the example shows.
 WIDE: dict[str, dict[str, Any]] = {
+    "instruments_beyond_retrieve": {"q": "sap"},
     "instruments_search_list": {"q": "GROW", "limit": 50},
     "quotes_retrieve": {"symbols": "ACME," + ",".join(f"GROW{number}" for number in range(20))},
 }
@@ -35,7 +36,8 @@ WIDE: dict[str, dict[str, Any]] = {
 
 def is_list(operation: dict[str, Any]) -> bool:
     """Whether the answer is rows, or a page of them."""
-    schema = next(iter(operation["responses"]["200"].get("content", {}).values()), {}).get("schema", {})
+    content: dict[str, Any] = operation["responses"]["200"].get("content", {})
+    schema: dict[str, Any] = next((media["schema"] for media in content.values()), {})
     if "$ref" in schema:
         schema = DESCRIPTION["components"]["schemas"][schema["$ref"].split("/")[-1]]
     inner = schema.get("properties", {})

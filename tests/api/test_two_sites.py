@@ -22,6 +22,7 @@ from devkit.paths import ROOT
 from holdings.models import Portfolio
 from holdings.operations import add_account
 from holdings.tests.support import make_instrument, make_portfolio, make_prices, make_rates, post
+from marketdata.models import Instrument
 from portfolio_site.kernel import clock
 from tests.support.live_site import test_database_url as database_url
 
@@ -115,9 +116,9 @@ def two(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def books() -> Portfolio:
-    """Purchases, sales at a gain and a loss, a split, income in another currency, debts, fees and taxes."""
-    owner, today = make_user(OWNER, base_currency="EUR"), clock.now().date()
+def market() -> tuple[Instrument, Instrument, Instrument]:
+    """What both sites get from the world: a share, a coin, a bond, their prices and the euro's rate."""
+    today = clock.now().date()
     share, coin = make_instrument("ACME"), make_instrument("BTC-USD", asset_class="crypto")
     bond = make_instrument("BOND", currency="EUR", asset_class="bond", quote_unit="percent")
     make_rates(EURUSD="1.25")
@@ -125,6 +126,17 @@ def books() -> Portfolio:
     make_prices(share, {day.isoformat(): str(Decimal(100) + n % 23) for n, day in enumerate(days)})
     make_prices(coin, {day.isoformat(): str(Decimal(30000) + 311 * n) for n, day in enumerate(days)})
     make_prices(bond, {day.isoformat(): "98.75" for day in days})
+    return share, coin, bond
+
+
+def person() -> Any:
+    """Whose books these are."""
+    return make_user(OWNER, base_currency="EUR")
+
+
+def books() -> Portfolio:
+    """Purchases, sales at a gain and a loss, a split, income in another currency, debts, fees and taxes."""
+    owner, today, (share, coin, bond) = person(), clock.now().date(), market()
     made = make_portfolio(
         owner, name="Long run", cost_basis_method="average", risk_free_rate=Decimal("0.0125")
     )
@@ -163,7 +175,7 @@ class TestABackup:
             "shell",
             "--no-imports",
             "-c",
-            f"from accounts.tests.support import make_user; make_user({OWNER!r}, base_currency='EUR')",
+            "from tests.api.test_two_sites import market, person; market(); person()",
         )
         told = json.loads(two.manage("portfolio", "restore", "--user", OWNER, "--file", str(file), "--json"))
         assert [(row["name"], row["added"]) for row in told["portfolios"]] == [("Long run", 14)]

@@ -22,8 +22,12 @@ IDEMPOTENCY_HEADER = OpenApiParameter(
 )
 
 
-def idempotent(request: Any, *, route: str, do: Callable[[], tuple[int, Any]]) -> Response:
+def idempotent(
+    request: Any, *, route: str, do: Callable[[], tuple[int, Any]], payload: Any = None
+) -> Response:
     """Answer a POST by `do() -> (status, body)`, once per key when the request carries one.
+
+    `payload` says what was asked, where the body is a file: JSON that is equal when the requests are.
 
     Errors: 400 for a bad key, 409 when the key came before with another body.
     """
@@ -31,7 +35,8 @@ def idempotent(request: Any, *, route: str, do: Callable[[], tuple[int, Any]]) -
     if key is None:
         status, body = do()
         return Response(body, status=status)
-    answer = once(key=key, user=request.user, route=route, fingerprint=fingerprint_of(request.data), do=do)
+    fingerprint = fingerprint_of(request.data if payload is None else payload)
+    answer = once(key=key, user=request.user, route=route, fingerprint=fingerprint, do=do)
     headers = {"Idempotency-Replayed": "true"} if answer.replayed else None
     return Response(answer.body, status=answer.status, headers=headers)
 
