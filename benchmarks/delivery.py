@@ -26,35 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "script" / "lib")]
 
 from benchmarks.counter.site import Servers
+from benchmarks.counter.usage import cpu_of, settle, used
 from benchmarks.orders import Load, drain, spread
-
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_of(pid: int) -> float:
-    """CPU seconds of a process that has ended none of its children."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that it started."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    return [pid, *(each for child in children for each in family(child))]
-
-
-def settle(servers: Servers) -> None:
-    """Wait until the processes have started: they use no more CPU than they do at rest."""
-    deadline, quiet = time.monotonic() + 120, 0
-    while quiet < 3 and time.monotonic() < deadline:
-        before = sum(cpu_of(pid) for process in servers._processes for pid in family(process.pid))
-        time.sleep(1)
-        after = sum(cpu_of(pid) for process in servers._processes for pid in family(process.pid))
-        quiet = quiet + 1 if after - before < 0.15 else 0
 
 
 def place(people: Sequence[Any], things: Sequence[Any], number: int) -> str:
@@ -189,8 +162,7 @@ def pace(
             late[0] = max(late[0], time.monotonic() - due)
         connection.close()
 
-    groups = {str(process.args[2]): family(process.pid) for process in servers._processes}  # type: ignore[index]
-    before = {name: sum(map(cpu_of, pids)) for name, pids in groups.items()}
+    before = used(servers)
     threads = [
         threading.Thread(target=work, args=(time.monotonic() + 0.1, step, int(rate * seconds)))
         for step in (0, 1)
@@ -200,7 +172,7 @@ def pace(
     for thread in threads:
         thread.join()
     drain()
-    used = {name: sum(map(cpu_of, pids)) - before[name] for name, pids in groups.items()}
+    spent = {name: seconds - before.get(name, 0.0) for name, seconds in used(servers).items()}
     time.sleep(1.5)
     heard = load(do="heard")["heard"]
     committed = teller.committed if teller else seed.committed_at(placed)
@@ -212,7 +184,7 @@ def pace(
         f""
         f"to programs {spread(program)}; latest order {late[0] * 1000:.0f} ms late; CPU of an order "
         + ", ".join(
-            f"{name} {spent / len(placed) * 1000:.1f} ms" for name, spent in used.items() if spent > 0.1
+            f"{name} {each / len(placed) * 1000:.1f} ms" for name, each in spent.items() if each > 0.1
         ),
         flush=True,
     )

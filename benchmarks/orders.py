@@ -28,6 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "script" / "lib")]
 
 from benchmarks.counter import floor
 from benchmarks.counter.site import Servers
+from benchmarks.counter.usage import settle, used
 
 RATE = 100
 
@@ -42,6 +43,7 @@ class Load:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.pid = self._process.pid
 
     def __call__(self, **job: Any) -> dict[str, Any]:
         """Have a job done."""
@@ -51,11 +53,6 @@ class Load:
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
 
     def close(self) -> None:
         """End it."""
@@ -118,14 +115,19 @@ def orders(options: argparse.Namespace, servers: Servers, load: Load, people: Se
     load(**base, kind="orders", seconds=2)
     load(**base, kind="door", seconds=1)
     drain()
+    settle(servers)
     known = len(load(do="heard")["heard"]["browser"])
     print(f"{ready['ready']} sockets listen; {known} fills told while warming up\n", flush=True)
 
     seconds = options.seconds
     door = told("key only", load(**base, kind="door", seconds=seconds))
+    before = used(servers, load=load.pid)
     most = load(**base, kind="orders", seconds=seconds)
     per_second = told(f"orders, {options.clients} connections", most)
     drain()
+    for name, spent in used(servers, load=load.pid).items():
+        each = (spent - before.get(name, 0.0)) / len(most["times"]) * 1000
+        print(f"{'  CPU an order, ' + name:<44} {each:>7.1f} ms", flush=True)
     plain = floor.transactions_per_second(
         servers, accounts=options.accounts, clients=options.clients, seconds=seconds
     )

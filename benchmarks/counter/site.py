@@ -54,7 +54,7 @@ class Servers:
             self.folder / "pg", self.folder / "s", reaper=self._reaper, account=account, durable=True
         )
         self.valkey = ValkeyServer(self.folder / "vk", reaper=self._reaper, account=account, durable=True)
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -99,7 +99,7 @@ class Servers:
 
     def stop_serving(self) -> None:
         """Stop what `serve` started; the databases stay."""
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             end(process, signal.SIGTERM, patience=10)
         self._processes.clear()
 
@@ -138,9 +138,19 @@ class Servers:
     def _start(self, name: str, *command: str) -> None:
         log = (self.folder / "site" / f"{name}.log").open("wb")
         self._logs.append(log)
-        self._processes.append(
-            spawn(list(command), reaper=self._reaper, env=dict(os.environ), cwd=ROOT, stdout=log, stderr=log)
+        self._processes[name] = spawn(
+            list(command),
+            reaper=self._reaper,
+            env=os.environ | {"PGAPPNAME": name},
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
         )
+
+    def programs(self) -> dict[str, subprocess.Popen[bytes]]:
+        """Everything that runs, by name."""
+        databases = {"postgres": self.postgres.process, "valkey": self.valkey.process}
+        return self._processes | {name: process for name, process in databases.items() if process is not None}
 
     def log_of(self, name: str, lines: int = 15) -> str:
         """The last lines of what a server said."""
