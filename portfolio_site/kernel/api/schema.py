@@ -134,5 +134,12 @@ class DecimalStringSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-u
         text = {"type": "string", "format": "decimal", "example": "123.45"}
         if direction == "response":
             return {**text, "pattern": PATTERN_OUT}
-        number = {"type": "number", "minimum": -1e23, "maximum": 1e23}
+        # 24 digits before the point, as the pattern says.
+        number = {
+            "type": "number",
+            "minimum": -1e24,
+            "exclusiveMinimum": True,
+            "maximum": 1e24,
+            "exclusiveMaximum": True,
+        }
         return {"anyOf": [{**text, "pattern": PATTERN_IN}, number], "example": "123.45"}
