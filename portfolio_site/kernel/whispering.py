@@ -91,7 +91,7 @@ class Whisperer:
         """Take in the answers that have come; False when the connection is gone."""
         if self._socket is None:
             return True
-        while self._asked:
+        while True:  # also when nothing is owed: a server that went away has said so here
             try:
                 found = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -102,11 +102,10 @@ class Whisperer:
                 return False
             *lines, self._rest = (self._rest + found).split(b"\r\n")
             for line in lines:
-                if not line.startswith(b":"):
+                if not line.startswith(b":") or not self._asked:
                     return False
                 channel, at = self._asked.popleft()
                 self._heard[channel] = int(line[1:]), at
-        return True
 
 
 def _publication(channel: str, message: str) -> bytes:

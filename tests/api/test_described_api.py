@@ -171,7 +171,8 @@ def _aim(case: Any, asking: Asking) -> None:
         case.query.pop("fields", None)
         if _is_right(case, ParameterLocation.QUERY) and zlib.crc32(repr(case.query).encode()) % 2:
             for name in set(case.query) & _NAMED.keys():
-                case.query[name] = book[_NAMED[name]]
+                value = book[_NAMED[name]]
+                case.query[name] = value if isinstance(value, int) else str(value)
     good = asking.good(case.operation.definition.raw["operationId"])
     if not isinstance(case.body, dict) or not isinstance(good, dict):
         return
