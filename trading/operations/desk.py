@@ -169,17 +169,12 @@ class Desk:
     def load(self, wanted: Q) -> list[Order]:
         """Lock stored orders that match, with the rest of their groups; returns those that match. One statement, or
         two where groups are among them."""
-        found = self._lock(Q(wanted, portfolio_id=self.portfolio.id))
-        heads = {order.parent_id or order.pk for order in found if order.order_class != "simple"}
-        if heads:
-            self._lock(
-                Q(Q(pk__in=heads) | Q(parent_id__in=heads), portfolio_id=self.portfolio.id)
-                & ~Q(pk__in=list(self.orders))
-            )
-        return found
-
-    def _lock(self, wanted: Q) -> list[Order]:
-        return [self.orders.setdefault(row.pk, row) for row in _locked_orders(wanted)]
+        found, others = _locked_with_groups(
+            wanted, within=Q(portfolio_id=self.portfolio.id), known=self.orders
+        )
+        for row in others:
+            self.orders.setdefault(row.pk, row)
+        return [self.orders.setdefault(row.pk, row) for row in found]
 
     def family(self, order: Order) -> list[Order]:
         """The other members of its group, the head first. Loaded already, or new on this desk."""
@@ -367,15 +362,23 @@ class Desk:
 def load_desks(desks: Mapping[int, Desk], order_ids: Sequence[UUID]) -> None:
     """Lock orders of several desks, with the rest of their groups, and put each on its own (by its portfolio). One
     statement, or two where groups are among them. Orders of other portfolios are left alone."""
-    found = list(_locked_orders(Q(pk__in=order_ids, portfolio_id__in=list(desks))))
-    heads = {order.parent_id or order.pk for order in found if order.order_class != "simple"}
-    if heads:
-        others = Q(pk__in=heads) | Q(parent_id__in=heads)
-        found += _locked_orders(
-            Q(others, portfolio_id__in=list(desks)) & ~Q(pk__in=[row.pk for row in found])
-        )
-    for row in found:
+    found, others = _locked_with_groups(Q(pk__in=order_ids), within=Q(portfolio_id__in=list(desks)))
+    for row in (*found, *others):
         desks[row.portfolio_id].orders[row.pk] = row
+
+
+def _locked_with_groups(
+    wanted: Q, *, within: Q, known: Iterable[UUID] = ()
+) -> tuple[list[Order], list[Order]]:
+    """Lock the orders that match, and the others of their groups that are not known yet."""
+    found = list(_locked_orders(Q(wanted, within)))
+    heads = {order.parent_id or order.pk for order in found if order.order_class != "simple"}
+    if not heads:
+        return found, []
+    theirs = Q(pk__in=heads) | Q(parent_id__in=heads)
+    return found, list(
+        _locked_orders(Q(theirs, within) & ~Q(pk__in=[*known, *(order.pk for order in found)]))
+    )
 
 
 def _locked_orders(wanted: Q) -> Iterable[Order]:
