@@ -7,6 +7,7 @@ connection of its own, and its answer (how many heard it) is read when the next 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import ssl
 import threading
@@ -34,6 +35,7 @@ class Whisperer:
         self._pid, self._location = 0, ""
         self._link: Any = None
         self._socket: socket.socket | None = None
+        self._come = select.poll()
         self._asked: deque[tuple[str, float]] = deque()
         self._rest = b""
         self._heard: dict[str, tuple[int, float]] = {}
@@ -80,6 +82,7 @@ class Whisperer:
         plain = link._sock  # there is no other way to it
         # What is encrypted cannot be looked at without waiting: there the usual way is taken.
         self._socket = None if isinstance(plain, ssl.SSLSocket) else plain
+        self._come.register(plain, select.POLLIN)
 
     def _close(self) -> None:
         # A connection made before a fork is the parent's: its end here must not be the end there.
@@ -91,11 +94,11 @@ class Whisperer:
         """Take in the answers that have come; False when the connection is gone."""
         if self._socket is None:
             return True
-        while True:  # also when nothing is owed: a server that went away has said so here
+        # Also when nothing is owed: a server that went away has said so here. It is asked whether there is something before
+        # anything is read: a socket with a time limit waits that long for what has not come, whatever its flags say.
+        while self._come.poll(0):
             try:
-                found = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return True
+                found = self._socket.recv(_RECEIVE)
             except OSError:
                 return False
             if not found:
@@ -106,6 +109,7 @@ class Whisperer:
                     return False
                 channel, at = self._asked.popleft()
                 self._heard[channel] = int(line[1:]), at
+        return True
 
 
 def _publication(channel: str, message: str) -> bytes:

@@ -44,6 +44,20 @@ class TestWhispering:
                 whisperer.whisper(CHANNEL, number)
             assert heard(ear, 20) == [str(number).encode() for number in range(20)]
 
+    def test_waits_for_no_answer(self, whisperer: Whisperer, own_valkey: OwnValkey) -> None:
+        with own_valkey.client().pubsub() as ear:
+            ear.subscribe(CHANNEL)
+            assert ear.get_message(timeout=5)["type"] == "subscribe"
+            whisperer.whisper(CHANNEL, 0)
+            assert heard(ear, 1) == [b"0"]
+            own_valkey.freeze()  # whoever waited for it now would be told that it is not there
+            try:
+                for number in range(1, 5):
+                    whisperer.whisper(CHANNEL, number)
+            finally:
+                own_valkey.thaw()
+            assert heard(ear, 4) == [b"1", b"2", b"3", b"4"]
+
     def test_goes_on_after_the_server_was_away(self, whisperer: Whisperer, own_valkey: OwnValkey) -> None:
         whisperer.whisper(CHANNEL, "before")
         own_valkey.kill()
