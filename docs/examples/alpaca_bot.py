@@ -108,6 +108,16 @@ class Events:
             raise SystemExit(f"order {order_id}: expected {list(wanted)}, saw {self.of(order_id)}")
 
 
+    def fills(self, wanted: int) -> int:
+        """How many fills were told. An order says that it is filled before the stream does: the last ones are waited for."""
+        with self._news:
+            self._news.wait_for(lambda: self._fills() >= wanted, timeout=PATIENCE)
+            return self._fills()
+
+    def _fills(self) -> int:
+        return sum(event["event"] in {"fill", "partial_fill"} for event in self.all)
+
+
 class Bot:
     """Trades, and says what it does."""
 
@@ -325,10 +335,10 @@ class Bot:
             elif row["activity_type"] in {"FEE", "CFEE"}:
                 fees += Decimal(row["net_amount"])
         expected += fees
+        told = self.events.fills(fills)
         ids = [event["event_id"] for event in self.events.all]
         if ids != list(range(ids[0], ids[0] + len(ids))):
             raise SystemExit(f"events are missing or out of order: {ids}")
-        told = sum(event["event"] in {"fill", "partial_fill"} for event in self.events.all)
         print(f"{fills} fills, {len(ids)} events, fees {fees}, cash {self.starting_cash} -> {cash}")
         if told != fills:
             raise SystemExit(f"{fills} fills, and the stream told {told}")

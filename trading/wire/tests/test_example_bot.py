@@ -47,7 +47,7 @@ def test_trades_every_kind_of_order_and_ends_flat_to_the_cent(live_site, tmp_pat
         env=environ,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
