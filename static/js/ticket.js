@@ -150,6 +150,18 @@
       window.htmx.trigger(part, "hf:reprice");
     });
 
+    // ---- Going back: what was typed stands in the address of the page that is left ----
+
+    form.addEventListener("submit", function () {
+      const here = window.location;
+      if (here.pathname !== new URL(form.action).pathname) return;
+      const typed = new URLSearchParams();
+      new FormData(form).forEach((value, name) => {
+        if (value && typeof value === "string" && !["csrfmiddlewaretoken", "step", "instrument_text"].includes(name)) typed.set(name, value.slice(0, 100));
+      });
+      window.history.replaceState(window.history.state, "", here.pathname + "?" + typed);
+    });
+
     // ---- Clicks beside the form ----
 
     const firstPrice = () => ["stop_price", "limit_price", "trail_percent", "trail_price", "take_profit_limit_price"].map(field).find((input) => !input.disabled);

@@ -19,7 +19,9 @@ from portfolio_site.kernel import clock
 from trading import operations, queries
 from trading.engine.types import Side
 from trading.forms_orders import OrderForm, offer_json
+from trading.operations.reading import MAX_CLIENT_ORDER_ID
 from trading.web.common import can_trade, own_portfolio, person
+from trading.web.drafts import Draft, Said, draft_of, kept
 
 WANTED = (
     "side",
@@ -38,13 +40,16 @@ WANTED = (
     "time_in_force",
     "extended_hours",
 )
+#: All that a ticket carries from one page to the next.
+KEPT = (*WANTED, "instrument_text", "client_order_id")
 
 
 @never_cache
 @login_required
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest, portfolio_id: int) -> HttpResponse:
-    """The ticket. ``step`` says which button was pressed: review, edit (back from the review), or place."""
+    """The ticket. ``step`` says which button was pressed: review, edit (back from the review), or place. Whatever was sent,
+    the answer is an address to read (``drafts``): going back asks nobody to send the form again."""
     portfolio = own_portfolio(request, portfolio_id)
     if not can_trade(portfolio):
         return render(
@@ -54,20 +59,61 @@ def new(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             status=200 if request.method == "GET" else 422,
         )
     if request.method == "GET":
-        return _ticket(request, portfolio, _fresh_form(request))
-    form = OrderForm(request.POST, user=person(request))
+        draft = draft_of(request, portfolio.pk)
+        if draft is not None:
+            return _returned(request, portfolio, draft)
+        return _fresh(request, portfolio)
     step = request.POST.get("step", "review")
-    if step == "edit":
+    if step == "place":
+        return _place(request, portfolio)
+    return _answered(request, portfolio, step="edit" if step == "edit" else "review")
+
+
+def _answered(
+    request: HttpRequest, portfolio: Any, *, step: str, said: Said | None = None
+) -> HttpResponse:
+    """What follows a ticket that was sent: the address of its page, or the page itself where no address can hold it."""
+    answer = kept(request, portfolio.pk, step=step, names=KEPT, said=said)
+    if answer is not None:
+        return answer
+    fields = {name: request.POST[name] for name in KEPT if request.POST.get(name)}
+    page = _returned(request, portfolio, Draft(step=step, fields=fields, said=said))
+    page.status_code = 422
+    return page
+
+
+def _returned(request: HttpRequest, portfolio: Any, draft: Draft) -> HttpResponse:
+    """A ticket that was sent: its review, or the ticket with what is wrong."""
+    form = OrderForm(draft.fields, user=person(request))
+    earlier = _earlier(portfolio, draft.fields.get("client_order_id", ""))
+    if earlier:
+        form.is_valid()
+        form.with_new_id()
+        return _ticket(request, portfolio, form, earlier_order_id=earlier)
+    if draft.step == "edit":
         form.is_valid()
         return _ticket(request, portfolio, form)
     if not form.is_valid():
-        return _ticket(request, portfolio, form, status=422)
-    if step == "place":
-        return _place(request, portfolio, form)
-    return _review(request, portfolio, form)
+        return _ticket(request, portfolio, form)
+    return _review(request, portfolio, form, said=draft.said)
 
 
-def _place(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpResponse:
+def _earlier(portfolio: Any, client_order_id: str) -> str:
+    """The id of the order that this ticket has made already; empty if it made none."""
+    if not _is_id(client_order_id):
+        return ""
+    found = queries.order_by_client_id(portfolio.pk, client_order_id)
+    return "" if found is None else str(found.id)
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= MAX_CLIENT_ORDER_ID and text.isprintable()
+
+
+def _place(request: HttpRequest, portfolio: Any) -> HttpResponse:
+    form = OrderForm(request.POST, user=person(request))
+    if not form.is_valid():
+        return _answered(request, portfolio, step="review")
     terms = form.terms()
     try:
         order = operations.place_order(
@@ -91,39 +137,38 @@ def _place(request: HttpRequest, portfolio: Any, form: OrderForm) -> HttpRespons
             refuse_duplicates=request.POST.get("confirm_duplicate") != "yes",
             now=clock.now(),
         )
-    except operations.ClientOrderIdTakenError as taken:
-        form.refuse(
-            message="An order was already placed with this ticket. Check it before you place another one.",
-            code=taken.code,
-            field=None,
-        )
-        form.with_new_id()
-        return _ticket(request, portfolio, form, status=409, earlier_order_id=taken.details["order_id"])
+    except operations.ClientOrderIdTakenError:
+        # The page that follows finds the order of this ticket by itself.
+        return _answered(request, portfolio, step="edit")
     except operations.OrderRefusedError as refusal:
-        if refusal.code == "duplicate_order":
-            twin = {"message": refusal.message, "order_id": refusal.details["order_id"]}
-            return _review(request, portfolio, form, twin=twin)
-        estimate = _preview_of(portfolio, form)
-        form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
-        return _ticket(request, portfolio, form, status=422, estimate=estimate)
+        said = Said(
+            message=refusal.message,
+            code=refusal.code,
+            field=refusal.field or "",
+            order_id=str(refusal.details["order_id"]) if refusal.code == "duplicate_order" else "",
+        )
+        return _answered(request, portfolio, step="review", said=said)
     # 303: whatever is pressed twice, or in two tabs, ends at the page of the one order.
     return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
 
 
-def _review(
-    request: HttpRequest, portfolio: Any, form: OrderForm, *, twin: dict[str, Any] | None = None
-) -> HttpResponse:
-    """The order in words and figures before it is placed. ``twin`` is the same order of a moment ago: it is asked about."""
+def _review(request: HttpRequest, portfolio: Any, form: OrderForm, *, said: Said | None) -> HttpResponse:
+    """The order in words and figures before it is placed, or the ticket with what stands in its way. ``said`` is what the
+    counter answered when it was to be placed: the same order of a moment ago is asked about, a refusal is shown even if it
+    would not be one any more."""
     preview = _preview_of(portfolio, form)
     account = queries.account_of(portfolio.pk)
     halted = None if account is None else _halted(account)
+    refusal: tuple[str, str, str] | None = None
     if halted is not None:
-        form.refuse(message=halted[1], code=halted[0], field=None)
-        return _ticket(request, portfolio, form, status=422, estimate=preview)
-    if preview.refusal is not None:
-        refusal = preview.refusal
-        form.refuse(message=refusal.message, code=refusal.code, field=refusal.field)
-        return _ticket(request, portfolio, form, status=422, estimate=preview)
+        refusal = (halted[1], halted[0], "")
+    elif preview.refusal is not None:
+        refusal = (preview.refusal.message, preview.refusal.code, preview.refusal.field or "")
+    elif said is not None and not said.order_id:
+        refusal = (said.message, said.code, said.field)
+    if refusal is not None:
+        form.refuse(message=refusal[0], code=refusal[1], field=refusal[2] or None)
+        return _ticket(request, portfolio, form, estimate=preview)
     values = {
         name: form.cleaned_data[name].pk if name == "instrument" else form.cleaned_data[name]
         for name in (*WANTED, "client_order_id")
@@ -134,10 +179,10 @@ def _review(
         "form": form,
         "preview": preview,
         "values": values,
-        "twin": twin,
+        "twin": said,
         "offer": form.offer(),
     }
-    return render(request, "trading/review.html", context, status=200 if twin is None else 409)
+    return render(request, "trading/review.html", context)
 
 
 @never_cache
@@ -199,12 +244,22 @@ def _fresh_form(request: HttpRequest) -> OrderForm:
     return OrderForm(initial=given, user=person(request))
 
 
+def _fresh(request: HttpRequest, portfolio: Any) -> HttpResponse:
+    """A ticket as the address fills it in. Who comes back to one that has made an order is told so: the script keeps what was
+    typed, and the ticket's id, in the address."""
+    earlier = _earlier(portfolio, request.GET.get("client_order_id", ""))
+    form = _fresh_form(request)
+    given = request.GET.get("client_order_id", "")
+    if not earlier and _is_id(given):
+        form.fields["client_order_id"].initial = given
+    return _ticket(request, portfolio, form, earlier_order_id=earlier)
+
+
 def _ticket(
     request: HttpRequest,
     portfolio: Any,
     form: OrderForm,
     *,
-    status: int = 200,
     earlier_order_id: str = "",
     estimate: queries.OrderPreview | None = None,
 ) -> HttpResponse:
@@ -213,7 +268,7 @@ def _ticket(
     if estimate is not None:
         context |= {"preview": estimate, "instrument": estimate.instrument, "quote": estimate.quote}
         context["market_is_open"] = estimate.market_is_open
-    return render(request, "trading/ticket.html", context, status=status)
+    return render(request, "trading/ticket.html", context)
 
 
 def _ticket_context(request: HttpRequest, portfolio: Any, form: OrderForm) -> dict[str, Any]:
