@@ -181,6 +181,15 @@ class OrderForm(forms.Form):
             return found if isinstance(found, Instrument) else None
         return self._by_id(str(self.initial.get("instrument") or ""))
 
+    def as_sent(self) -> OrderForm:
+        """This ticket as it would come back if it were sent as it stands."""
+        values = {name: self[name].value() for name in self.fields}
+        sent = OrderForm(
+            {name: str(value) for name, value in values.items() if value not in (None, "", False)}, user=self.user
+        )
+        sent._known = self._known
+        return sent
+
     def offer(self) -> Offer | None:
         """What orders of the chosen instrument may be; None while none is chosen."""
         instrument = self.chosen_instrument()

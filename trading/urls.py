@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 from trading.web import (
     account_page,
     accounts,
+    activity,
     blotter,
     bringing,
     brokers,
@@ -31,6 +32,8 @@ urlpatterns: list[URLPattern] = [
     path("portfolios/<int:portfolio_id>/account/", account_page.detail, name="account_page"),
     path("portfolios/<int:portfolio_id>/account/figures/", account_page.figures, name="account_figures"),
     path("portfolios/<int:portfolio_id>/account/chart/", account_page.chart, name="account_chart"),
+    path("portfolios/<int:portfolio_id>/account/activity/", activity.index, name="activity"),
+    path("portfolios/<int:portfolio_id>/account/activity.csv", activity.download, name="activity_csv"),
     path("portfolios/<int:portfolio_id>/account/settings/", account_page.settings, name="account_settings"),
     path("portfolios/<int:portfolio_id>/account/switch/", account_page.switch, name="account_switch"),
     path("portfolios/<int:portfolio_id>/account/reset/", account_page.reset, name="account_reset"),

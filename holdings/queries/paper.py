@@ -85,9 +85,10 @@ def entries_beside_trades(
     until: datetime | None = None,
     ascending: bool = False,
     limit: int = 100,
+    symbol: str = "",
 ) -> list[PaperEntry]:
-    """Entries that count and are no trades, newest first (or oldest first); `since` and `until` are exclusive. One
-    statement."""
+    """Entries that count and are no trades, newest first (or oldest first); `since` and `until` are exclusive; `symbol`
+    leaves those whose instrument's symbol begins so. One statement."""
     rows = (
         Transaction.objects.filter(portfolio_id=portfolio_id)
         .counting()
@@ -100,6 +101,8 @@ def entries_beside_trades(
         rows = rows.filter(occurred_at__gt=since)
     if until is not None:
         rows = rows.filter(occurred_at__lt=until)
+    if symbol:
+        rows = rows.filter(instrument__symbol__istartswith=symbol)
     order = ("occurred_at", "pk") if ascending else ("-occurred_at", "-pk")
     return [
         PaperEntry(

@@ -12,7 +12,7 @@ For programs that trade in one account (by portfolio; the caller has made sure w
 - ``positions_of``, ``position_of`` -> ``PositionView``
 - ``activities_of`` -> ``Activity`` rows (executions, fees, dividends, interest, payments), ``activity_id``
 - ``AccountHistory`` (equity at past instants), ``daily_pricing``, ``intraday_pricing``
-- ``log_after``, ``last_log_number``, ``log_number_at`` -> ``LoggedEvent``: the numbered log; ``is_key_live``
+- ``log_after``, ``log_before``, ``last_log_number``, ``log_number_at`` -> ``LoggedEvent``: the numbered log; ``is_key_live``
 - ``tradable_of``, ``things_of`` -> ``Tradable``: the terms an instrument trades under (an asset's flags)
 - ``market_of`` -> ``Market`` (quote, phase, session)
 """
@@ -110,6 +110,7 @@ from trading.queries.trade_log import (
     is_key_live,
     last_log_number,
     log_after,
+    log_before,
     log_number_at,
 )
 from trading.queries.values import FillView, OrderView, TrailEntry, fill_views, order_view
@@ -185,6 +186,7 @@ __all__ = [
     "last_log_number",
     "latest_baskets",
     "log_after",
+    "log_before",
     "log_number_at",
     "market_of",
     "open_groups",

@@ -52,7 +52,8 @@ class Activity:
 
     For a FILL: ``quantity``, ``price``, ``cum_quantity``, ``leaves_quantity``, ``side``, ``order_id``, ``order_status``
     and ``is_final`` (the completing one). Otherwise ``net_amount`` is what came in (negative: went out); a crypto fee of a
-    purchase has a negative ``quantity`` of coins and a net amount of zero.
+    purchase has a negative ``quantity`` of coins and a net amount of zero. ``cash`` is what the row did to the cash in
+    ``currency``, executions (before their fees) included: all rows of a currency add up to it.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Activity:
     sub_type: str = ""
     currency: str = ""
     group_id: UUID | None = None
+    cash: Decimal = ZERO
 
 
 def activities_of(
@@ -85,13 +87,16 @@ def activities_of(
     ascending: bool = False,
     limit: int = MAX_PAGE,
     page_token: str = "",
+    symbol: str = "",
+    most: int = MAX_PAGE,
 ) -> list[Activity]:
-    """Activities of an account since it was opened or last began anew: at most ``limit`` (100), newest first unless
-    ``ascending``. ``after`` and ``until`` are exclusive; the page begins right after the row whose id is ``page_token``.
+    """Activities of an account since it was opened or last began anew: at most ``limit`` (never more than ``most``), newest
+    first unless ``ascending``. ``after`` and ``until`` are exclusive; the page begins right after the row whose id is
+    ``page_token``; ``symbol`` leaves those whose symbol begins so.
 
     Raises ``ValueError`` for a token that is none. Three statements.
     """
-    limit = max(1, min(limit, MAX_PAGE))
+    limit = max(1, min(limit, most))
     wanted = ALL_TYPES if types is None else frozenset(types)
     since = books.journal_begins_at(portfolio_id)
     if since is None:
@@ -104,7 +109,7 @@ def activities_of(
     elif edge is not None:
         behind_edge = edge + timedelta(milliseconds=1)
         until = behind_edge if until is None else min(until, behind_edge)
-    span = _Span(after=after, until=until, ascending=ascending, limit=limit + _MARGIN)
+    span = _Span(after=after, until=until, ascending=ascending, limit=limit + _MARGIN, symbol=symbol)
     rows = _trades(portfolio_id, wanted, since, span) + _entries(portfolio_id, wanted, span)
     rows.sort(key=_place, reverse=not ascending)
     if edge is not None:
@@ -119,6 +124,7 @@ class _Span:
     until: datetime | None
     ascending: bool
     limit: int
+    symbol: str
 
 
 def _place(row: Activity) -> tuple[datetime, str]:
@@ -153,6 +159,8 @@ def _trades(portfolio_id: int, wanted: frozenset[str], since: datetime, span: _S
         rows = rows.filter(executed_at__gt=span.after)
     if span.until is not None:
         rows = rows.filter(executed_at__lt=span.until)
+    if span.symbol:
+        rows = rows.filter(instrument__symbol__istartswith=span.symbol)
     if "FILL" not in wanted:
         rows = rows.filter(Q(fees__gt=0) | Q(fee_quantity__gt=0))
     order = ("executed_at", "id") if span.ascending else ("-executed_at", "-id")
@@ -179,6 +187,7 @@ def _of_fill(fill: Fill) -> Iterable[Activity]:
         order_status="filled" if done else "partially_filled",
         is_final=done,
         currency=thing.currency,
+        cash=-fill.amount if fill.side == "buy" else fill.amount,
     )
     for place, charge in enumerate(fill.fee_details):
         kind, amount = str(charge["kind"]), Decimal(charge["amount"])
@@ -190,6 +199,7 @@ def _of_fill(fill: Fill) -> Iterable[Activity]:
             quantity=-coins if coins else None,
             price=fill.price if coins else None,
             net_amount=ZERO if coins else -amount,
+            cash=ZERO if coins else -amount,
             description=_fee_words(kind, str(charge.get("note", ""))),
             sub_type=kind.upper(),
             currency=thing.currency,
@@ -216,6 +226,7 @@ def _entries(portfolio_id: int, wanted: frozenset[str], span: _Span) -> list[Act
         until=span.until,
         ascending=span.ascending,
         limit=span.limit,
+        symbol=span.symbol,
     )
     return [_of_entry(row) for row in found]
 
@@ -232,6 +243,7 @@ def _of_entry(row: PaperEntry) -> Activity:
         quantity=row.quantity,
         price=row.price,
         net_amount=row.amount * sign,
+        cash=row.amount * sign,
         description=row.note or row.ratio,
         currency=row.currency,
     )

@@ -61,6 +61,29 @@ def log_after(portfolio_id: int, *, after: int, limit: int) -> list[LoggedEvent]
     return _views(rows)
 
 
+def log_before(
+    portfolio_id: int,
+    *,
+    before: int | None = None,
+    after: datetime | None = None,
+    until: datetime | None = None,
+    symbol: str = "",
+    limit: int,
+) -> list[LoggedEvent]:
+    """The events of an account, the newest first, those right before a number where one is given; ``after`` and ``until`` are
+    exclusive instants, ``symbol`` leaves those of instruments whose symbol begins so. Two statements."""
+    rows = TradeEvent.objects.filter(portfolio_id=portfolio_id)
+    if before is not None:
+        rows = rows.filter(number__lt=before)
+    if after is not None:
+        rows = rows.filter(at__gt=after)
+    if until is not None:
+        rows = rows.filter(at__lt=until)
+    if symbol:
+        rows = rows.filter(order__instrument__symbol__istartswith=symbol)
+    return _views(rows.order_by("-number")[:limit])
+
+
 def is_key_live(key_pk: int) -> bool:
     """Whether a key still opens its account: not revoked, its person not kept out. One statement."""
     return ApiKey.objects.live().filter(pk=key_pk, portfolio__owner__is_active=True).exists()

@@ -14,6 +14,7 @@ from holdings.domain.numbers import plain
 from portfolio_site.kernel.templatetags.holdfast import status
 from trading.forms_orders import CLASS_CHOICES
 from trading.models import ROLE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
+from trading.queries.activities import Activity
 from trading.queries.brokers import badges_of
 
 register = template.Library()
@@ -70,13 +71,62 @@ _WORDS = {
     "time": dict(TIME_IN_FORCE_CHOICES),
     "class": dict(CLASS_CHOICES),
     "role": dict(ROLE_CHOICES),
+    "event": {
+        "pending_new": "Taken",
+        "accepted": "Accepted",
+        "new": "At the exchange",
+        "held": "Held back",
+        "fill": "Filled",
+        "partial_fill": "Filled in part",
+        "pending_cancel": "Cancellation asked for",
+        "canceled": "Cancelled",
+        "expired": "Expired",
+        "rejected": "Rejected",
+        "pending_replace": "Change asked for",
+        "replaced": "Replaced",
+        "order_replace_rejected": "Change refused",
+        "order_cancel_rejected": "Cancellation refused",
+        "stopped": "Stopped",
+        "suspended": "Suspended",
+        "done_for_day": "Done for the day",
+        "calculated": "Being settled",
+        "restated": "Restated",
+    },
+}
+_ACTIVITIES = {
+    "CSD": "Deposit",
+    "CSW": "Withdrawal",
+    "DIV": "Dividend",
+    "INT": "Interest",
+    "FEE": "Fee",
+    "CFEE": "Crypto fee",
+    "SPLIT": "Split",
+    "SPIN": "Spin-off",
+    "MA": "Merger",
+    "NC": "New symbol",
+    "DIVROC": "Return of capital",
 }
 
 
 @register.filter
 def words_of(value: str, kind: str) -> str:
-    """A code of an order in words: ``{{ order.type|words_of:"type" }}``; kinds are type, time, class and role."""
-    return str(_WORDS[kind].get(value, value))
+    """A code of an order in words: ``{{ order.type|words_of:"type" }}``; kinds are type, time, class, role and event."""
+    return str(_WORDS[kind].get(value, value.replace("_", " ")))
+
+
+@register.filter
+def activity_words(row: Activity) -> str:
+    """A row of an account's activity in a few words."""
+    if row.type == "FILL":
+        return f"{'Bought' if row.side == 'buy' else 'Sold'} {row.symbol}"
+    name = _ACTIVITIES.get(row.type, row.type)
+    if row.type in ("FEE", "CFEE") and row.order_id is not None:
+        name = row.description
+    elif row.type == "DIV" and row.cash < 0:
+        name = "Dividend owed on a short position"
+    elif row.type == "INT" and row.cash < 0:
+        name = "Interest charged"
+    return f"{name}: {row.symbol}" if row.symbol else name
 
 
 @register.filter

@@ -13,7 +13,7 @@ from holdings import queries as books
 from portfolio_site.kernel import clock
 from trading.models import Order
 from trading.operations import cancel_order
-from trading.tests.support import make_account, make_instrument, make_user, order, sent, set_quote
+from trading.tests.support import make_account, make_instrument, order, sent, set_quote
 
 
 @pytest.fixture

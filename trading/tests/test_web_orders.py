@@ -13,7 +13,7 @@ from django.urls import reverse
 from portfolio_site.kernel import clock
 from trading.models import Order, TradingAccount
 from trading.operations import StopLoss, TakeProfit, replace_order, set_kill_switch
-from trading.tests.support import make_account, make_instrument, make_user, order, sent, set_quote
+from trading.tests.support import make_account, make_instrument, order, sent, set_quote
 
 D = Decimal
 

@@ -277,8 +277,8 @@ def _ticket_context(request: HttpRequest, portfolio: Any, form: OrderForm) -> di
         each for each in queries.accounts_for(user) if each.owner_id == user.pk and not each.is_closed
     ]
     own = next((each for each in accounts if each.portfolio_id == portfolio.pk), None)
-    preview = _preview_context(portfolio, form)
     form.narrow()
+    preview = _preview_context(portfolio, form)
     instrument = preview["instrument"]
     given = {"instrument": instrument.pk, "side": form["side"].value()} if instrument else {}
     return {
@@ -325,8 +325,10 @@ def _preview_context(portfolio: Any, form: OrderForm) -> dict[str, Any]:
         "position": books.position_quantity(portfolio.pk, instrument.pk),
         "side": form["side"].value(),
     }
-    if form.is_bound and form.is_valid():
-        found = _preview_of(portfolio, form)
+    # A ticket that the address filled in is estimated like one that was typed.
+    filled = form if form.is_bound else form.as_sent()
+    if filled.is_valid():
+        found = _preview_of(portfolio, filled)
         return context | {"preview": found, "quote": found.quote}
     return context | {"quote": cached_quotes([instrument.pk], now=now).get(instrument.pk)}
 
