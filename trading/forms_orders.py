@@ -185,7 +185,8 @@ class OrderForm(forms.Form):
         """This ticket as it would come back if it were sent as it stands."""
         values = {name: self[name].value() for name in self.fields}
         sent = OrderForm(
-            {name: str(value) for name, value in values.items() if value not in (None, "", False)}, user=self.user
+            {name: str(value) for name, value in values.items() if value not in (None, "", False)},
+            user=self.user,
         )
         sent._known = self._known
         return sent

@@ -93,9 +93,9 @@ class TestThePage:
 
         def shown(first, last):
             return len(
-                desk.get(
-                    address, {"kind": kind, "from": first.isoformat(), "to": last.isoformat()}
-                ).context["rows"]
+                desk.get(address, {"kind": kind, "from": first.isoformat(), "to": last.isoformat()}).context[
+                    "rows"
+                ]
             )
 
         ever = (date(2000, 1, 1), today + timedelta(days=1))

@@ -76,7 +76,9 @@ class TestEveryAnswerIsAnAddress:
         from trading import operations
 
         def refuse(**_):
-            raise operations.OrderRefusedError("The price ran away.", code="price_collar", field="limit_price")
+            raise operations.OrderRefusedError(
+                "The price ran away.", code="price_collar", field="limit_price"
+            )
 
         monkeypatch.setattr("trading.operations.place_order", refuse)
         answer = desk.post(address, {**fields, "step": "place"})

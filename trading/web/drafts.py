@@ -72,7 +72,5 @@ def draft_of(request: HttpRequest, portfolio_id: int) -> Draft | None:
     return Draft(
         step=content["s"],
         fields=content["f"],
-        said=None
-        if said is None
-        else Said(message=said[0], code=said[1], field=said[2], order_id=said[3]),
+        said=None if said is None else Said(message=said[0], code=said[1], field=said[2], order_id=said[3]),
     )

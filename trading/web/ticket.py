@@ -69,9 +69,7 @@ def new(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     return _answered(request, portfolio, step="edit" if step == "edit" else "review")
 
 
-def _answered(
-    request: HttpRequest, portfolio: Any, *, step: str, said: Said | None = None
-) -> HttpResponse:
+def _answered(request: HttpRequest, portfolio: Any, *, step: str, said: Said | None = None) -> HttpResponse:
     """What follows a ticket that was sent: the address of its page, or the page itself where no address can hold it."""
     answer = kept(request, portfolio.pk, step=step, names=KEPT, said=said)
     if answer is not None:
