@@ -107,7 +107,6 @@ class Events:
         if self.of(order_id) != list(wanted):
             raise SystemExit(f"order {order_id}: expected {list(wanted)}, saw {self.of(order_id)}")
 
-
     def fills(self, wanted: int) -> int:
         """How many fills were told. An order says that it is filled before the stream does: the last ones are waited for."""
         with self._news:
