@@ -24,6 +24,7 @@
 
   document.addEventListener("hf:order-done", function (event) {
     const box = dialog();
+    // Closing gives the focus back to the button that opened it, and focus.js takes it from there when that one goes.
     box.close();
     box.querySelector("#order-dialog-body").replaceChildren();
     if (event.detail.title) window.holdfast.announce(event.detail.title);

@@ -69,9 +69,9 @@ class OrderPreview:
 
     @property
     def sells_short(self) -> Decimal | None:
-        """Units that are sold without being held; None for any other order."""
+        """Units that are sold without being held; None for any other order, and for one that is not taken."""
         is_short = self.intent is PositionIntent.SELL_TO_OPEN and self.position is not None
-        return self.quantity if is_short else None
+        return self.quantity if is_short and self.refusal is None else None
 
     @property
     def buys_back(self) -> Decimal | None:
@@ -80,8 +80,10 @@ class OrderPreview:
 
     @property
     def borrowed_after(self) -> Decimal | None:
-        """Money that is owed once it has traded; None when none is."""
-        return -self.cash_after if self.cash_after is not None and self.cash_after < 0 else None
+        """Money that is owed once it has traded; None when none is. An order that is not taken borrows nothing."""
+        if self.refusal is not None or self.cash_after is None or self.cash_after >= 0:
+            return None
+        return -self.cash_after
 
     @property
     def distance(self) -> Decimal | None:

@@ -157,6 +157,58 @@ def test_order_is_changed_in_place_while_the_blotter_renews_itself(
         assert each.evaluate("window.sameDocument")
 
 
+def test_the_keyboard_keeps_its_place_when_an_order_goes(live_site, context, log_in_browser):
+    trader, account, share = elsewhere(prepare)
+    elsewhere(lambda: [rest(account, trader, share, price) for price in ("90", "91")])
+    log_in_browser(trader)
+    page = context.new_page()
+    page.goto(f"{live_site.url}/orders/")
+    changes = page.get_by_role("link", name="Change the order to buy ACME")
+    changes.first.press("Enter")
+    page.get_by_role("dialog").get_by_label("Limit price").fill("92")
+    page.get_by_role("dialog").get_by_label("Limit price").press("Enter")
+    expect(page.get_by_role("row").filter(has_text="Limit 92.00").first).to_be_visible()
+    expect(changes.first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Cancel the order to buy ACME").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row", name="Limit 92.00")).to_have_count(0)
+    expect(page.get_by_role("button", name="Cancel the order to buy ACME").first).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_text("No open orders").wait_for()
+    expect(page.locator("#blotter")).to_be_focused()
+
+
+def test_going_back_loses_nothing_and_sends_nothing(live_site, context, log_in_browser):
+    trader, account, share = elsewhere(prepare)
+    log_in_browser(trader)
+    page = context.new_page()
+    page.goto(f"{live_site.url}/portfolios/{account}/orders/new/?instrument={share.pk}")
+    page.locator("#order-form.is-live").wait_for()
+    page.get_by_label("Quantity").fill("777777")
+    page.get_by_label("Quantity").press("Enter")
+    page.get_by_text("This order needs").first.wait_for()
+    sent = []
+    page.on(
+        "request", lambda request: sent.append(request.method) if request.is_navigation_request() else None
+    )
+    page.go_back()
+    expect(page.get_by_label("Quantity")).to_have_value("777777")
+    page.go_forward()
+    expect(page.get_by_label("Quantity")).to_have_value("777777")
+    page.reload()
+    assert set(sent) == {"GET"}
+    page.get_by_label("Quantity").fill("7")
+    page.get_by_label("Quantity").press("Enter")
+    page.get_by_role("button", name="Place order").press("Enter")
+    page.get_by_text("the best ask of").wait_for()
+    sent.clear()
+    page.go_back()
+    page.get_by_text("An order was already placed with this ticket").wait_for()
+    expect(page.get_by_label("Quantity")).to_have_value("7")
+    assert set(sent) == {"GET"}
+
+
 def test_all_orders_are_cancelled_after_a_question(live_site, context, log_in_browser):
     trader, account, share = elsewhere(prepare)
     elsewhere(lambda: [rest(account, trader, share, price) for price in ("90", "91")])

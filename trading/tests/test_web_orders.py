@@ -275,6 +275,12 @@ class TestShortAndMargin:
         assert "This borrows money: you owe $5,000.00 afterwards" in text
         assert re.search(r"Buying power \$20,000\.00 \$5,000\.00", text)
 
+    def test_an_order_that_is_not_taken_neither_borrows_nor_sells_short(self, send):
+        text = text_of(send("review", quantity="1000"))
+        assert "This order needs" in text
+        assert "This borrows money" not in text
+        assert "This sells short" not in text_of(send("review", side="sell"))
+
     def test_account_panel_shows_equity_and_margin(self, desk, margin):
         text = text_of(desk.get(reverse("trading:account", args=[margin])))
         assert "Margin 2×" in text
