@@ -21,16 +21,24 @@ COINS = "/gecko/simple/price"
 
 @pytest.fixture
 def internet(vendor: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What can be asked, through the real clients, with little patience and no limits. Nothing is there yet."""
+    """What can be asked, through the real clients and without limits. Nothing is there yet. Patience is short only where
+    something hangs: a busy machine must not make a good answer late."""
     forget_gateway()
     registry._made.cache_clear()
     settings.MARKET_DATA = "auto"
     settings.PROVIDER_LIMITS = dict.fromkeys(("ecb", "yahoo", "coingecko", "alpha_vantage"), (None, None))
-    settings.MARKET_DATA_PROVIDERS = {
-        "ecb": {"base_url": f"{vendor.url}/ecb", "timeout": 0.4},
-        "yahoo": {"base_url": vendor.url, "timeout": 0.4},
-        "coingecko": {"base_url": f"{vendor.url}/gecko", "timeout": 0.4},
-    }
+    answer_with = vendor.on
+
+    def on(*arguments: Any, **reply: Any) -> None:
+        answer_with(*arguments, **reply)
+        seconds = 0.4 if vendor.keeps_waiting else 10.0
+        settings.MARKET_DATA_PROVIDERS = {
+            "ecb": {"base_url": f"{vendor.url}/ecb", "timeout": seconds},
+            "yahoo": {"base_url": vendor.url, "timeout": seconds},
+            "coingecko": {"base_url": f"{vendor.url}/gecko", "timeout": seconds},
+        }
+
+    monkeypatch.setattr(vendor, "on", on)
     monkeypatch.setattr("marketdata.operations.gateway.calling._sleep", lambda _seconds: None)
     vendor.on("/v1/test/getcrumb", Reply("crumb"))
     yield vendor

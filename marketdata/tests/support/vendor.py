@@ -77,6 +77,15 @@ class Vendor:
         )
         self._answers[path] = answer if is_answer or is_turns else Reply(answer, **reply)
 
+    @property
+    def keeps_waiting(self) -> bool:
+        """Whether some question gets no answer, or no end of one."""
+        return any(
+            isinstance(one, Reply) and (one.hangs or one.drips)
+            for answers in self._answers.values()
+            for one in (answers if isinstance(answers, list) else [answers])
+        )
+
     def asked_for(self, path: str) -> list[Asked]:
         """The questions that came to a path and below it, in order."""
         return [one for one in self.asked if one.path.startswith(path)]
