@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -213,8 +212,3 @@ def personal_data(user: User) -> dict[str, Any]:
 
 def _rows(rows: QuerySet[Any], *columns: str) -> list[dict[str, Any]]:
     return list(rows.values(*columns))
-
-
-def people(ids: Iterable[int]) -> dict[int, User]:
-    """Users by id; unknown ids are left out."""
-    return User.objects.in_bulk(list(ids))

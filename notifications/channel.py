@@ -8,7 +8,8 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from portfolio_site.kernel.valkey import UNREACHABLE, Outage, client
+from portfolio_site.kernel.valkey import UNREACHABLE, Outage
+from portfolio_site.kernel.whispering import whisper_all
 
 _outage = Outage("sockets")
 
@@ -37,7 +38,7 @@ def check_of(user_id: int) -> News:
 
 
 def send(news: Iterable[News]) -> None:
-    """Tell everybody in one round trip.
+    """Tell everybody; nobody waits for an answer.
 
     This is ``group_send`` of the channel layer for many groups at once: the same message on the same channel. The layer's own
     costs an event loop and a connection for each message where the sender has no loop.
@@ -48,10 +49,9 @@ def send(news: Iterable[News]) -> None:
     layer = get_channel_layer()
     prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
     try:
-        with client().pipeline(transaction=False) as pipeline:
-            for user_id, message in news:
-                pipeline.publish(f"{prefix}__group__{group_of(user_id)}", layer.serialize(message))
-            pipeline.execute()
+        whisper_all(
+            [(f"{prefix}__group__{group_of(user_id)}", layer.serialize(message)) for user_id, message in news]
+        )
     except UNREACHABLE as error:
         _outage.note(error)
     else:

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from notifications import channel
 from notifications.messages import BY_CODE, Message
 from notifications.models import Notification, Preference
-from notifications.queries import expired_events, facts_of, frame_text, unread_count, visible_notification
+from notifications.queries import (
+    FACTS,
+    MANY_UNREAD,
+    Facts,
+    expired_events,
+    facts_from,
+    facts_of,
+    frame_text,
+    unread_count,
+    visible_notification,
+)
 from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.statements import Statement
 from portfolio_site.kernel.writing import Writing
 
 KEEP_EVENTS: Final = timedelta(days=30)
 KEEP_READ: Final = timedelta(days=365)
 
 # Takes so many numbers of each person and, with them, the locks on their counter rows until this transaction ends; everybody
-# takes them in the same order.
-_TAKE_NUMBERS = """
-INSERT INTO notifications_eventcounter (user_id, last_number)
-SELECT n.user_id, n.count FROM unnest(%s::bigint[], %s::bigint[]) AS n(user_id, count) ORDER BY n.user_id
-ON CONFLICT (user_id) DO UPDATE SET last_number = notifications_eventcounter.last_number + excluded.last_number
-RETURNING user_id, last_number
-"""
-_GIVE_BACK = """
+# takes them in the same order. What is read beside it is what was there before any of it was waited for: the counter as
+# it was then says whether that still holds.
+_TAKE_NUMBERS = Statement(f"""
+WITH wanted AS MATERIALIZED (
+    SELECT n.user_id, n.count FROM unnest(%(users)s::bigint[], %(counts)s::bigint[]) AS n(user_id, count)
+    WHERE EXISTS (SELECT FROM accounts_user u WHERE u.id = n.user_id)),
+taken AS (
+    INSERT INTO notifications_eventcounter (user_id, last_number)
+    SELECT user_id, count FROM wanted ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET last_number = notifications_eventcounter.last_number + excluded.last_number
+    RETURNING user_id, last_number)
+SELECT t.last_number, t.last_number = w.count + coalesce(c.last_number, 0), {FACTS}
+FROM wanted w JOIN taken t USING (user_id) JOIN accounts_user u ON u.id = w.user_id
+LEFT JOIN notifications_eventcounter c ON c.user_id = w.user_id
+""")  # noqa: S608 - columns of our own
+_GIVE_BACK = Statement("""
 UPDATE notifications_eventcounter c SET last_number = c.last_number - n.count
-FROM unnest(%s::bigint[], %s::bigint[]) AS n(user_id, count) WHERE c.user_id = n.user_id
-"""
+FROM unnest(%(users)s::bigint[], %(counts)s::bigint[]) AS n(user_id, count) WHERE c.user_id = n.user_id
+""")
 
 
 class KindUnknown(DomainError):
@@ -42,26 +61,38 @@ class KindUnknown(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What one person is to be told of one event."""
+    """What one person is to be told of one event: ``make`` says it in the numbers of a locale."""
 
-    message: Message
+    user_id: int
     event_id: int
     at: datetime
+    make: Callable[[str], Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Person:
+    """Somebody who is told something: the last of the numbers taken for it, and what has to be known."""
+
+    last: int
+    facts: Facts
 
 
 def notify(*, message: Message, event_id: int, now: datetime) -> int | None:
     """Tell one person of one event. Returns its number, None when the person was told before."""
-    return notify_all(news=[News(message=message, event_id=event_id, at=now)])[0]
+    return notify_all(
+        news=[News(user_id=message.user_id, event_id=event_id, at=now, make=lambda _: message)]
+    )[0]
 
 
 def notify_all(
     *, news: Sequence[News], regions: Mapping[int, Iterable[str]] | None = None
 ) -> list[int | None]:
-    """Tell people of events: an inbox entry and a numbered event each, once for each (person, event). Four statements at most.
+    """Tell people of events: an inbox entry and a numbered event each, once for each (person, event). Two statements, or
+    four where somebody else tells the same people at the same time, or told them before.
 
     Returns the number of each, in the order given, which is the order of a person's numbers; None where the person was told
-    before. Open pages hear of it after the commit. What the person does not want still gets its number, quietly, because
-    pages have to renew what they show. ``regions``: what else the open pages of people are to renew; what a numbered
+    before or is gone. Open pages hear of it after the commit. What the person does not want still gets its number, quietly,
+    because pages have to renew what they show. ``regions``: what else the open pages of people are to renew; what a numbered
     event names anyway is not said twice.
     """
     # Who delivers has a savepoint of their own where one is needed.
@@ -85,27 +116,27 @@ def _write(
     news: Sequence[News],
 ) -> tuple[dict[int, list[tuple[int, dict[str, Any]]]], list[int | None]]:
     """Store what people are told; returns the numbered events of each person, and the numbers."""
-    counts = Counter(each.message.user_id for each in news)
-    last = _take_numbers(counts)
-    facts = facts_of(users=counts, events=[each.event_id for each in news])
-    unread = {user_id: found.unread for user_id, found in facts.items()}
-    known = {user_id: set(found.told) for user_id, found in facts.items()}
-    next_number = {user_id: last[user_id] - count + 1 for user_id, count in counts.items()}
+    counts = Counter(each.user_id for each in news)
+    people = _take_numbers(counts, events=[each.event_id for each in news])
+    unread = {user_id: found.facts.unread for user_id, found in people.items()}
+    known = {user_id: set(found.facts.told) for user_id, found in people.items()}
+    next_number = {user_id: found.last - counts[user_id] + 1 for user_id, found in people.items()}
     told: dict[int, list[tuple[int, dict[str, Any]]]] = {}
     numbers: list[int | None] = []
     entries, events = [], []
     for each in news:
-        message, user_id = each.message, each.message.user_id
-        if each.event_id in known[user_id]:
+        user_id = each.user_id
+        if user_id not in people or each.event_id in known[user_id]:
             numbers.append(None)
             continue
+        message = each.make(people[user_id].facts.locale)
         known[user_id].add(each.event_id)
         number = next_number[user_id]
         next_number[user_id] += 1
-        wanted = message.kind not in facts[user_id].unwanted
+        wanted = message.kind not in people[user_id].facts.unwanted
         title, body = message.title[:200], message.body[:1000]
         if is_kept := wanted and message.is_kept:
-            unread[user_id] += 1
+            unread[user_id] = min(unread[user_id] + 1, MANY_UNREAD)
             entries.append(
                 {
                     "user_id": user_id, "event_id": each.event_id, "kind": message.kind, "level": message.level,
@@ -136,7 +167,7 @@ def _write(
     writing.insert("notifications_notification", _ENTRY, entries)
     writing.insert("notifications_userevent", _EVENT, events)
     writing.execute()
-    spare = {user_id: last[user_id] + 1 - number for user_id, number in next_number.items()}
+    spare = {user_id: people[user_id].last + 1 - number for user_id, number in next_number.items()}
     _give_back({user_id: count for user_id, count in spare.items() if count})
     return told, numbers
 
@@ -216,15 +247,26 @@ def _bell_changed(user_id: int) -> None:
     transaction.on_commit(tell)
 
 
-def _take_numbers(counts: Mapping[int, int]) -> dict[int, int]:
-    """Take so many numbers of each person; returns the last of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_NUMBERS, [list(counts), list(counts.values())])
-        return dict(cursor.fetchall())
+def _take_numbers(counts: Mapping[int, int], *, events: Sequence[int]) -> dict[int, _Person]:
+    """Take so many numbers of each person who is still there, and read what has to be known of them. One statement, two where
+    somebody else told one of them something meanwhile."""
+    rows = _TAKE_NUMBERS.rows(
+        {
+            "users": list(counts),
+            "counts": list(counts.values()),
+            "events": events,
+            "many": MANY_UNREAD,
+        }
+    )
+    people = {row[2]: _Person(last=row[0], facts=facts_from(row[2:])) for row in rows}
+    overtaken = [row[2] for row in rows if not row[1]]
+    if overtaken:
+        for user_id, facts in facts_of(users=overtaken, events=events).items():
+            people[user_id] = _Person(last=people[user_id].last, facts=facts)
+    return people
 
 
 def _give_back(counts: Mapping[int, int]) -> None:
     """Give numbers back that were not needed, within the transaction that took them."""
     if counts:
-        with connection.cursor() as cursor:
-            cursor.execute(_GIVE_BACK, [list(counts), list(counts.values())])
+        _GIVE_BACK.run({"users": list(counts), "counts": list(counts.values())})

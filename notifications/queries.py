@@ -13,6 +13,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from notifications.messages import BY_CODE, KINDS, Kind
 from notifications.models import EventCounter, Notification, Preference, UserEvent
 from portfolio_site.kernel.errors import NotFoundError
+from portfolio_site.kernel.statements import Statement
 from portfolio_site.kernel.writing import document
 
 #: A browser that missed more than this re-fetches its page instead of being told everything.
@@ -116,37 +117,47 @@ def frame_text(number: int, payload: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What has to be known of a person to tell them something: how much is unread, which kinds they do not want, and which
-    of the events they were told of before."""
+    """What has to be known of a person to tell them something: how they read numbers, how much is unread, which kinds they do
+    not want, and which of the events they were told of before."""
 
+    locale: str
     unread: int
     unwanted: frozenset[str]
     told: Sequence[int]
 
 
-_FACTS = """
-SELECT u.id,
-       (SELECT count(*) FROM notifications_notification n WHERE n.user_id = u.id AND n.read_at IS NULL),
+#: So many unread entries are not counted further for each new one: pages show “99+”.
+MANY_UNREAD = 100
+
+#: What `facts_from` makes facts of: columns of a statement in which ``u`` is the person's row and ``events`` and ``many``
+#: are values.
+FACTS = """u.id, u.locale,
+       (SELECT count(*) FROM (SELECT FROM notifications_notification n
+                              WHERE n.user_id = u.id AND n.read_at IS NULL LIMIT %(many)s) counted),
        ARRAY(SELECT p.kind FROM notifications_preference p WHERE p.user_id = u.id AND NOT p.in_page),
        ARRAY(SELECT e.event_id FROM notifications_userevent e
-             WHERE e.user_id = u.id AND e.event_id = ANY(%(events)s))
-FROM unnest(%(users)s::bigint[]) AS u(id)
-"""
+             WHERE e.user_id = u.id AND e.event_id = ANY(%(events)s::bigint[]))"""
+_FACTS = Statement(f"SELECT {FACTS} FROM accounts_user u WHERE u.id = ANY(%(users)s::bigint[])")  # noqa: S608
 
 
 def facts_of(*, users: Iterable[int], events: Sequence[int]) -> dict[int, Facts]:
     """What has to be known of people to tell them of events. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS, {"users": list(users), "events": list(events)})
-        return {
-            user_id: Facts(
-                unread=unread,
-                # What may not be switched off is wanted, whatever was stored.
-                unwanted=frozenset(kind for kind in off if kind not in BY_CODE or BY_CODE[kind].may_be_off),
-                told=told,
-            )
-            for user_id, unread, off, told in cursor.fetchall()
-        }
+    return {
+        row[0]: facts_from(row)
+        for row in _FACTS.rows({"users": list(users), "events": events, "many": MANY_UNREAD})
+    }
+
+
+def facts_from(row: Sequence[Any]) -> Facts:
+    """The facts in the columns `FACTS`."""
+    _, locale, unread, off, told = row
+    return Facts(
+        locale=locale,
+        unread=unread,
+        # What may not be switched off is wanted, whatever was stored.
+        unwanted=frozenset(kind for kind in off if kind not in BY_CODE or BY_CODE[kind].may_be_off),
+        told=told,
+    )
 
 
 def preferences(user: Any) -> list[tuple[Kind, bool]]:

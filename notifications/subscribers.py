@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
 
 from accounts.events import AccessEnded, SecurityNoticed
-from accounts.queries import people
 from holdings.events import ImportFinished, TransactionsPosted
 from marketdata.events import PricesRefreshed, WatchlistChanged
 from notifications import operations, prices
 from notifications.messages import Message
 from notifications.sources import orders, others
 from portfolio_site.kernel.events import Delivery, Envelope, Event, Lane, subscribe, subscribe_batch
-from portfolio_site.kernel.formatting import DEFAULT_LOCALE
 from reports.events import ReportFailed, ReportProgressed, ReportReady
 from trading.events import (
     AccountChanged,
@@ -69,15 +68,18 @@ def register() -> None:
 
 
 def tell(deliveries: Sequence[Delivery]) -> None:
-    """Make one message of each event for the one person it concerns, and have open pages renewed. Five statements at most,
+    """Make one message of each event for the one person it concerns, and have open pages renewed. Two statements as a rule,
     for however many events."""
-    spoken = [each for each in deliveries if type(each.item) in _MAKERS]
-    known = people({each.item.user_id for each in spoken}) if spoken else {}
-    news = []
-    for each in spoken:
-        person = known.get(each.item.user_id)
-        message = _MAKERS[type(each.item)](each.item, person.locale if person else DEFAULT_LOCALE)
-        news.append(operations.News(message=message, event_id=each.envelope.id, at=each.envelope.created_at))
+    news = [
+        operations.News(
+            user_id=each.item.user_id,
+            event_id=each.envelope.id,
+            at=each.envelope.created_at,
+            make=partial(_MAKERS[type(each.item)], each.item),
+        )
+        for each in deliveries
+        if type(each.item) in _MAKERS
+    ]
     regions: dict[int, list[str]] = {}
     for each in deliveries:
         region = _REGIONS.get(type(each.item))

@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db import connection, transaction
 
 from accounts import operations as accounts
+from accounts.models import User
 from accounts.roles import Role
 from notifications import operations
 from notifications.models import EventCounter, UserEvent
@@ -199,12 +200,31 @@ class TestNumbers:
             assert not second_done, "the second waits until the first has committed"
         thread.join()
         assert (number, second_done) == (1, [2])
+        # What the second had read before it waited no longer held.
+        told = (
+            UserEvent.objects.filter(user=person).order_by("number").values_list("payload__unread", flat=True)
+        )
+        assert list(told) == [1, 2]
 
     def test_leave_no_gap_when_a_transaction_is_undone(self, person, tell):
         with transaction.atomic():
             tell(person, 1)
             transaction.set_rollback(True)
         assert tell(person, 2) == 1
+
+    def test_are_not_taken_for_somebody_who_is_gone(self, person, tell):
+        gone = User(pk=person.pk + 1_000_000)
+        assert tell(gone, 1) is None
+        assert tell(person, 1) == 1
+
+    def test_count_no_further_than_pages_do(self, person, tell, monkeypatch):
+        monkeypatch.setattr("notifications.operations.MANY_UNREAD", 2)
+        for number in range(4):
+            tell(person, number)
+        told = (
+            UserEvent.objects.filter(user=person).order_by("number").values_list("payload__unread", flat=True)
+        )
+        assert list(told) == [1, 2, 2, 2]
 
     def test_are_given_once_for_an_event(self, person, tell):
         assert tell(person, 1) == 1

@@ -13,13 +13,17 @@ import ssl
 import threading
 import time
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
+import redis
 from django.conf import settings
 
 from portfolio_site.kernel.valkey import client
 
 _RECEIVE = 4096
+#: A server that has said nothing for so long is asked whether it is there, and taken to be gone after so long.
+ASK_SECONDS, GONE_SECONDS = 10.0, 15.0
 #: Who listened so long ago is taken to listen still. When messages come more seldom than that, there is time to ask.
 BELIEVED_SECONDS = 0.1
 
@@ -42,6 +46,10 @@ class Whisperer:
 
     def whisper(self, channel: str, message: str | int) -> None:
         """Send a message. One that is on its way when the server goes away is lost. Raises one of `UNREACHABLE`."""
+        self.whisper_all([(channel, str(message).encode())])
+
+    def whisper_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Like `whisper` for many messages, in their order, at once."""
         with self._lock:
             try:
                 if (self._pid, self._location) != (
@@ -50,10 +58,14 @@ class Whisperer:
                 ) or not self._listen():
                     self._connect()
                 if self._socket is None:
-                    client().publish(channel, message)
+                    with client().pipeline(transaction=False) as pipeline:
+                        for channel, message in messages:
+                            pipeline.publish(channel, message)
+                        pipeline.execute()
                     return
-                self._socket.sendall(_publication(channel, str(message)))
-                self._asked.append((channel, time.monotonic()))
+                self._socket.sendall(b"".join(_publication(*each) for each in messages))
+                now = time.monotonic()
+                self._asked.extend((channel, now) for channel, _ in messages)
             except BaseException:
                 self._close()
                 raise
@@ -112,8 +124,49 @@ class Whisperer:
         return True
 
 
-def _publication(channel: str, message: str) -> bytes:
-    name, content = channel.encode(), message.encode()
+class Ear:
+    """Hears that something was said on a channel, not what: however much it was, it is taken in at once."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._link: Any = client().connection_pool.make_connection()
+        self._heard_at = time.monotonic()
+        self._is_asked = False
+
+    def __enter__(self) -> Self:
+        """Listen from now on. Raises one of `UNREACHABLE`."""
+        self._link.connect()
+        self._link.send_command("SUBSCRIBE", self._channel)
+        self._heard_at = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening."""
+        self._link.disconnect()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether something was said, waiting for it so long. The first time it is true without that: what was said before has
+        to be looked for. Raises one of `UNREACHABLE` when the server is gone, also when it only stays silent."""
+        plain: socket.socket = self._link._sock  # there is no other way to it
+        plain.settimeout(seconds)
+        try:
+            found = plain.recv(_RECEIVE)
+        except TimeoutError:
+            silent = time.monotonic() - self._heard_at
+            if silent >= GONE_SECONDS:
+                raise
+            if silent >= ASK_SECONDS and not self._is_asked:
+                self._is_asked = True
+                plain.sendall(b"*1\r\n$4\r\nPING\r\n")
+            return False
+        if not found:
+            raise redis.ConnectionError("the server closed the connection")
+        self._heard_at, self._is_asked = time.monotonic(), False
+        return True
+
+
+def _publication(channel: str, content: bytes) -> bytes:
+    name = channel.encode()
     return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(content), content)
 
 
@@ -121,7 +174,7 @@ _whisperer = Whisperer()
 
 
 #: Those of this process's own.
-whisper, tell = _whisperer.whisper, _whisperer.tell
+whisper, whisper_all, tell = _whisperer.whisper, _whisperer.whisper_all, _whisperer.tell
 
 
 def forget_listeners() -> None:

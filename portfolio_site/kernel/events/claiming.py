@@ -1,8 +1,8 @@
 """Events: which of them a dispatcher takes next, and what becomes of their rows. A few statements for any number of events.
 
 What a dispatcher takes it holds by advisory locks on the streams, until its transaction ends. Another dispatcher may have
-delivered some of it, or failed to, between the look and the lock. Either that is found out when the events are marked (`take`,
-`settle`), or the rows are read in a second statement once the locks are held (`claim`).
+delivered some of it, or failed to, between the look and the lock. Either that is found out when the events are marked, in
+the same statement (`take`), or the rows are read in a second statement once the locks are held (`claim`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 from django.db import connection
 
-from portfolio_site.kernel.writing import loaded
+from portfolio_site.kernel.statements import Statement
+from portfolio_site.kernel.writing import document, loaded
 
-from .registry import Envelope, Lane, names_after
+from .registry import Envelope, Lane, all_handlers, names_after
 
 #: Events of one claim at most: each may hold a lock on a stream of its own, and the server has room for some thousands.
 BATCH = 200
@@ -34,17 +35,6 @@ _FREE = """
     AND NOT EXISTS (SELECT 1 FROM held h WHERE h.stream = e.stream AND h.since < e.id)"""
 
 _KEY = "coalesce('#' || CASE WHEN stream = '' THEN id END, stream)"
-
-_TAKE = f"""{_HELD},
-waiting AS MATERIALIZED (
-    SELECT e.id, e.name, e.stream, e.payload, e.request_id, e.created_at, e.attempts, {_KEY} AS key
-    FROM kernel_outboxevent e WHERE {_FREE} ORDER BY e.id LIMIT %(limit)s),
-keys AS MATERIALIZED (SELECT DISTINCT key FROM waiting),
-locked AS MATERIALIZED (
-    SELECT key FROM keys WHERE pg_try_advisory_xact_lock(hashtextextended(key, 7 + %(lane)s)))
-SELECT id, name, stream, payload::text, request_id, created_at, attempts
-FROM waiting JOIN locked USING (key) ORDER BY id
-"""  # noqa: S608 - made of constants
 
 _LOCK = f"""{_HELD},
 waiting AS MATERIALIZED (
@@ -68,16 +58,34 @@ SET lane = %(next)s, last_error = '',
     dispatched_at = CASE WHEN name = ANY(%(later)s) THEN NULL ELSE clock_timestamp() END
 WHERE id = ANY(%(ids)s)
 """
-# What another dispatcher has changed since it was read is not counted.
-_SETTLE = f"""
-WITH mine AS (
-    {_HAND_ON} AND dispatched_at IS NULL AND lane = %(lane)s AND next_attempt_at <= clock_timestamp() RETURNING id),
+# What another dispatcher has changed since it was looked at is not marked. Who hears of which event is one JSON document.
+_TAKE = Statement(f"""{_HELD.replace("%(lane)s", "%(lane)s::smallint")},
+waiting AS MATERIALIZED (
+    SELECT e.id, e.name, e.stream, e.payload, e.request_id, e.created_at, e.attempts, {_KEY} AS key
+    FROM kernel_outboxevent e WHERE {_FREE} ORDER BY e.id LIMIT %(limit)s),
+keys AS MATERIALIZED (SELECT DISTINCT key FROM waiting),
+locked AS MATERIALIZED (
+    SELECT key FROM keys WHERE pg_try_advisory_xact_lock(hashtextextended(key, 7 + %(lane)s))),
+found AS MATERIALIZED (
+    SELECT w.*, %(later)s::jsonb ? w.name AS goes_on FROM waiting w JOIN locked USING (key)),
+mine AS (
+    UPDATE kernel_outboxevent e
+    SET lane = %(lane)s + 1, last_error = '', attempts = CASE WHEN f.goes_on THEN 0 ELSE e.attempts + 1 END,
+        dispatched_at = CASE WHEN f.goes_on THEN NULL ELSE clock_timestamp() END
+    FROM found f
+    WHERE e.id = ANY(ARRAY(SELECT id FROM found)) AND f.id = e.id
+      AND e.dispatched_at IS NULL AND e.lane = %(lane)s AND e.next_attempt_at <= clock_timestamp()
+    RETURNING e.id),
 heard AS (
     INSERT INTO kernel_eventreceipt (event_id, subscriber)
-    SELECT n.event_id, n.subscriber FROM unnest(%(events)s::bigint[], %(subscribers)s::text[]) AS n(event_id, subscriber)
-    ON CONFLICT DO NOTHING RETURNING event_id, subscriber)
-SELECT event_id, subscriber FROM heard UNION ALL SELECT count(*), '' FROM mine
-"""  # noqa: S608 - made of constants
+    SELECT f.id, s.subscriber
+    FROM found f JOIN jsonb_to_recordset(%(handlers)s::jsonb) AS s(name text, subscriber text) USING (name)
+    ORDER BY f.id ON CONFLICT DO NOTHING RETURNING event_id, subscriber)
+SELECT f.id, f.name, f.stream, f.payload::text, f.request_id, f.created_at, f.attempts,
+       f.goes_on, EXISTS (SELECT FROM mine m WHERE m.id = f.id),
+       ARRAY(SELECT h.subscriber FROM heard h WHERE h.event_id = f.id)
+FROM found f ORDER BY f.id
+""")  # noqa: S608 - made of constants
 
 _RECEIVE = """
 INSERT INTO kernel_eventreceipt (event_id, subscriber)
@@ -105,41 +113,42 @@ class Outdated(Exception):
     """Another dispatcher has delivered or put off some of the events since they were read."""
 
 
-def take(lane: Lane, *, limit: int) -> list[Claimed]:
-    """Take the oldest waiting events of a lane whose streams nobody else holds, in the order of their ids. One statement.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A batch: its events, which of their receipts are new, and how many have no lane before them."""
 
-    They are as they were when the locks were asked for: `settle` says whether they still are.
+    rows: list[Claimed]
+    fresh: set[tuple[int, str]]
+    delivered: int
+
+
+def take(lane: Lane, *, limit: int) -> Taken:
+    """Take the oldest waiting events of a lane whose streams nobody else holds, in the order of their ids, give them to the next
+    lane and write their receipts: for a transaction that is rolled back when any of them cannot be handled. One statement.
+
+    Raises `Outdated`.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"lane": int(lane), "limit": limit})
-        return _claimed(cursor.fetchall())
-
-
-def settle(
-    lane: Lane, rows: Sequence[Claimed], pairs: Sequence[tuple[int, str]]
-) -> tuple[int, set[tuple[int, str]]]:
-    """Give events to the next lane and write a receipt for each (event, subscriber), before they are handled: for a
-    transaction that is rolled back when any of them cannot be. One statement.
-
-    Returns how many have no lane before them, and the receipts that are new. Raises `Outdated`.
-    """
-    later = names_after(lane)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _SETTLE,
-            {
-                "next": lane + 1,
-                "later": later,
-                "lane": int(lane),
-                "ids": [row.id for row in rows],
-                "events": [pk for pk, _ in pairs],
-                "subscribers": [subscriber for _, subscriber in pairs],
-            },
-        )
-        *heard, (mine, _) = sorted(cursor.fetchall(), key=lambda found: found[1] == "")
-    if mine != len(rows):
+    found = _TAKE.rows(
+        {
+            "lane": int(lane),
+            "limit": limit,
+            "later": document(names_after(lane)),
+            "handlers": document(
+                [
+                    {"name": name, "subscriber": subscriber}
+                    for name, handlers in all_handlers(lane).items()
+                    for subscriber in handlers
+                ]
+            ),
+        }
+    )
+    if not all(is_mine for *_, is_mine, _ in found):
         raise Outdated
-    return sum(row.name not in later for row in rows), set(heard)
+    return Taken(
+        rows=_claimed([row[:7] for row in found]),
+        fresh={(row[0], subscriber) for row in found for subscriber in row[9]},
+        delivered=sum(not row[7] for row in found),
+    )
 
 
 def _claimed(found: Sequence[tuple[Any, ...]]) -> list[Claimed]:

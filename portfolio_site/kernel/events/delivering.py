@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import redis
 import structlog
-from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.db import connection
 
-from portfolio_site.kernel.valkey import CONNECT_SECONDS, UNREACHABLE
+from portfolio_site.kernel.valkey import UNREACHABLE
+from portfolio_site.kernel.whispering import Ear
 
 from .dispatcher import deliver_batch
 from .registry import Lane
@@ -29,6 +28,9 @@ LOOK_SECONDS: Final = 1.0
 #: Seconds between two batches of a lane: what is published meanwhile comes with the next. A batch of one costs
 #: nearly what a batch of twenty does.
 PAUSE_SECONDS: Final = {Lane.PROMPT: 0.01, Lane.LATER: 0.1}
+#: The same after so many events at once: where much comes, nobody in the later lane minds a quarter of a second.
+CROWD: Final = 20
+CROWDED_PAUSE_SECONDS: Final = {Lane.PROMPT: 0.01, Lane.LATER: 0.25}
 #: Seconds before the next try while the database or the channel is away; twice as long each time, up to the longest.
 FIRST_RETRY_SECONDS: Final = 0.25
 LONGEST_RETRY_SECONDS: Final = 4.0
@@ -64,52 +66,45 @@ class Deliverer:
             # Cleared before the look: whoever commits after it says so after this.
             self._news[lane].clear()
             try:
-                worked = self._deliver(lane)
+                taken = self._deliver(lane)
                 retry = FIRST_RETRY_SECONDS
             except Exception as error:  # noqa: BLE001 - whatever it was, the next look may find it gone; this must go on
-                worked = False
+                taken = 0
                 level = log.warning if isinstance(error, DatabaseFault) else log.error
                 level("event_delivery_failed", lane=lane.name, retry_in=retry, exc_info=error)
                 connection.close()
                 self._news[lane].set()
                 self._stopping.wait(retry)
                 retry = min(retry * 2, LONGEST_RETRY_SECONDS)
-            if worked:
-                self._stopping.wait(PAUSE_SECONDS[lane])
+            if taken:
+                pauses = PAUSE_SECONDS if taken < CROWD else CROWDED_PAUSE_SECONDS
+                self._stopping.wait(pauses[lane])
         connection.close()
 
-    def _deliver(self, lane: Lane) -> bool:
-        """Deliver what waits in a lane; whether there was anything."""
-        worked = False
+    def _deliver(self, lane: Lane) -> int:
+        """Deliver what waits in a lane; how many events that were."""
+        taken = 0
         while not self._stopping.is_set():
             done = deliver_batch(lane)
             if lane is Lane.PROMPT:
                 self._on_look()
             if done is None:
                 break
-            worked = True
+            taken += done.taken
             if lane < max(Lane):
                 self._news[Lane(lane + 1)].set()
             if not done.more:
                 break
-        return worked
+        return taken
 
     def _listen(self) -> None:
         """Hear of commits. Without this, they would be noticed within `LOOK_SECONDS`."""
         retry = FIRST_RETRY_SECONDS
         while not self._stopping.is_set():
             try:
-                with (
-                    redis.Redis.from_url(
-                        settings.REDIS_LOCATION, socket_timeout=None, socket_connect_timeout=CONNECT_SECONDS,
-                        health_check_interval=10,
-                    ) as client,
-                    client.pubsub(ignore_subscribe_messages=True) as subscription,
-                ):  # fmt: skip
-                    subscription.subscribe(WAKE_CHANNEL)
-                    self._news[Lane.PROMPT].set()  # for what was said before we listened
+                with Ear(WAKE_CHANNEL) as ear:
                     while not self._stopping.is_set():
-                        if subscription.get_message(timeout=LOOK_SECONDS) is not None:
+                        if ear.wait(LOOK_SECONDS):
                             self._news[Lane.PROMPT].set()
                         retry = FIRST_RETRY_SECONDS
             except UNREACHABLE as error:

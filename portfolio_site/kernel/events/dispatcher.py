@@ -26,7 +26,6 @@ from .claiming import (
     claim,
     hand_on,
     put_off,
-    settle,
     take,
     take_back_receipts,
     write_receipts,
@@ -37,6 +36,10 @@ log = structlog.get_logger(__name__)
 
 #: Seconds before the n-th further attempt; the last one repeats until the event is delivered.
 BACKOFF = (1, 5, 30, 120, 600)
+
+
+class _NeedsCare(Exception):
+    """A batch that cannot be delivered as one."""
 
 
 def dispatch_pending(*, limit: int = 10_000, lanes: Sequence[Lane] = tuple(Lane)) -> int:
@@ -72,7 +75,7 @@ def deliver_batch(lane: Lane, *, limit: int = BATCH) -> Done | None:
     try:
         with transaction.atomic():
             return _deliver_whole(lane, limit)
-    except Outdated:
+    except (Outdated, _NeedsCare):
         pass
     except Exception as error:  # noqa: BLE001 - nothing of it is left; which event it was shows when each is handled by itself
         log.info("event_batch_failed", lane=lane.name, error=f"{type(error).__name__}: {error}"[:500])
@@ -81,17 +84,15 @@ def deliver_batch(lane: Lane, *, limit: int = BATCH) -> Done | None:
 
 
 def _deliver_whole(lane: Lane, limit: int) -> Done | None:
-    """All or nothing, without a savepoint: two statements beside those of the subscribers."""
-    found = take(lane, limit=limit)
-    if not found:
+    """All or nothing, without a savepoint: one statement beside those of the subscribers."""
+    taken = take(lane, limit=limit)
+    if not taken.rows:
         return None
     batch = _Batch(lane)
-    rows = batch.take(found)
-    if not batch.may_be_whole:
-        return _deliver_carefully(lane, limit)
-    delivered, fresh = settle(lane, rows, batch.receipts)
-    batch.deliver_whole(fresh)
-    return Done(taken=len(rows), delivered=delivered, more=len(rows) == limit or len(rows) < len(found))
+    if len(batch.take(taken.rows)) < len(taken.rows) or not batch.may_be_whole:
+        raise _NeedsCare
+    batch.deliver_whole(taken.fresh)
+    return Done(taken=len(taken.rows), delivered=taken.delivered, more=len(taken.rows) == limit)
 
 
 def _deliver_carefully(lane: Lane, limit: int) -> Done | None:

@@ -139,6 +139,12 @@ def handlers_of(name: str, lane: Lane) -> dict[str, Subscription]:
     }
 
 
+def all_handlers(lane: Lane) -> dict[str, dict[str, Subscription]]:
+    """The same of every event name that somebody listens to in a lane."""
+    found = {name: handlers_of(name, lane) for name in _handlers}
+    return {name: handlers for name, handlers in found.items() if handlers}
+
+
 def names_after(lane: Lane) -> list[str]:
     """The names of events that somebody in a later lane listens to."""
     return [

@@ -418,6 +418,18 @@ class TestDeliverer:
         tell(2)
         self._until(lambda: many.heard == [1, 2])
 
+    def test_hears_of_commits_again_when_valkey_was_away(self, running: OwnValkey) -> None:
+        many = Listener(lane=Lane.PROMPT)
+        listens = lambda: running.client().pubsub_numsub(WAKE_CHANNEL)[0][1] == 1  # noqa: E731
+        self._until(listens)
+        running.kill()
+        tell(1)
+        self._until(lambda: many.heard == [1])
+        running.start()
+        self._until(listens)
+        tell(2)
+        self._until(lambda: many.heard == [1, 2])
+
     def test_goes_on_when_its_connections_are_cut(self, running: OwnValkey) -> None:
         many = Listener()
         tell(1)

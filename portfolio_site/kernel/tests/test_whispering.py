@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from portfolio_site.kernel.valkey import UNREACHABLE
-from portfolio_site.kernel.whispering import Whisperer
+from portfolio_site.kernel.whispering import Ear, Whisperer
 from tests.support.own_valkey import OwnValkey
 
 CHANNEL = "hf:test-of-whispers"
@@ -93,3 +93,39 @@ class TestTelling:
         while whisperer.tell(CHANNEL, "two") and time.monotonic() < deadline:
             time.sleep(0.01)
         assert whisperer.tell(CHANNEL, "three") == 0
+
+
+class TestEar:
+    def test_hears_once_of_much_that_was_said(self, whisperer: Whisperer) -> None:
+        with Ear(CHANNEL) as ear:
+            assert ear.wait(5)  # it listens now
+            whisperer.whisper_all([(CHANNEL, b"a"), (CHANNEL, b"b" * 1000)])
+            assert ear.wait(5)
+            assert not ear.wait(0.05)
+
+    def test_says_when_the_server_goes_away(self, whisperer: Whisperer, own_valkey: OwnValkey) -> None:
+        with Ear(CHANNEL) as ear:
+            assert ear.wait(5)
+            own_valkey.kill()
+            with pytest.raises(UNREACHABLE):
+                ear.wait(5)
+
+    @pytest.mark.parametrize("hangs", [False, True])
+    def test_asks_a_silent_server_whether_it_is_there(
+        self, whisperer: Whisperer, own_valkey: OwnValkey, monkeypatch: pytest.MonkeyPatch, hangs: bool
+    ) -> None:
+        monkeypatch.setattr("portfolio_site.kernel.whispering.ASK_SECONDS", 0.0)
+        monkeypatch.setattr("portfolio_site.kernel.whispering.GONE_SECONDS", 0.3)
+        with Ear(CHANNEL) as ear:
+            assert ear.wait(5)
+            if not hangs:
+                assert not ear.wait(0.01)
+                assert ear.wait(5)  # its answer
+                return
+            own_valkey.freeze()
+            try:
+                assert not ear.wait(0.01)
+                with pytest.raises(UNREACHABLE):
+                    ear.wait(0.4)
+            finally:
+                own_valkey.thaw()
