@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -62,17 +62,17 @@ class Entry:
     def from_json(cls, content: Mapping[str, Any]) -> Entry:
         """The entry that `as_json` wrote."""
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            if field.name not in content:
+        for part in fields(cls):
+            if part.name not in content:
                 continue
-            value = content[field.name]
-            if field.name in DECIMAL_FIELDS:
+            value = content[part.name]
+            if part.name in DECIMAL_FIELDS:
                 value = Decimal(value)
-            elif field.name == "occurred":
+            elif part.name == "occurred":
                 value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
             elif isinstance(value, list):
                 value = tuple(value)
-            values[field.name] = value
+            values[part.name] = value
         return cls(**values)
 
 
@@ -90,10 +90,11 @@ class TypeRule:
     one_of: tuple[frozenset[str], ...] = ()
     holds: str = "securities"
 
-    @property
-    def fields(self) -> frozenset[str]:
-        """All fields that mean something for this type, beside date, account, currency, note and tags."""
-        return self.needs | self.takes | frozenset().union(*self.one_of)
+    #: All fields that mean something for this type, beside date, account, currency, note and tags.
+    fields: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", self.needs | self.takes | frozenset().union(*self.one_of))
 
 
 def _names(text: str) -> frozenset[str]:

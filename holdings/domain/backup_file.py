@@ -114,10 +114,11 @@ def read_manifest(source: BinaryIO) -> Manifest:
         raise BackupUnreadable("The backup is damaged.") from error
 
 
-def read_member(source: BinaryIO, member: Member) -> bytes:
-    """Return one portfolio file of a backup that `read_manifest` found whole."""
-    with zipfile.ZipFile(source) as archive:
-        return archive.read(member.file)
+def member_blocks(source: BinaryIO, member: Member) -> Iterator[bytes]:
+    """One portfolio file of a backup that `read_manifest` found whole, piece by piece."""
+    with zipfile.ZipFile(source) as archive, archive.open(member.file) as file:
+        while block := file.read(_BLOCK):
+            yield block
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ accounts are named by keys of the file, which `holdings.operations.importing` ma
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -142,16 +142,19 @@ class Importer(Protocol):
 
 def with_external_ids(rows: Iterable[ParsedRow]) -> tuple[ParsedRow, ...]:
     """Give each row without an id of its own a fingerprint and its number among equal ones, which stay as many."""
+    return tuple(named(rows))
+
+
+def named(rows: Iterable[ParsedRow]) -> Iterator[ParsedRow]:
+    """The same, row by row."""
     seen: dict[str, int] = {}
-    done: list[ParsedRow] = []
     for row in rows:
         if row.external_id:
-            done.append(row)
+            yield row
             continue
         print_ = row.fingerprint()
         seen[print_] = seen.get(print_, 0) + 1
-        done.append(replace(row, external_id=f"fp:{print_}:{seen[print_]}"))
-    return tuple(done)
+        yield replace(row, external_id=f"fp:{print_}:{seen[print_]}")
 
 
 def _plain(value: Decimal | None) -> str:

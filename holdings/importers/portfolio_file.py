@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import ItemsView, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from holdings.domain import types as domain
 from holdings.domain.parsing import parse
+from holdings.domain.series import Series
 from holdings.importers.base import (
     FileRefused,
     ParsedAccount,
@@ -38,28 +41,32 @@ class PortfolioFileImporter:
             portfolio = parse(content)
         except domain.PortfolioError as error:
             raise FileRefused([Problem(path=p.path, message=p.message) for p in error.problems]) from error
-        return ParsedFile(
-            format=self.code,
-            title=portfolio.name or "Portfolio file",
-            base_currency=portfolio.base_currency,
-            rows=with_external_ids([_row(tx) for tx in portfolio.transactions]),
-            instruments={name: _instrument(portfolio, i) for name, i in portfolio.instruments.items()},
-            accounts={
-                name: ParsedAccount(
-                    key=name,
-                    name=account.name or name,
-                    kind=str(account.kind),
-                    currency=account.currency,
-                    cash_account=account.cash_account or "",
-                )
-                for name, account in portfolio.accounts.items()
-            },
-            problems=tuple(
-                Problem(path=notice.path, message=notice.message, is_error=False)
-                for notice in portfolio.notices
-            ),
-            fx={f"{a}/{b}": dict(series.items()) for (a, b), series in portfolio.fx.items()},
-        )
+        return file_of(portfolio, with_external_ids(row_of(tx) for tx in portfolio.transactions))
+
+
+def file_of(portfolio: domain.Portfolio, rows: tuple[ParsedRow, ...] = ()) -> ParsedFile:
+    """The file with these of its rows; a long one is read row by row instead (`row_of`, `named`)."""
+    return ParsedFile(
+        format=PortfolioFileImporter.code,
+        title=portfolio.name or "Portfolio file",
+        base_currency=portfolio.base_currency,
+        rows=rows,
+        instruments={name: _instrument(portfolio, i) for name, i in portfolio.instruments.items()},
+        accounts={
+            name: ParsedAccount(
+                key=name,
+                name=account.name or name,
+                kind=str(account.kind),
+                currency=account.currency,
+                cash_account=account.cash_account or "",
+            )
+            for name, account in portfolio.accounts.items()
+        },
+        problems=tuple(
+            Problem(path=notice.path, message=notice.message, is_error=False) for notice in portfolio.notices
+        ),
+        fx={f"{a}/{b}": dict(series.items()) for (a, b), series in portfolio.fx.items()},
+    )
 
 
 def _instrument(portfolio: domain.Portfolio, instrument: domain.Instrument) -> ParsedInstrument:
@@ -76,11 +83,32 @@ def _instrument(portfolio: domain.Portfolio, instrument: domain.Instrument) -> P
         quote_unit="percent" if instrument.quote_percent else "unit",
         coupon_rate=instrument.coupon,
         maturity_date=instrument.maturity,
-        prices=dict(series.items()) if series is not None else {},
+        prices=_Prices(series) if series is not None else {},
     )
 
 
-def _row(tx: domain.Transaction) -> ParsedRow:
+class _Prices(Mapping[date, Decimal]):
+    """The closes of a file, made to decimals when somebody asks: most are known already, and nobody does."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def __iter__(self) -> Iterator[date]:
+        return (day for day, _ in self._series.items())
+
+    def __getitem__(self, day: date) -> Decimal:
+        return dict(self._series.items())[day]
+
+    def items(self) -> ItemsView[date, Decimal]:
+        """All at once."""
+        return dict(self._series.items()).items()
+
+
+def row_of(tx: domain.Transaction) -> ParsedRow:
+    """An entry of the file as importers give it; it may have no outside name yet (see `named`)."""
     row = ParsedRow(
         path=tx.path,
         type=str(tx.type),

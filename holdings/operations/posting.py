@@ -21,6 +21,7 @@ from holdings.operations.errors import AlreadyPosted, EntryRefused, PaperJournal
 from holdings.operations.locking import LockedPortfolio, lock_for_writing, lock_portfolio
 from holdings.operations.preparing import Preparer
 from holdings.operations.rates import Rates
+from portfolio_site.kernel.copying import reserved_ids
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.events import publish
 
@@ -206,14 +207,20 @@ def post_locked(
                 row.pk = own_ids[index]
                 row.lots = [own_ids[-1 - lot] if lot < 0 else lot for lot in row.lots]
             rows.append(row)
-    _write_voids(voids, kind=void_kind, reason=void_reason, actor=actor, now=now)
+    void_rows(voids, kind=void_kind, reason=void_reason, actor=actor, now=now)
     if rows:
         Transaction.objects.bulk_create(rows, batch_size=2000)
     _write_keys(rows)
     drafts = _write_drafts(waiting)
     apply_to_books(locked, preparer=preparer, added=rows, voided=list(voids))
     if rows or voids:
-        _announce(locked, rows=rows, voids=voids, actor=actor)
+        announce_posting(
+            locked,
+            count=len(rows),
+            posted_ids=[row.pk for row in rows[:1000]],
+            voided_ids=[row.pk for row in voids[:1000]],
+            actor=actor,
+        )
     return Posted(transactions=tuple(rows), drafts=tuple(drafts))
 
 
@@ -221,19 +228,15 @@ def _ids_for(entries: Sequence[Entry]) -> list[int]:
     """Ids for all entries beforehand, where one names another of them as the lot it closes; else none."""
     if not any(lot < 0 for entry in entries for lot in entry.lots):
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('holdings_transaction', 'id')) FROM generate_series(1, %s)",
-            [len(entries)],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    return reserved_ids("holdings_transaction", len(entries))
 
 
 def _owner(locked: LockedPortfolio) -> Any:
     return get_user_model()._default_manager.get(pk=locked.owner_id)
 
 
-def _write_voids(voids: Sequence[Transaction], *, kind: str, reason: str, actor: Any, now: datetime) -> None:
+def void_rows(voids: Sequence[Transaction], *, kind: str, reason: str, actor: Any, now: datetime) -> None:
+    """Write that rows no longer count, and free their outside names. What follows from it is the caller's to bring up to date."""
     if not voids:
         return
     TransactionVoid.objects.bulk_create(
@@ -261,6 +264,30 @@ def _write_keys(rows: Sequence[Transaction]) -> None:
             EntryKey.objects.bulk_create(keys, batch_size=2000)
     except IntegrityError as error:
         raise AlreadyPosted("An entry with this id is in the books already.", field="external_id") from error
+
+
+def write_entry_keys(locked: LockedPortfolio) -> None:
+    """Take the outside names of rows that were copied into the journal since it was locked. One statement.
+
+    Raises `AlreadyPosted` where one is taken.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO holdings_entrykey (portfolio_id, source, external_id, transaction_id) "
+                "SELECT portfolio_id, source, external_id, id FROM holdings_transaction "
+                "WHERE portfolio_id = %s AND sequence > %s AND external_id <> ''",
+                [locked.id, locked.last_sequence],
+            )
+    except IntegrityError as error:
+        raise AlreadyPosted("An entry with this id is in the books already.", field="external_id") from error
+
+
+def keep_for_its_day(
+    entry: Entry, row: Transaction, *, actor: Any, now: datetime, batch: ImportBatch | None
+) -> None:
+    """Keep one entry that is dated in the future aside. Raises `AlreadyPosted`."""
+    _write_drafts([_draft(entry, row, actor=actor, now=now, batch=batch)])
 
 
 def _draft(
@@ -291,19 +318,25 @@ def _write_drafts(drafts: list[DraftTransaction]) -> list[DraftTransaction]:
         ) from error
 
 
-def _announce(
-    locked: LockedPortfolio, *, rows: Sequence[Transaction], voids: Sequence[Transaction], actor: Any
+def announce_posting(
+    locked: LockedPortfolio,
+    *,
+    count: int,
+    posted_ids: list[int],
+    voided_ids: list[int],
+    actor: Any,
 ) -> None:
+    """Bump the revision and the last sequence by `count` new rows, and tell the other rooms (of many rows, the first ids)."""
     Portfolio.objects.filter(pk=locked.id).update(
-        revision=F("revision") + 1, last_sequence=locked.last_sequence + len(rows)
+        revision=F("revision") + 1, last_sequence=locked.last_sequence + count
     )
     publish(
         TransactionsPosted(
             portfolio_id=locked.id,
             user_id=locked.owner_id,
             actor_id=actor.pk if actor is not None else None,
-            transaction_ids=[row.pk for row in rows[:1000]],
-            voided_ids=[row.pk for row in voids[:1000]],
+            transaction_ids=posted_ids,
+            voided_ids=voided_ids,
             revision=locked.revision + 1,
         ),
         stream=stream_of(locked.id),

@@ -30,6 +30,7 @@ from holdings.queries.checkpoints import (
 )
 from holdings.queries.derived import POSITION_FIELDS, Derived, derived_in_tables
 from holdings.queries.journal import Journal, load_journal
+from portfolio_site.kernel.copying import copy_rows
 
 _BATCH = 2000
 
@@ -106,9 +107,13 @@ def _write_rows(
     for start in range(0, len(stale), _BATCH):
         name(model.objects.filter(portfolio_id=portfolio_id), stale[start : start + _BATCH]).delete()
     fresh = [columns for key, columns in wanted.items() if stored.get(key) != columns]
-    model.objects.bulk_create(
-        [model(portfolio_id=portfolio_id, **columns) for columns in fresh], batch_size=_BATCH
-    )
+    if fresh:
+        names = tuple(fresh[0])
+        copy_rows(
+            model._meta.db_table,
+            ("portfolio_id", *names),
+            ((portfolio_id, *(columns[name] for name in names)) for columns in fresh),
+        )
 
 
 def _lot_filter(rows: Any, columns: list[Mapping[str, Any]]) -> Any:

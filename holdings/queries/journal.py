@@ -14,6 +14,13 @@ from django.db.models import Q
 from holdings.domain import types as domain
 from holdings.models import Account, Transaction
 from marketdata.models import Instrument
+from portfolio_site.kernel.rows import instance_of
+
+_COLUMNS = (
+    "id", "type", "occurred_date", "occurred_at", "is_date_only", "account_id", "to_account_id", "cash_account_id",
+    "instrument_id", "to_instrument_id", "quantity", "price", "amount", "fees", "taxes", "currency", "fx_rate",
+    "instrument_rate", "ratio", "cost", "lots", "external_id", "note", "tags",
+)  # fmt: skip
 
 
 class BookSettings(Protocol):
@@ -148,7 +155,9 @@ def load_journal(portfolio_id: int, *, since: date | None = None, until: date | 
     corrected = Transaction.objects.filter(portfolio_id=portfolio_id, replaces__isnull=False)
     successors: dict[int, int] = dict(corrected.values_list("replaces_id", "pk"))
     transactions = tuple(
-        domain_transaction(row, accounts, successors=successors) for row in rows.iterator(chunk_size=5000)
+        domain_transaction(row, accounts, successors=successors)
+        for values in rows.values_list(*_COLUMNS).iterator(chunk_size=5000)
+        if (row := instance_of(Transaction, _COLUMNS, values)) is not None
     )
     wanted = {int(t.instrument) for t in transactions if t.instrument is not None}
     wanted |= {int(t.to_instrument) for t in transactions if t.to_instrument is not None}

@@ -75,6 +75,11 @@ def back(owner: Any, content: io.BytesIO, **more: Any) -> operations.RestoreOutc
     )
 
 
+def restored(outcome: operations.RestoreOutcome) -> Portfolio:
+    assert outcome.portfolio_id is not None
+    return Portfolio.objects.get(pk=outcome.portfolio_id)
+
+
 def figures(portfolio: Portfolio) -> Any:
     now = queries.snapshot(Portfolio.objects.select_related("owner").get(pk=portfolio.pk), now=LATER)
     return (
@@ -192,6 +197,67 @@ class TestRestore:
         with pytest.raises((RestoreRefused, EntryRefused)):
             back(owner, rebuilt, portfolio_id=target.pk)
         assert Transaction.objects.filter(portfolio=target).count() == 1
+
+    def test_into_what_was_restored_changes_nothing_even_exactly(self, owner: Any, full: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        made = restored(back(owner, content))
+        rows = Transaction.objects.filter(portfolio=made).count()
+        again = back(owner, content, portfolio_id=made.pk, is_exact=True)
+        assert (again.changes_nothing, again.unchanged) == (True, 8)
+        assert Transaction.objects.filter(portfolio=made).count() == rows
+
+    def test_an_account_that_may_borrow_may_borrow_again(self, owner: Any) -> None:
+        share = make_instrument("ACME")
+        make_prices(share, {"2026-01-05": "100"})
+        margin = make_portfolio(owner, base_currency="USD", allow_negative_cash=True)
+        post(margin, "deposit", "2026-01-02", amount="100", currency="USD")
+        post(margin, "buy", "2026-01-05", instrument_id=share.pk, quantity="3", price="100")
+        made = restored(back(owner, content_of(operations.make_backup(owner=owner, now=NOW))))
+        assert made.allow_negative_cash
+        assert queries.cash_balance(made.pk, "USD") == D(-200)
+        assert figures(made) == figures(margin)
+
+    def test_named_lots_stay_named(self, owner: Any) -> None:
+        share = make_instrument("ACME")
+        make_prices(share, {"2026-01-05": "100"})
+        books = make_portfolio(owner, base_currency="USD")
+        sale = {"instrument_id": share.pk, "quantity": "1", "price": "150"}
+        post(books, "buy", "2026-01-05", instrument_id=share.pk, quantity="1", price="100")
+        second = post(books, "buy", "2026-01-06", instrument_id=share.pk, quantity="1", price="120")
+        post(books, "sell", "2026-02-02", **sale, lots=(second.pk,))
+        before = figures(books)
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        made = restored(back(owner, content))
+        assert figures(made) == before
+        assert_books_are_right(made)
+        # In the books there already: the sale finds the purchase that it closed.
+        gone = Transaction.objects.get(portfolio=books, type="sell")
+        operations.void_transaction(portfolio_id=books.pk, transaction_id=gone.pk, actor=owner, now=LATER)
+        assert back(owner, content, portfolio_id=books.pk).added == 1
+        assert figures(books) == before
+
+    def test_asks_no_more_of_the_database_for_a_longer_journal(
+        self, owner: Any, django_assert_max_num_queries: Any
+    ) -> None:
+        share = make_instrument("ACME")
+        make_prices(share, {"2026-01-05": "100"})
+        books = make_portfolio(owner, base_currency="USD")
+        entries = [
+            Entry(
+                type="buy",
+                occurred=date(2026, 1, 5),
+                instrument_id=share.pk,
+                quantity=D(1),
+                price=D(100 + number),
+            )
+            for number in range(300)
+        ]
+        operations.post_transactions(portfolio_id=books.pk, entries=entries, actor=owner, now=NOW)
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        with django_assert_max_num_queries(75):
+            outcome = back(owner, content)
+        assert outcome.added == 300
+        assert figures(restored(outcome)) == figures(books)
 
 
 def rewritten(content: io.BytesIO, change: Any, *, mend: bool = False) -> io.BytesIO:

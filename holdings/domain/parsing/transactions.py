@@ -48,7 +48,7 @@ def read_transactions(
     instruments: Mapping[str, Instrument],
 ) -> list[Transaction]:
     """Every row in file order; a row with a problem is left out, its problems noted."""
-    row_reader = _RowReader(reader, zone, base, accounts, instruments)
+    row_reader = RowReader(reader, zone, base, accounts, instruments)
     found: list[Transaction] = []
     seen: set[str] = set()
     for path, row in reader.rows(value, "transactions"):
@@ -62,7 +62,7 @@ def read_transactions(
     return found
 
 
-class _RowReader:
+class RowReader:
     """Reads rows against one file's accounts and instruments."""
 
     def __init__(

@@ -5,6 +5,7 @@ The preview is the commit, done and rolled back: what it shows is what will happ
 
 from __future__ import annotations
 
+from holdings.operations.importing.carrying_out import changes_between
 from holdings.operations.importing.outcome import (
     Change,
     ImportDecided,
@@ -34,6 +35,7 @@ __all__ = [
     "ImportUnknown",
     "InstrumentMatch",
     "PreviewRow",
+    "changes_between",
     "commit_import",
     "discard_import",
     "forget_old_previews",

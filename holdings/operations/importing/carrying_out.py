@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from django.db import transaction
 from holdings.entries import Entry
 from holdings.importers import ParsedFile
 from holdings.importers.base import ParsedRow
-from holdings.models import ImportBatch, Transaction
+from holdings.models import ImportBatch
 from holdings.operations.errors import EntryRefused
 from holdings.operations.importing.judging import mark_known_ids, mark_same_content, mark_unfit
 from holdings.operations.importing.outcome import (
@@ -42,12 +42,8 @@ def carry_out(
     *,
     actor: Any,
     now: datetime,
-    takes_back: Sequence[int] = (),
 ) -> ImportOutcome:
     """Post what of a file can be posted, and say what became of each row. In the caller's transaction, under the lock."""
-    leaving = list(
-        Transaction.objects.filter(portfolio_id=locked.id, pk__in=takes_back).counting().order_by("sequence")
-    )
     outcome = ImportOutcome(problems=list(parsed.problems))
     cash, held = cash_balances(locked.id), position_quantities(locked.id)
     things = ThingsOfFile.of(parsed, locked, actor=actor, now=now)
@@ -65,7 +61,7 @@ def carry_out(
     for index, row in enumerate(parsed.rows):
         if index not in verdicts and (problem := things.problem_of(row)):
             verdicts[index] = ("error", problem)
-    mark_known_ids(locked.id, source, parsed.rows, verdicts, leaving=leaving)
+    mark_known_ids(locked.id, source, parsed.rows, verdicts)
     rates = Rates(locked.base_currency, file_rates=parsed.fx)
     entries = {
         index: things.entry(row, source=source)
@@ -75,16 +71,16 @@ def carry_out(
     rates.preload(entries.values(), things.currencies())
     preparer = Preparer(locked, entries=entries.values(), owner=actor, now=now, rates=rates)
     mark_unfit(preparer, entries, verdicts)
-    mark_same_content(locked.id, source, preparer, entries, verdicts, leaving=leaving)
-    _post(locked, batch, entries, verdicts, parsed=parsed, actor=actor, now=now, rates=rates, voids=leaving)
+    mark_same_content(locked.id, source, preparer, entries, verdicts)
+    _post(locked, batch, entries, verdicts, parsed=parsed, actor=actor, now=now, rates=rates)
     outcome.rows = [
         _preview_row(row, things, *verdicts.get(index, ("new", ""))) for index, row in enumerate(parsed.rows)
     ]
     outcome.counts = dict(Counter(row.state for row in outcome.rows))
     outcome.counts["error"] = outcome.counts.get("error", 0) + sum(p.is_error for p in parsed.problems)
-    outcome.cash = _changes(cash, cash_balances(locked.id), label=lambda code: code)
+    outcome.cash = changes_between(cash, cash_balances(locked.id), label=lambda code: code)
     names = {i.pk: i.symbol for i in things.instruments.values()}
-    outcome.holdings = _changes(
+    outcome.holdings = changes_between(
         held, position_quantities(locked.id), label=lambda pk: names.get(pk, f"instrument {pk}")
     )
     return outcome
@@ -100,13 +96,12 @@ def _post(
     actor: Any,
     now: datetime,
     rates: Rates,
-    voids: Sequence[Transaction],
 ) -> None:
     """Post what is left; rows that the books refuse (a sale of more than is held) are taken out and the rest tried again."""
     opens = {row.opens: index for index, row in enumerate(parsed.rows) if row.opens}
     for _ in range(_MOST_ROUNDS):
         wanted = [index for index in entries if verdicts.get(index, ("new",))[0] in ("new", "planned")]
-        if not (wanted or voids):
+        if not wanted:
             return
         places = {index: place for place, index in enumerate(wanted)}
         chosen = [_with_lots(entries[i], parsed.rows[i], opens, places) for i in wanted]
@@ -119,8 +114,6 @@ def _post(
                     now=now,
                     batch=batch,
                     rates=rates,
-                    voids=voids,
-                    void_reason=f"Not in {batch.filename}" if voids else "",
                 )
         except EntryRefused as refusal:
             if not refusal.rows:
@@ -156,7 +149,8 @@ def _preview_row(row: ParsedRow, things: ThingsOfFile, state: str, message: str)
     )
 
 
-def _changes(before: dict[Any, Decimal], after: dict[Any, Decimal], *, label: Any) -> list[Change]:
+def changes_between(before: dict[Any, Decimal], after: dict[Any, Decimal], *, label: Any) -> list[Change]:
+    """What is not the same before and after, each under its label."""
     keys: Iterable[Any] = dict.fromkeys([*before, *after])
     zero = Decimal(0)
     return [

@@ -19,18 +19,13 @@ def mark_known_ids(
     source: str,
     rows: Sequence[ParsedRow],
     verdicts: dict[int, tuple[str, str]],
-    *,
-    leaving: Sequence[Transaction] = (),
 ) -> None:
-    """Rows whose id was imported before, waits for its day, or stands twice in the file.
-
-    What is `leaving` the books together with this file counts as gone.
-    """
+    """Rows whose id was imported before, waits for its day, or stands twice in the file."""
     ids = [row.external_id for row in rows]
     booked = set(
-        EntryKey.objects.filter(portfolio_id=portfolio_id, source=source, external_id__in=ids)
-        .exclude(transaction__in=[row.pk for row in leaving])
-        .values_list("external_id", flat=True)
+        EntryKey.objects.filter(portfolio_id=portfolio_id, source=source, external_id__in=ids).values_list(
+            "external_id", flat=True
+        )
     )
     planned = set(
         DraftTransaction.objects.filter(
@@ -70,16 +65,11 @@ def mark_same_content(
     preparer: Preparer,
     entries: dict[int, Entry],
     verdicts: dict[int, tuple[str, str]],
-    *,
-    leaving: Sequence[Transaction] = (),
 ) -> None:
     """Entries that are in the books from elsewhere (typed in, another format): as many as there are, one each."""
     known = Counter(
         _content(row)
-        for row in Transaction.objects.filter(portfolio_id=portfolio_id)
-        .counting()
-        .exclude(source=source)
-        .exclude(pk__in=[row.pk for row in leaving])
+        for row in Transaction.objects.filter(portfolio_id=portfolio_id).counting().exclude(source=source)
     )
     if not known:
         return

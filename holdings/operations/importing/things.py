@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 
 from holdings.entries import Entry
@@ -15,14 +17,16 @@ from holdings.importers.base import ParsedAccount, ParsedFile, ParsedInstrument,
 from holdings.models import Account, AccountKind
 from holdings.operations.locking import LockedPortfolio
 from holdings.operations.portfolios import add_account
-from marketdata.models import AssetClass, Instrument, PriceBar
+from marketdata.models import AssetClass, Instrument
 from marketdata.operations import create_instrument, get_or_create_instrument
+from portfolio_site.kernel.copying import copy_rows
 from portfolio_site.kernel.errors import DomainError
 
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]\Z")
 _MIC = re.compile(r"[A-Z0-9]{4}\Z")
 _PLAIN_CRYPTO = re.compile(r"([A-Z0-9]{2,10})-?(USD|EUR|GBP|CHF|USDT|USDC)\Z")
 PRICE_SOURCE = "imported file"
+_MOST_PRICE = Decimal(10) ** 12
 
 
 @dataclass(slots=True)
@@ -40,14 +44,28 @@ class ThingsOfFile:
     @classmethod
     def of(cls, parsed: ParsedFile, locked: LockedPortfolio, *, actor: Any, now: datetime) -> ThingsOfFile:
         """Match or make all that the rows of the file use."""
-        things = cls(parsed, default_currency=locked.base_currency)
         used = [row for row in parsed.rows if not row.skip]
-        keys = dict.fromkeys(
-            key for row in used for key in (row.account, row.to_account, row.cash_account) if key
-        )
-        things._match_accounts(locked, list(keys), now=now)
-        for key in dict.fromkeys(key for row in used for key in (row.instrument, row.to_instrument) if key):
-            things._match_instrument(parsed.instruments[key], owner=actor)
+        accounts = (key for row in used for key in (row.account, row.to_account, row.cash_account))
+        instruments = (key for row in used for key in (row.instrument, row.to_instrument))
+        return cls.named(parsed, locked, accounts=accounts, instruments=instruments, actor=actor, now=now)
+
+    @classmethod
+    def named(
+        cls,
+        parsed: ParsedFile,
+        locked: LockedPortfolio,
+        *,
+        accounts: Iterable[str],
+        instruments: Iterable[str],
+        actor: Any,
+        now: datetime,
+    ) -> ThingsOfFile:
+        """Match or make these accounts and instruments of the file; empty names stand for none."""
+        things = cls(parsed, default_currency=locked.base_currency)
+        things._match_accounts(locked, [key for key in dict.fromkeys(accounts) if key], now=now)
+        for key in dict.fromkeys(instruments):
+            if key:
+                things._match_instrument(parsed.instruments[key], owner=actor)
         things._keep_prices()
         return things
 
@@ -167,14 +185,34 @@ class ThingsOfFile:
 
     def _keep_prices(self) -> None:
         """Prices of the file for what is the person's own: nobody else provides any. What is known stays."""
-        bars = [
-            PriceBar(instrument=instrument, date=day, close=price, source=PRICE_SOURCE)
+        rows = [
+            (instrument.pk, self.parsed.instruments[key].prices)
             for key, instrument in self.instruments.items()
-            if instrument.owner_id is not None
-            for day, price in self.parsed.instruments[key].prices.items()
-            if price < Decimal(10) ** 12
+            if instrument.owner_id is not None and self.parsed.instruments[key].prices
         ]
-        PriceBar.objects.bulk_create(bars, ignore_conflicts=True, batch_size=2000)
+        if not rows:
+            return
+        with connection.cursor() as cursor:
+            # Copied beside the table first: what is known already stays.
+            cursor.execute(
+                "CREATE TEMPORARY TABLE hf_prices_of_file (instrument_id bigint, date date, close numeric) ON COMMIT DROP"
+            )
+            copy_rows(
+                "hf_prices_of_file",
+                ("instrument_id", "date", "close"),
+                (
+                    (pk, day, price)
+                    for pk, prices in rows
+                    for day, price in prices.items()
+                    if price < _MOST_PRICE
+                ),
+            )
+            cursor.execute(
+                "INSERT INTO marketdata_pricebar (instrument_id, date, close, source) "
+                "SELECT instrument_id, date, close, %s FROM hf_prices_of_file ON CONFLICT DO NOTHING",
+                [PRICE_SOURCE],
+            )
+            cursor.execute("DROP TABLE hf_prices_of_file")
 
 
 def _find(wanted: ParsedInstrument, owner: Any) -> Instrument | None:

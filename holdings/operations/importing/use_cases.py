@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,16 +58,14 @@ def upload_import(
         )
 
 
-def preview_import(
-    *, batch_id: int, actor: Any, now: datetime, takes_back: Sequence[int] = ()
-) -> ImportOutcome:
+def preview_import(*, batch_id: int, actor: Any, now: datetime) -> ImportOutcome:
     """What a commit would do now. Writes nothing. Raises `ImportUnknown`, `ImportDecided`."""
     parsed = _parsed(batch_id)
     outcome: ImportOutcome | None = None
     try:
         with transaction.atomic():
             batch, locked = _open(batch_id)
-            outcome = carry_out(locked, batch, parsed, actor=actor, now=now, takes_back=takes_back)
+            outcome = carry_out(locked, batch, parsed, actor=actor, now=now)
             raise _Undo  # noqa: TRY301 - leaves the transaction, and takes it back
     except _Undo:
         pass
@@ -77,20 +74,16 @@ def preview_import(
     return outcome
 
 
-def commit_import(
-    *, batch_id: int, actor: Any, now: datetime, takes_back: Sequence[int] = ()
-) -> ImportOutcome:
+def commit_import(*, batch_id: int, actor: Any, now: datetime) -> ImportOutcome:
     """Book the entries of an uploaded file in one transaction; duplicates and wrong rows are left out.
-
-    The entries `takes_back` are voided with it (a restore: what is not in the backup).
 
     Raises `ImportUnknown`, `ImportDecided` (a second click), `ImportRefused` when nothing is left to import.
     """
     parsed = _parsed(batch_id)
     with transaction.atomic():
         batch, locked = _open(batch_id)
-        outcome = carry_out(locked, batch, parsed, actor=actor, now=now, takes_back=takes_back)
-        if not (outcome.importable or takes_back):
+        outcome = carry_out(locked, batch, parsed, actor=actor, now=now)
+        if not outcome.importable:
             raise ImportRefused("There is nothing new in the file.")
         batch.state, batch.content, batch.committed_at = ImportState.COMMITTED, None, now
         batch.posted_count = outcome.counts.get("new", 0)
