@@ -255,7 +255,11 @@ class Order(models.Model):
                     position_intent__in=_CLOSING,
                     reserved_cash=0,
                     reserved_quantity__gte=0,
-                    reserved_quantity__lte=F("quantity") - F("filled_quantity"),
+                )
+                # Of an order by amount the quantity is what the amount would trade at the price of the moment: it holds
+                # somewhat more, for the price that it may get.
+                & (
+                    Q(notional__isnull=False) | Q(reserved_quantity__lte=F("quantity") - F("filled_quantity"))
                 ),
                 name="trading_order_reserves_its_kind",
             ),

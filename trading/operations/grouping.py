@@ -65,7 +65,8 @@ def _arm(desk: Desk, entry: Order, exits: list[Order]) -> None:
         return
     holds = desk.holds(currency=entry.currency, instrument_id=entry.instrument_id)
     free = abs(desk.position(entry.instrument_id)) - holds.quantity
-    units = min(entry.filled_quantity, free)
+    # Their own quantity is the whole entry's, also of what was filled before the entry was replaced.
+    units = min(exits[0].quantity, free)
     if units <= ZERO:
         for leg in exits:
             if leg.is_open:

@@ -15,6 +15,7 @@ from trading.engine.rules import decimals_of
 from trading.engine.states import REPLACEABLE, OrderStatus, Trigger
 from trading.engine.terms import Terms
 from trading.engine.types import OrderClass, OrderType, PositionIntent, Role, Side, TimeInForce
+from trading.engine.wording import plain
 from trading.models import Order
 from trading.operations import ending
 from trading.operations.access import own_order
@@ -78,6 +79,7 @@ def replace_order(
     with transaction.atomic():
         desk, old = own_order(order_id, actor, now=now)
         _check_replaceable(old)
+        _check_waiting_exit(old, quantity)
         check_gates(desk)
         terms = _terms(old, quantity, time_in_force, limit_price, stop_price, trail)
         market = desk.market(old.instrument)
@@ -116,6 +118,17 @@ def _check_replaceable(order: Order) -> None:
     if reason:
         raise OrderNotReplaceableError(
             reason, details={"order_id": str(order.pk), "order_status": status.value}
+        )
+
+
+def _check_waiting_exit(order: Order, quantity: Decimal | None) -> None:
+    """An exit that waits for its entry closes no more than that buys or sells."""
+    is_waiting = order.status == OrderStatus.HELD and not order.watch
+    if is_waiting and quantity is not None and quantity > order.quantity:
+        raise OrderRefusedError(
+            f"The exit waits for an entry of {plain(order.quantity)}: it cannot be for more than that.",
+            code="quantity_too_large",
+            field="quantity",
         )
 
 
@@ -292,10 +305,12 @@ def _take_place(desk: Desk, old: Order, new: Order, family: list[Order]) -> None
         is_exit = old.role in (Role.TAKE_PROFIT, Role.STOP_LOSS) and other.role != Role.ENTRY
         if not other.is_open or (old.role != Role.ENTRY and not is_exit):
             continue
-        if other.remaining != new.quantity:
-            other.quantity = other.filled_quantity + new.quantity
+        # Exits cover what their entry had filled before as well; what one exit traded, the other has lost already.
+        wanted = other.remaining + new.quantity - old.remaining if old.role == Role.ENTRY else new.quantity
+        if other.remaining != wanted:
+            other.quantity = other.filled_quantity + wanted
             if other.reserved_quantity:
-                other.reserved_quantity = new.quantity
+                other.reserved_quantity = wanted
             desk.note(other, "Its quantity follows the replaced order of its group.")
 
 

@@ -7,13 +7,14 @@ one by one, at the moment of the fill they belong to; the net amounts of all row
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import TypeAlias
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import BooleanField, F, Func, Q, Value
 
 from holdings import queries as books
 from holdings.queries import PaperEntry
@@ -42,7 +43,8 @@ TRADE_TYPES = frozenset({"FILL"})
 FEE_TYPES = frozenset({"FEE", "CFEE"})
 ALL_TYPES = frozenset({"FILL", "CFEE"} | {kind for kind, _ in _TYPES.values()})
 MAX_PAGE = 100
-#: Rows of one millisecond sort by their random ids: a few more make sure that the page's edge is whole.
+_MILLISECOND = timedelta(milliseconds=1)
+#: So many more than a page are read at first: rows of one millisecond belong together.
 _MARGIN = 50
 
 
@@ -94,37 +96,73 @@ def activities_of(
     first unless ``ascending``. ``after`` and ``until`` are exclusive; the page begins right after the row whose id is
     ``page_token``; ``symbol`` leaves those whose symbol begins so.
 
-    Raises ``ValueError`` for a token that is none. Three statements.
+    Raises ``ValueError`` for a token that is none. Three statements, more where very many things happened at once.
     """
     limit = max(1, min(limit, most))
     wanted = ALL_TYPES if types is None else frozenset(types)
-    since = books.journal_begins_at(portfolio_id)
-    if since is None:
+    account = _Account(portfolio_id=portfolio_id, wanted=wanted, since=books.journal_begins_at(portfolio_id))
+    if account.since is None:
         return []
-    edge = _instant(page_token) if page_token else None
+    edge = _edge(account, page_token) if page_token else None
     # The millisecond of the page's edge is read again: its ids decide what was there already.
     if edge is not None and ascending:
         before_edge = edge - timedelta(microseconds=1)
         after = before_edge if after is None else max(after, before_edge)
     elif edge is not None:
-        behind_edge = edge + timedelta(milliseconds=1)
+        behind_edge = edge + _MILLISECOND
         until = behind_edge if until is None else min(until, behind_edge)
-    span = _Span(after=after, until=until, ascending=ascending, limit=limit + _MARGIN, symbol=symbol)
-    rows = _trades(portfolio_id, wanted, since, span) + _entries(portfolio_id, wanted, span)
+    seen = None if edge is None else (edge, page_token)
+    span = _Span(after=after, until=until, ascending=ascending, limit=limit, symbol=symbol, seen=seen)
+    rows = _enough(_trades, account, span) + _enough(_entries, account, span)
     rows.sort(key=_place, reverse=not ascending)
-    if edge is not None:
-        seen = (_millisecond(edge), page_token)
-        rows = [row for row in rows if (_place(row) > seen if ascending else _place(row) < seen)]
     return rows[:limit]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Account:
+    portfolio_id: int
+    wanted: frozenset[str]
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Span:
+    """Which rows a page may have: ``seen`` is the place of the last row of the page before."""
+
     after: datetime | None
     until: datetime | None
-    ascending: bool
-    limit: int
-    symbol: str
+    ascending: bool = False
+    limit: int = MAX_PAGE
+    symbol: str = ""
+    seen: tuple[datetime, str] | None = None
+
+    def has(self, row: Activity) -> bool:
+        """Whether the row was not on a page before."""
+        if self.seen is None:
+            return True
+        return _place(row) > self.seen if self.ascending else _place(row) < self.seen
+
+
+#: What was stored at an instant, as the activities that it is told as (none where no wanted type is among them).
+_Stored: TypeAlias = "tuple[datetime, list[Activity]]"
+
+
+def _enough(
+    read: Callable[[_Account, _Span, int], list[_Stored]], account: _Account, span: _Span
+) -> list[Activity]:
+    """A page of rows, if there are so many. However many happened in one millisecond, all of it is read: within it they are
+    sorted by their ids, which the database does not know."""
+    size = span.limit + _MARGIN
+    while True:
+        stored = read(account, span, size)
+        found = [row for _, rows in stored for row in rows if span.has(row)]
+        if len(stored) < size:
+            return found
+        last = _millisecond(stored[-1][0])
+        found = [row for row in found if _millisecond(row.at) != last]
+        if len(found) >= span.limit:
+            return found
+        size *= 4
 
 
 def _place(row: Activity) -> tuple[datetime, str]:
@@ -141,20 +179,27 @@ def activity_id(at: datetime, key: UUID) -> str:
     return f"{local:%Y%m%d%H%M%S}{local.microsecond // 1000:03d}::{key}"
 
 
-def _instant(token: str) -> datetime:
+def _edge(account: _Account, token: str) -> datetime:
     """The millisecond a token names. Raises ``ValueError``."""
     stamp, _, key = token.partition("::")
     if len(stamp) != 17 or not stamp.isascii() or not stamp.isdigit():
         raise ValueError("that is not the id of an activity")
     uuid.UUID(key)
     parsed = datetime.strptime(f"{stamp}000", "%Y%m%d%H%M%S%f")  # noqa: DTZ007 - the zone is added right here
-    return parsed.replace(tzinfo=NEW_YORK)
+    first, second = (parsed.replace(tzinfo=NEW_YORK, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if second <= first:
+        return first
+    # In the night in which the clock is put back an hour comes twice: it is the one that the row is in.
+    span = _Span(after=second - timedelta(microseconds=1), until=second + _MILLISECOND)
+    rows = _enough(_trades, account, span) + _enough(_entries, account, span)
+    return second if any(row.id == token for row in rows) else first
 
 
-def _trades(portfolio_id: int, wanted: frozenset[str], since: datetime, span: _Span) -> list[Activity]:
+def _trades(account: _Account, span: _Span, size: int) -> list[_Stored]:
+    wanted = account.wanted
     if not wanted & (TRADE_TYPES | FEE_TYPES):
         return []
-    rows = Fill.objects.filter(portfolio_id=portfolio_id, executed_at__gte=since)
+    rows = Fill.objects.filter(portfolio_id=account.portfolio_id, executed_at__gte=account.since)
     if span.after is not None:
         rows = rows.filter(executed_at__gt=span.after)
     if span.until is not None:
@@ -163,9 +208,23 @@ def _trades(portfolio_id: int, wanted: frozenset[str], since: datetime, span: _S
         rows = rows.filter(instrument__symbol__istartswith=span.symbol)
     if "FILL" not in wanted:
         rows = rows.filter(Q(fees__gt=0) | Q(fee_quantity__gt=0))
+        if not wanted >= FEE_TYPES:
+            rows = rows.filter(_Charges(F("fee_details"), Value(_CHARGES["CFEE" in wanted])))
     order = ("executed_at", "id") if span.ascending else ("-executed_at", "-id")
-    found = rows.select_related("instrument").order_by(*order)[: span.limit]
-    return [row for fill in found for row in _of_fill(fill) if row.type in wanted]
+    found = rows.select_related("instrument").order_by(*order)[:size]
+    return [(fill.executed_at, [row for row in _of_fill(fill) if row.type in wanted]) for fill in found]
+
+
+class _Charges(Func):
+    """Whether a fill's charges have one that a JSON path finds."""
+
+    function = "jsonb_path_exists"
+    template = "%(function)s(%(expressions)s::jsonpath)"
+    output_field = BooleanField()
+
+
+#: Is it a crypto fee that is looked for? -> where to find one.
+_CHARGES = {True: '$[*] ? (@.kind == "crypto")', False: '$[*] ? (@.kind != "crypto")'}
 
 
 def _of_fill(fill: Fill) -> Iterable[Activity]:
@@ -215,20 +274,20 @@ def _fee_words(kind: str, note: str) -> str:
     return f"{name} ({note})" if note else name
 
 
-def _entries(portfolio_id: int, wanted: frozenset[str], span: _Span) -> list[Activity]:
-    types = [name for name, (kind, _) in _TYPES.items() if kind in wanted]
+def _entries(account: _Account, span: _Span, size: int) -> list[_Stored]:
+    types = [name for name, (kind, _) in _TYPES.items() if kind in account.wanted]
     if not types:
         return []
     found = books.entries_beside_trades(
-        portfolio_id,
+        account.portfolio_id,
         types=types,
         since=span.after,
         until=span.until,
         ascending=span.ascending,
-        limit=span.limit,
+        limit=size,
         symbol=span.symbol,
     )
-    return [_of_entry(row) for row in found]
+    return [(row.occurred_at, [_of_entry(row)]) for row in found]
 
 
 def _of_entry(row: PaperEntry) -> Activity:

@@ -175,6 +175,38 @@ class TestNotional:
         assert (placed.status, placed.filled_quantity) == ("filled", 3)
         assert books.position_quantity(account, share.pk) == 7
 
+    @pytest.mark.parametrize(
+        "terms",
+        [{"type": "limit", "limit_price": "110"}, {"type": "stop", "stop_price": "95"}],
+        ids=["limit", "stop"],
+    )
+    def test_a_sale_that_waits_holds_what_it_may_need(self, place, account, share, trader, terms):
+        place(quantity=10)
+        placed = place(side="sell", quantity=None, notional="300", **terms)
+        assert placed.status == "new"
+        assert placed.quantity < placed.reserved_quantity < 10
+        tick(share, "94.50", "94.60", at=later(1))
+        tick(share, "112", "112.10", at=later(2))
+        done = visible_order(trader, placed.id)
+        assert (done.status, done.reserved_quantity) == ("filled", 0)
+        assert 299 < done.filled_quantity * done.filled_avg_price <= 300
+        assert books.position_quantity(account, share.pk) == 10 - done.filled_quantity
+        check_books()
+
+    def test_a_sale_that_fills_in_part_holds_the_rest(self, place, account, share, trader):
+        place(quantity=10)
+        set_sizes(share, bid=1)
+        placed = place(side="sell", quantity=None, notional="300")
+        assert (placed.status, placed.filled_quantity) == ("partially_filled", 1)
+        assert placed.filled_quantity + placed.reserved_quantity < 4
+        for step, price in enumerate(("99", "98", "97", "96"), start=1):
+            tick(share, price, "100", at=later(step))
+        done = visible_order(trader, placed.id)
+        assert (done.status, done.reserved_quantity) == ("filled", 0)
+        assert 299 < done.filled_quantity * done.filled_avg_price <= 300
+        assert books.position_quantity(account, share.pk) == 10 - done.filled_quantity
+        check_books()
+
     def test_gets_better_prices_by_more_units(self, place, share, trader):
         placed = place(quantity=None, notional="900", type="limit", limit_price="90")
         tick(share, "79", "80", at=later(1))

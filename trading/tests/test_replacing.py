@@ -222,6 +222,58 @@ class TestReplaceInAGroup:
         assert (entry.status, profit.status, stop.status) == ("filled", "new", "held")
         assert profit.reserved_quantity == 8
 
+    def test_exits_cover_what_the_entry_had_filled_before_it_was_replaced(
+        self, bracket, replace, share, account
+    ):
+        set_sizes(share, ask=4)
+        placed = bracket(limit_price="100.02")
+        new = replace(placed, limit_price="100.05")
+        assert new.quantity == 6
+        _, profit, stop = members(new.id)
+        assert (profit.quantity, stop.quantity) == (10, 10)
+        set_sizes(share)
+        tick(share, "100.00", "100.03", at=later(1))
+        entry, profit, stop = members(new.id)
+        assert (entry.status, books.position_quantity(account, share.pk)) == ("filled", 10)
+        assert (profit.status, profit.quantity, profit.reserved_quantity, stop.quantity) == (
+            "new",
+            10,
+            10,
+            10,
+        )
+        assert check_reservations() == []
+        check_books()
+
+    def test_exits_follow_the_new_quantity_of_an_entry_that_was_filled_in_part(
+        self, bracket, replace, share, account
+    ):
+        set_sizes(share, ask=4)
+        placed = bracket(limit_price="100.02")
+        first = replace(placed, limit_price="99.00", quantity=8)
+        second = replace(first, limit_price="100.05", quantity=2)
+        _, profit, stop = members(second.id)
+        assert (first.quantity, second.quantity, profit.quantity, stop.quantity) == (4, 2, 6, 6)
+        set_sizes(share)
+        tick(share, "100.00", "100.03", at=later(1))
+        _, profit, stop = members(second.id)
+        assert (profit.status, profit.reserved_quantity, stop.quantity) == ("new", 6, 6)
+        assert books.position_quantity(account, share.pk) == 6
+
+    def test_exit_that_waits_for_its_entry_keeps_the_quantity_it_was_given(self, bracket, replace, share):
+        placed = bracket(limit_price="99")
+        _, profit, _ = members(placed.id)
+        replace(profit, quantity=5)
+        tick(share, "98.90", "98.95", at=later(1))
+        _, profit, stop = members(placed.id)
+        assert (profit.status, profit.quantity, profit.reserved_quantity, stop.quantity) == ("new", 5, 5, 5)
+
+    def test_exit_that_waits_is_never_for_more_than_its_entry(self, bracket, replace):
+        placed = bracket(limit_price="99")
+        _, profit, _ = members(placed.id)
+        with pytest.raises(OrderRefusedError) as refused:
+            replace(profit, quantity=11)
+        assert refused.value.code == "quantity_too_large"
+
 
 def visible(order):
     from trading.queries import order_view
