@@ -10,9 +10,11 @@ class TradingConfig(AppConfig):
     verbose_name = "Trading"
 
     def ready(self) -> None:
-        """Begin to listen: fresh prices match resting orders."""
+        """Begin to listen: fresh prices match resting orders. Have brokers asked about what tickets are filled in for."""
         from marketdata.operations import register_interest, register_simulated_use
-        from trading import subscribers
+        from portfolio_site.kernel.jobs import enqueue
+        from trading import subscribers, tasks
+        from trading.queries import broker_assets
         from trading.queries.orders import (
             in_open_orders,
             instruments_in_open_orders,
@@ -20,6 +22,11 @@ class TradingConfig(AppConfig):
         )
 
         subscribers.register()
+        broker_assets.when_wanted(
+            lambda connection_id, instrument_id: enqueue(
+                tasks.ask_about_asset, connection_id=str(connection_id), instrument_id=instrument_id
+            )
+        )
         register_interest(
             "open orders", instruments_in_open_orders, of_person=instruments_ordered_by, word="ordered"
         )

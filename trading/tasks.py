@@ -71,6 +71,12 @@ def look_after_brokers() -> int:
     return operations.look_after_brokers(clock=clock.now)
 
 
+@shared_task(name="trading.tasks.ask_about_asset")
+def ask_about_asset(connection_id: str, instrument_id: int) -> None:
+    """Ask a broker what may be done with an instrument: somebody fills a ticket in."""
+    operations.ask_about_asset(connection_id=UUID(connection_id), instrument_id=instrument_id)
+
+
 @shared_task(name="trading.tasks.cancel_orders_of_archived")
 def cancel_orders_of_archived(portfolio_id: int) -> int:
     """Take back the open orders of a portfolio that was archived; returns how many."""

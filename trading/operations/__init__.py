@@ -27,6 +27,7 @@ from trading.operations.baskets import (
     release_basket,
     stop_basket,
 )
+from trading.operations.brokering.asking import ask_about_asset
 from trading.operations.brokering.bringing import (
     Bringing,
     BringingChangedError,
@@ -151,6 +152,7 @@ __all__ = [
     "TradingHaltedError",
     "accrue_charges",
     "apply_corporate_actions",
+    "ask_about_asset",
     "book_differences",
     "bring_positions",
     "call_due_at",

@@ -58,6 +58,7 @@ from trading.queries.blotter import (
     family_of,
     open_groups,
 )
+from trading.queries.broker_assets import AssetAtBroker, asset_at_broker
 from trading.queries.brokers import (
     BrokerDifference,
     ConnectionView,
@@ -130,6 +131,7 @@ __all__ = [
     "Activity",
     "ApiKeyNotFound",
     "ApiKeyView",
+    "AssetAtBroker",
     "BasketLineView",
     "BasketView",
     "BrokerDifference",
@@ -162,6 +164,7 @@ __all__ = [
     "activities_of",
     "activity_id",
     "api_keys_of",
+    "asset_at_broker",
     "badges_of",
     "baskets_of_orders",
     "broker_connection",

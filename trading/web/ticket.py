@@ -178,6 +178,7 @@ def _review(request: HttpRequest, portfolio: Any, form: OrderForm, *, said: Said
         "preview": preview,
         "values": values,
         "twin": said,
+        "broker_says": _broker_says(_at_broker(portfolio, preview.instrument), preview),
         "offer": form.offer(),
     }
     return render(request, "trading/review.html", context)
@@ -323,12 +324,31 @@ def _preview_context(portfolio: Any, form: OrderForm) -> dict[str, Any]:
         "position": books.position_quantity(portfolio.pk, instrument.pk),
         "side": form["side"].value(),
     }
+    at_broker = _at_broker(portfolio, instrument)
+    context |= {"at_broker": at_broker, "broker_says": at_broker.obstacles() if at_broker else ()}
     # A ticket that the address filled in is estimated like one that was typed.
     filled = form if form.is_bound else form.as_sent()
     if filled.is_valid():
         found = _preview_of(portfolio, filled)
-        return context | {"preview": found, "quote": found.quote}
+        return context | {
+            "preview": found,
+            "quote": found.quote,
+            "broker_says": _broker_says(at_broker, found),
+        }
     return context | {"quote": cached_quotes([instrument.pk], now=now).get(instrument.pk)}
+
+
+def _at_broker(portfolio: Any, instrument: Instrument) -> queries.AssetAtBroker | None:
+    if portfolio.kind != "broker":
+        return None
+    return queries.asset_at_broker(portfolio.pk, instrument_id=instrument.pk, symbol=instrument.symbol)
+
+
+def _broker_says(at_broker: queries.AssetAtBroker | None, preview: queries.OrderPreview) -> tuple[str, ...]:
+    """What the broker would not take of this order."""
+    if at_broker is None:
+        return ()
+    return at_broker.obstacles(preview.terms, sells_short=preview.sells_short is not None)
 
 
 def _preview_of(portfolio: Any, form: OrderForm) -> queries.OrderPreview:

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from holdings import queries as books
 from portfolio_site.kernel import clock
-from trading import operations
+from trading import operations, queries
 from trading.brokers.base import BrokerUnreachableError
 from trading.models import Fill, Order
 from trading.tests.brokers.support import Desk, connect
@@ -104,3 +104,14 @@ class TestReading:
 
         with pytest.raises(BrokerUnreachableError):
             read_as(order_of, {"id": "x"})
+
+    def test_what_the_broker_takes_of_an_instrument_is_told_to_tickets(self, desk: Desk):
+        operations.ask_about_asset(connection_id=desk.connection_id, instrument_id=desk.share.pk)
+        found = queries.asset_at_broker(desk.portfolio_id, instrument_id=desk.share.pk, symbol="ACME")
+        assert found is not None
+        assert found.words.startswith("whole units only · ")
+        other = make_instrument("NOSUCH-THERE", owner=make_user("private"))
+        operations.ask_about_asset(connection_id=desk.connection_id, instrument_id=other.pk)
+        found = queries.asset_at_broker(desk.portfolio_id, instrument_id=other.pk, symbol="NOSUCH")
+        assert found is not None
+        assert "does not know NOSUCH" in found.obstacles()[0]
