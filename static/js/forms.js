@@ -136,6 +136,12 @@
     if (!button) return;
     const source = document.querySelector(button.dataset.copy);
     const text = source ? source.value ?? source.textContent : "";
-    navigator.clipboard?.writeText(text.trim()).then(() => window.holdfast.toast({ level: "success", title: "Copied" }));
+    // Browsers keep the clipboard from pages that came without encryption: there the text is marked, to be copied by hand.
+    const byHand = function () {
+      source?.select?.();
+      window.holdfast.toast({ level: "info", title: "Not copied", body: "Your browser does not allow it here. The text is marked: copy it with Ctrl and C." });
+    };
+    if (!navigator.clipboard) byHand();
+    else navigator.clipboard.writeText(text.trim()).then(() => window.holdfast.toast({ level: "success", title: "Copied" }), byHand);
   });
 })();

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
 
 from holdings.models import Portfolio
@@ -14,7 +15,7 @@ from trading import operations, tasks
 from trading.brokers.alpaca import AlpacaBroker
 from trading.brokers.base import BrokerUnreachableError, RemoteAsset
 from trading.models import TradingAccount
-from trading.queries import asset_at_broker, broker_assets
+from trading.queries import asset_at_broker
 from trading.tests.support import make_account, make_instrument, sent, set_quote
 from trading.tests.test_brokers_web import connection_of
 
@@ -165,8 +166,8 @@ class TestAsking:
         told(connection, share)
 
     def test_without_a_cache_nobody_is_asked(self, at_broker, share, asked, monkeypatch):
-        monkeypatch.setattr(broker_assets.cache, "get", lambda *_: None)
-        monkeypatch.setattr(broker_assets.cache, "add", lambda *_: False)
+        monkeypatch.setattr(cache, "get", lambda *_: None)
+        monkeypatch.setattr(cache, "add", lambda *_: False)
         found = asset_at_broker(at_broker, instrument_id=share.pk, symbol="ACME")
         assert found is not None
         assert (found.state, found.words, found.obstacles()) == ("away", "", ())

@@ -49,6 +49,7 @@ def index(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     keys = queries.api_keys_of(person(request), portfolio_id)
     context = {
         "portfolio": portfolio,
+        "account": queries.visible_account(person(request), portfolio_id),
         "form": form,
         "issued": issued,
         "live": [key for key in keys if key.is_live],
