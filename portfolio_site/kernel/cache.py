@@ -39,7 +39,7 @@ class TolerantRedisCache(RedisCache):
         self._local_prefixes = tuple(options.pop("LOCAL_WHEN_AWAY", ()))
         super().__init__(server, {**params, "OPTIONS": {**connection_options(), **options}})
         location = server if isinstance(server, str) else ",".join(server)
-        self.outage = _outages.setdefault(location, Outage("cache"))
+        self.outage = _outages.setdefault(location, Outage("cache", server=location))
         # One memory for all threads of the process: Django makes a cache object for each.
         self._local: BaseCache = LocMemCache(
             f"tolerant:{location}", {**params, "OPTIONS": {"MAX_ENTRIES": LOCAL_ENTRIES}}

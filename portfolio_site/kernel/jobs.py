@@ -8,7 +8,8 @@ from kombu.exceptions import OperationalError
 
 from .valkey import Outage
 
-_outage = Outage("jobs")
+#: A job that is not sent waits for a sweep: it is tried although another use of the server has just failed.
+_outage = Outage("jobs", alone=True)
 
 
 def enqueue(task: Any, **kwargs: Any) -> None:

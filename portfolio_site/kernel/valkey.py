@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -62,15 +62,40 @@ def _client(location: str) -> redis.Redis:
     return made
 
 
+@dataclass(slots=True)
+class _Absence:
+    """How long nobody asks a server that one of them found away."""
+
+    away_until: float = 0.0
+    pause: float = 0.0
+
+    def begin(self, instant: float) -> None:
+        """It was found away; by whoever asked at the same time as well, which makes it no longer."""
+        if instant >= self.away_until:
+            self.pause = min(self.pause * 2 or PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            self.away_until = instant + self.pause
+
+    def end(self) -> None:
+        """It answered."""
+        if self.pause:
+            self.away_until = self.pause = 0.0
+
+
+_absences: defaultdict[str, _Absence] = defaultdict(_Absence)
+
+
 @dataclass(eq=False)
 class Outage:
     """What the threads of a process know of the server's absence, as far as one use of it goes (`what`).
 
     For a moment after a failure nobody asks again, so that a server that hangs costs one time-out and not one for
-    each call.
+    each call. What one use found away is away for the others, too; all but those that are ``alone``, whose skipped call
+    would be missed. ``server`` is its address where that is not `REDIS_LOCATION`.
     """
 
     what: str
+    server: str = ""
+    alone: bool = False
     failures: int = 0
     since: float | None = None
     last_error: str = ""
@@ -85,7 +110,12 @@ class Outage:
 
     def is_on(self) -> bool:
         """Whether the server was found away a moment ago."""
-        return time.monotonic() < self._away_until
+        instant = time.monotonic()
+        return instant < self._away_until or (not self.alone and instant < self._shared.away_until)
+
+    @property
+    def _shared(self) -> _Absence:
+        return _absences[self.server or settings.REDIS_LOCATION]
 
     def note(self, error: Exception) -> None:
         """Count a failed call; a lost connection makes everybody wait a moment before the next try."""
@@ -97,6 +127,7 @@ class Outage:
             if not isinstance(error, redis.ResponseError):
                 self._pause = min(self._pause * 2 or PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
                 self._away_until = instant + self._pause
+                self._shared.begin(instant)
                 self.since = self.since or time.time()
             if instant - self._told_at < LOG_SECONDS:
                 return
@@ -105,6 +136,7 @@ class Outage:
 
     def over(self) -> None:
         """Note that a call was answered."""
+        self._shared.end()
         if self.since is None:
             return
         with self._lock:
@@ -119,6 +151,7 @@ class Outage:
             self.failures, self.since, self.last_error = 0, None, ""
             self._away_until = self._pause = 0.0
             self._untold, self._told_at = 0, float("-inf")
+        self._shared.end()
 
 
 _outages: WeakSet[Outage] = WeakSet()

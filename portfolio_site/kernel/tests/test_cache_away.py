@@ -6,12 +6,14 @@ import time
 from typing import Any
 
 import pytest
+import redis
 from django.core.cache import cache, caches
 from rest_framework.test import APIRequestFactory
 
 from portfolio_site.kernel import valkey
 from portfolio_site.kernel.api.throttling import AnonThrottle
 from portfolio_site.kernel.cache import CacheUnreachable
+from portfolio_site.kernel.valkey import Outage
 from tests.support.own_valkey import OwnValkey
 
 
@@ -94,6 +96,39 @@ class TestHanging:
             assert cache.get("a") is None
         assert time.monotonic() - begun < 2.5
         server.thaw()
+
+
+class TestSharing:
+    """What one use of the server finds away is away for the others."""
+
+    def test_of_many_uses_one_waits(self, server: OwnValkey, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(valkey, "LONGEST_PAUSE_SECONDS", 60.0)
+        monkeypatch.setattr(valkey, "PAUSE_SECONDS", 60.0)
+        uses = [Outage("one"), Outage("two"), Outage("three")]
+        elsewhere, sure = Outage("elsewhere", server="redis://elsewhere"), Outage("sure", alone=True)
+        server.freeze()
+        try:
+            for use in uses:
+                if not use.is_on():
+                    with pytest.raises(valkey.UNREACHABLE) as found:
+                        valkey.client().ping()
+                    use.note(found.value)
+            cache.get("a")
+        finally:
+            server.thaw()
+        backend: Any = caches["default"]
+        assert [use.failures for use in (*uses, backend.outage)] == [1, 0, 0, 0]
+        assert not elsewhere.is_on()
+        assert not sure.is_on()
+        valkey.client().ping()
+        uses[2].over()
+        assert [use.is_on() for use in uses] == [True, False, False]
+
+    def test_the_servers_own_refusal_is_no_absence(self, server: OwnValkey) -> None:
+        use, other = Outage("one"), Outage("two")
+        use.note(redis.ResponseError("OOM"))
+        assert not use.is_on()
+        assert not other.is_on()
 
 
 class _Two(AnonThrottle):
