@@ -14,7 +14,7 @@ from portfolio_site.kernel import clock
 from trading.models import Order
 from trading.operations import OrderRefusedError, open_paper_account, reverse_position
 from trading.queries import positions_page
-from trading.tests.support import check_books, make_account, make_instrument, order, set_quote
+from trading.tests.support import check_books, make_account, make_instrument, order, sent, set_quote
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ class TestClose:
         page = desk.get(address)
         assert 'value="10"' in page.content.decode()
         fields = {"quantity": "4", "client_order_id": hidden(page), "step": "review"}
-        review = desk.post(address, fields)
+        review = sent(desk, address, fields)
         assert review.status_code == 200
         assert "$400.00" in review.content.decode()
         assert Order.objects.count() == 1
@@ -169,7 +169,7 @@ class TestClose:
         address = reverse("trading:close_position", args=[account, coin.pk])
         page = desk.get(address)
         fields = {"quantity": hidden(page, "quantity"), "client_order_id": hidden(page), "step": "review"}
-        review = desk.post(address, fields)
+        review = sent(desk, address, fields)
         fields = {"quantity": hidden(review, "quantity"), "client_order_id": hidden(review), "step": "place"}
         assert desk.post(address, fields).status_code == 303
         assert books.position_quantity(account, coin.pk) == 0
@@ -178,16 +178,37 @@ class TestClose:
     @pytest.mark.parametrize("quantity", ["", "0", "-1", "11", "NaN", "1e9", "two"])
     def test_refuses_what_is_not_there(self, desk, address, quantity):
         fields = {"quantity": quantity, "client_order_id": hidden(desk.get(address)), "step": "place"}
-        assert desk.post(address, fields).status_code == 422
+        for step in ("review", "place"):
+            page = sent(desk, address, {**fields, "step": step})
+            assert page.context["form"].errors["quantity"]
         assert Order.objects.count() == 1
+
+    def test_going_back_to_the_review_of_what_was_closed_leads_to_the_order(self, desk, address):
+        fields = {"quantity": "10", "client_order_id": hidden(desk.get(address))}
+        review = desk.post(address, {**fields, "step": "review"})
+        assert (review.status_code, desk.get(review.url).status_code) == (303, 200)
+        change = desk.post(review.url, {**fields, "step": "edit"})
+        assert 'value="10"' in desk.get(change.url).content.decode()
+        placed = desk.post(review.url, {**fields, "step": "place"})
+        again = desk.get(review.url)
+        assert (again.status_code, again.url) == (303, placed.url)
+
+    def test_review_of_another_position_is_none(self, desk, address, account, trader):
+        other = make_instrument("OTHER")
+        set_quote(other, "10.00", "10.02", at=clock.now())
+        trade(account, trader, other, 10)
+        fields = {"quantity": "10", "client_order_id": hidden(desk.get(address)), "step": "review"}
+        draft = desk.post(address, fields).url.split("?")[1]
+        page = desk.get(f"{reverse('trading:close_position', args=[account, other.pk])}?{draft}")
+        assert page.templates[0].name == "trading/positions/close.html"
 
     def test_says_what_open_orders_hold(self, desk, address, account, trader, share):
         trade(account, trader, share, 8, side="sell", limit_price="150")
         page = desk.get(address)
         assert 'value="2"' in page.content.decode()
         fields = {"quantity": "5", "client_order_id": hidden(page), "step": "place"}
-        refused = desk.post(address, fields)
-        assert refused.status_code == 422
+        refused = sent(desk, address, fields)
+        assert refused.context["form"].errors["quantity"]
         assert "in open sell orders" in refused.content.decode()
 
 

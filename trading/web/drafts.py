@@ -1,7 +1,7 @@
 """A ticket between two pages: what was typed, and what was said to it, in the address.
 
 Every answer to a form that was sent is an address to read (303), so that going back, reloading or opening the page again
-asks nobody to "send the form again". What stands in the address is signed for one person and one account: a link from
+asks nobody to "send the form again". What stands in the address is signed for one person and one page: a link from
 elsewhere can fill a ticket in, but never lead to a review that only waits for Enter.
 """
 
@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import reverse
 
 _SALT = "trading.ticket"
 #: Longer addresses are cut off by some proxies. Who types more than this has typed nonsense.
@@ -40,13 +39,13 @@ class Draft:
 
 
 def kept(
-    request: HttpRequest, portfolio_id: int, *, step: str, names: tuple[str, ...], said: Said | None = None
+    request: HttpRequest, address: str, *, step: str, names: tuple[str, ...], said: Said | None = None
 ) -> HttpResponseRedirect | None:
-    """The redirect to the page of a ticket that was just sent; None where it is too long for an address."""
+    """The redirect to the page of a form that was just sent from ``address``; None where it is too long for an address."""
     fields = {name: request.POST[name] for name in names if request.POST.get(name)}
     content = {
         "u": request.user.pk,
-        "p": portfolio_id,
+        "p": address,
         "s": step,
         "f": fields,
         "a": None if said is None else [said.message, said.code, said.field, said.order_id],
@@ -56,17 +55,18 @@ def kept(
     text = signing.dumps(content, salt=_SALT, compress=True)
     if len(text) > _LONGEST:
         return None
-    address = reverse("trading:new", args=[portfolio_id])
     return HttpResponseRedirect(f"{address}?{urlencode({'draft': text})}", status=303)
 
 
-def draft_of(request: HttpRequest, portfolio_id: int) -> Draft | None:
-    """The ticket that the address carries; None if it carries none that this person has sent for this account."""
+def draft_of(request: HttpRequest) -> Draft | None:
+    """The ticket that the address carries; None if it carries none that this person has sent from this page."""
+    if request.method != "GET":
+        return None
     try:
         content: dict[str, Any] = signing.loads(request.GET.get("draft", ""), salt=_SALT)
     except signing.BadSignature:
         return None
-    if content["u"] != request.user.pk or content["p"] != portfolio_id:
+    if content["u"] != request.user.pk or content["p"] != request.path:
         return None
     said = content["a"]
     return Draft(

@@ -23,6 +23,7 @@ from trading.forms_positions import CloseAllForm, ClosePositionForm, ReverseForm
 from trading.queries import AccountView, PositionView, closing_terms
 from trading.web.account_page import own_account, shown_account
 from trading.web.common import person
+from trading.web.drafts import Draft, Said, draft_of, kept
 
 #: Parts of a position that a click fills in, in percent.
 PARTS = (25, 50, 75, 100)
@@ -56,13 +57,14 @@ def close(request: HttpRequest, portfolio_id: int, instrument_id: int) -> HttpRe
     position = queries.position_of(portfolio_id, instrument_id, now=clock.now())
     if position is None:
         raise operations.PositionUnknownError
-    form = ClosePositionForm(request.POST or None, position=position)
+    draft = draft_of(request)
+    sent = request.POST if request.method == "POST" else None if draft is None else draft.fields
+    form = ClosePositionForm(sent, position=position)
+    if request.method == "GET":
+        return _close_answer(request, account, position, form, draft)
     step = request.POST.get("step", "")
-    if request.method == "GET" or step == "edit" or not form.is_valid():
-        status = 422 if form.is_bound and step != "edit" else 200
-        return _close_page(request, account, position, form, status=status)
-    data = form.cleaned_data
-    if step == "place":
+    if step == "place" and form.is_valid():
+        data = form.cleaned_data
         try:
             order = operations.close_position(
                 portfolio_id=portfolio_id,
@@ -77,13 +79,45 @@ def close(request: HttpRequest, portfolio_id: int, instrument_id: int) -> HttpRe
                 reverse("trading:detail", args=[taken.details["order_id"]]), status=303
             )
         except DomainError as refusal:
-            form.add_error("quantity" if refusal.field == "quantity" else None, refusal.message)
-            return _close_page(request, account, position, form, status=422)
+            said = Said(message=refusal.message, code=refusal.code, field=refusal.field or "")
+            return _close_sent(request, account, position, form, said=said)
         return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
+    return _close_sent(request, account, position, form, step="edit" if step == "edit" else "review")
+
+
+def _close_sent(
+    request: HttpRequest,
+    account: AccountView,
+    position: PositionView,
+    form: ClosePositionForm,
+    *,
+    step: str = "review",
+    said: Said | None = None,
+) -> HttpResponse:
+    """Lead to the page that follows what was sent; show it at once where no address can hold it."""
+    names = ("quantity", "client_order_id")
+    answer = kept(request, request.path, step=step, names=names, said=said)
+    if answer is not None:
+        return answer
+    return _close_page(request, account, position, form, status=422)
+
+
+def _close_answer(
+    request: HttpRequest,
+    account: AccountView,
+    position: PositionView,
+    form: ClosePositionForm,
+    draft: Draft | None,
+) -> HttpResponse:
+    """The form, or what follows it: the review, or the form with what is wrong."""
+    if draft is None or draft.step == "edit" or not form.is_valid():
+        return _close_page(request, account, position, form, status=200)
+    data = form.cleaned_data
     preview = _preview(account, position, data["quantity"])
-    if preview.refusal is not None:
-        form.add_error("quantity" if preview.refusal.field == "quantity" else None, preview.refusal.message)
-        return _close_page(request, account, position, form, status=422)
+    refusal = preview.refusal or draft.said
+    if refusal is not None:
+        form.add_error("quantity" if refusal.field == "quantity" else None, refusal.message)
+        return _close_page(request, account, position, form, status=200)
     context = {"account": account, "position": position, "form": form, "preview": preview, "values": data}
     return render(request, "trading/positions/close_review.html", context)
 
@@ -205,9 +239,14 @@ def _close_page(
 
 
 def _placed_before(request: HttpRequest, account: AccountView, instrument_id: int) -> HttpResponse | None:
-    """A second click of the button that closed or turned a position ends at the order of the first."""
-    sent = request.POST.get("client_order_id", "")
-    if request.POST.get("step") != "place" or not sent.isprintable():
+    """A second click of the button that closed or turned a position ends at the order of the first; so does who comes back to
+    its review."""
+    draft = draft_of(request)
+    if draft is not None:
+        sent = draft.fields.get("client_order_id", "")
+    else:
+        sent = request.POST.get("client_order_id", "") if request.POST.get("step") == "place" else ""
+    if not sent or not sent.isprintable():
         return None
     for name in (f"{sent}-open"[:128], sent[:128]):
         order = queries.order_by_client_id(account.portfolio_id, name)

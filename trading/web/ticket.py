@@ -59,7 +59,7 @@ def new(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             status=200 if request.method == "GET" else 422,
         )
     if request.method == "GET":
-        draft = draft_of(request, portfolio.pk)
+        draft = draft_of(request)
         if draft is not None:
             return _returned(request, portfolio, draft)
         return _fresh(request, portfolio)
@@ -71,7 +71,7 @@ def new(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 
 def _answered(request: HttpRequest, portfolio: Any, *, step: str, said: Said | None = None) -> HttpResponse:
     """What follows a ticket that was sent: the address of its page, or the page itself where no address can hold it."""
-    answer = kept(request, portfolio.pk, step=step, names=KEPT, said=said)
+    answer = kept(request, request.path, step=step, names=KEPT, said=said)
     if answer is not None:
         return answer
     fields = {name: request.POST[name] for name in KEPT if request.POST.get(name)}
