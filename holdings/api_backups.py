@@ -102,6 +102,12 @@ class RestoreAnswerSerializer(serializers.Serializer[Any]):
     added = serializers.IntegerField()
     removed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
+    planned = serializers.IntegerField(help_text="Of `added`: entries that wait for their day.")
+    targets = serializers.IntegerField(help_text="Dimensions whose target weights are set.")
+    watchlists = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Watchlists that are made; those you have by name stay as they are.",
+    )
     changes_nothing = serializers.BooleanField()
     cash = ChangeSerializer(many=True)
     holdings = ChangeSerializer(many=True)

@@ -16,17 +16,19 @@ from trading.api_accounts import (
     TradingAccountView,
 )
 from trading.api_baskets import BasketView, RebalanceView
+from trading.api_broker_books import (
+    BrokerCorrectionsView,
+    BrokerImportView,
+    BrokerPortfolioView,
+    BrokerPositionsView,
+)
 from trading.api_brokers import (
     BrokerCheckView,
     BrokerConnectionsView,
     BrokerConnectionView,
-    BrokerCorrectionsView,
-    BrokerImportView,
     BrokerKeysView,
     BrokerLiveView,
     BrokerPauseView,
-    BrokerPortfolioView,
-    BrokerPositionsView,
 )
 from trading.api_fills import FillsView
 

@@ -1,4 +1,4 @@
-"""The backup file: portfolio files in a ZIP archive, with a manifest of what is in it. Pure.
+"""The backup file: portfolio files in a ZIP archive, what a portfolio file has no word for beside them, and a manifest. Pure.
 
 `manifest.json` is the last member; it names every other one with its length and SHA-256, so that a truncated, damaged
 or foreign archive is told from a whole one before anything in it is read.
@@ -10,16 +10,18 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
 FORMAT = "holdfast-backup/1"
 MANIFEST = "manifest.json"
+BESIDE = "beside.json"
 #: What one portfolio may come to when it is unpacked, and how many there may be: beyond it lies no portfolio of ours.
 LARGEST_MEMBER = 512 * 1024 * 1024
 MOST_MEMBERS = 1000
+LARGEST_BESIDE = 32 * 1024 * 1024
 _BLOCK = 256 * 1024
 #: One hundredth larger than by the usual 6, in less than half the time.
 _LEVEL = 5
@@ -44,12 +46,21 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What stands beside the portfolio files: planned entries, targets, watchlists. Older backups have none."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a backup holds, and when it was made."""
 
     created_at: datetime
     owner: str
     members: tuple[Member, ...]
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,23 +76,20 @@ class Source:
 
 
 def write_backup(
-    target: BinaryIO, sources: Iterable[Source], *, created_at: datetime, owner: str
+    target: BinaryIO,
+    sources: Iterable[Source],
+    *,
+    created_at: datetime,
+    owner: str,
+    beside: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Write a backup to an empty file; never more than one piece of it is in memory."""
+    """Write a backup to an empty file; never more than one piece of it is in memory. `beside` names portfolios by their place
+    among the sources, from 1."""
     members: list[Member] = []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for number, source in enumerate(sources, start=1):
-            name = f"portfolio-{number:03d}.json"
-            digest, size = hashlib.sha256(), 0
-            info = zipfile.ZipInfo(name, created_at.timetuple()[:6])
-            info.compress_type = zipfile.ZIP_DEFLATED
-            # A member with a date of its own does not take the archive's level by itself.
-            info._compresslevel = _LEVEL  # type: ignore[attr-defined]
-            with archive.open(info, "w", force_zip64=True) as member:
-                for block in _blocks(source.pieces):
-                    digest.update(block)
-                    size += len(block)
-                    member.write(block)
+            name = member_name(number)
+            size, digest = _put(archive, name, source.pieces, created_at)
             members.append(
                 Member(
                     file=name,
@@ -91,12 +99,37 @@ def write_backup(
                     portfolio_id=source.portfolio_id,
                     entries=source.entries,
                     size=size,
-                    sha256=digest.hexdigest(),
+                    sha256=digest,
                 )
             )
-        manifest = Manifest(created_at=created_at, owner=owner, members=tuple(members))
+        more = None
+        if beside is not None:
+            text = json.dumps(beside, ensure_ascii=False, indent=1)
+            size, digest = _put(archive, BESIDE, [text], created_at)
+            more = Beside(size=size, sha256=digest)
+        manifest = Manifest(created_at=created_at, owner=owner, members=tuple(members), beside=more)
         archive.writestr(MANIFEST, json.dumps(_as_json(manifest), ensure_ascii=False, indent=1))
     return manifest
+
+
+def member_name(number: int) -> str:
+    """The file of the n-th portfolio of a backup."""
+    return f"portfolio-{number:03d}.json"
+
+
+def _put(archive: zipfile.ZipFile, name: str, pieces: Iterable[str], created_at: datetime) -> tuple[int, str]:
+    """Add a file; its length and its checksum."""
+    digest, size = hashlib.sha256(), 0
+    info = zipfile.ZipInfo(name, created_at.timetuple()[:6])
+    info.compress_type = zipfile.ZIP_DEFLATED
+    # A member with a date of its own does not take the archive's level by itself.
+    info._compresslevel = _LEVEL  # type: ignore[attr-defined]
+    with archive.open(info, "w", force_zip64=True) as member:
+        for block in _blocks(pieces):
+            digest.update(block)
+            size += len(block)
+            member.write(block)
+    return size, digest.hexdigest()
 
 
 def read_manifest(source: BinaryIO) -> Manifest:
@@ -105,7 +138,19 @@ def read_manifest(source: BinaryIO) -> Manifest:
         with zipfile.ZipFile(source) as archive:
             manifest = _manifest(archive)
             for member in manifest.members:
-                _check(archive, member)
+                if member.size > LARGEST_MEMBER:
+                    raise BackupUnreadable(f"“{member.name}” is larger than any portfolio.")
+                _check(archive, member.file, f"“{member.name}”", member.size, member.sha256)
+            if manifest.beside is not None:
+                if manifest.beside.size > LARGEST_BESIDE:
+                    raise BackupUnreadable("What stands beside the portfolios is larger than it can be.")
+                _check(
+                    archive,
+                    BESIDE,
+                    "What stands beside the portfolios",
+                    manifest.beside.size,
+                    manifest.beside.sha256,
+                )
             return manifest
     except zipfile.BadZipFile as error:
         raise BackupUnreadable("This is no backup, or its end is missing.") from error
@@ -119,6 +164,20 @@ def member_blocks(source: BinaryIO, member: Member) -> Iterator[bytes]:
     with zipfile.ZipFile(source) as archive, archive.open(member.file) as file:
         while block := file.read(_BLOCK):
             yield block
+
+
+def read_beside(source: BinaryIO, manifest: Manifest) -> Any:
+    """What stands beside the portfolios of a backup that `read_manifest` found whole, as JSON; None where nothing does.
+
+    Raises `BackupUnreadable`.
+    """
+    if manifest.beside is None:
+        return None
+    with zipfile.ZipFile(source) as archive:
+        try:
+            return json.loads(archive.read(BESIDE))
+        except (ValueError, RecursionError) as error:
+            raise BackupUnreadable("What stands beside the portfolios cannot be read.") from error
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[bytes]:
@@ -140,6 +199,7 @@ def _as_json(manifest: Manifest) -> dict[str, Any]:
         "created_at": manifest.created_at.isoformat(),
         "owner": manifest.owner,
         "portfolios": [asdict(member) for member in manifest.members],
+        **({"beside": asdict(manifest.beside)} if manifest.beside is not None else {}),
     }
 
 
@@ -154,25 +214,25 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
         members = tuple(Member(**row) for row in said["portfolios"])
         created_at = datetime.fromisoformat(said["created_at"])
         owner = str(said["owner"])
+        beside = Beside(**said["beside"]) if "beside" in said else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BackupUnreadable("The manifest of the backup is damaged.") from error
     if created_at.tzinfo is None or len(members) > MOST_MEMBERS:
         raise BackupUnreadable("The manifest of the backup is damaged.")
-    if sorted(names) != sorted([MANIFEST, *(member.file for member in members)]):
+    expected = [MANIFEST, *([BESIDE] if beside is not None else ()), *(member.file for member in members)]
+    if sorted(names) != sorted(expected):
         raise BackupUnreadable("The backup does not hold what its manifest says.")
-    return Manifest(created_at=created_at, owner=owner, members=members)
+    return Manifest(created_at=created_at, owner=owner, members=members, beside=beside)
 
 
-def _check(archive: zipfile.ZipFile, member: Member) -> None:
+def _check(archive: zipfile.ZipFile, name: str, called: str, expected: int, sha256: str) -> None:
     digest, size = hashlib.sha256(), 0
-    if member.size > LARGEST_MEMBER:
-        raise BackupUnreadable(f"“{member.name}” is larger than any portfolio.")
-    with archive.open(member.file) as file:
+    with archive.open(name) as file:
         # The length is counted, not believed: a few bytes can claim to be very many.
         while block := file.read(_BLOCK):
             size += len(block)
-            if size > member.size:
+            if size > expected:
                 break
             digest.update(block)
-    if size != member.size or digest.hexdigest() != member.sha256:
-        raise BackupUnreadable(f"“{member.name}” in the backup is damaged: its checksum does not hold.")
+    if size != expected or digest.hexdigest() != sha256:
+        raise BackupUnreadable(f"{called} in the backup is damaged: its checksum does not hold.")

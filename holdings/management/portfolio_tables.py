@@ -82,6 +82,11 @@ def outcome_lines(outcome: RestoreOutcome, *, would: bool) -> list[str]:
     place = "a new portfolio" if outcome.is_new else "the portfolio"
     counts = f"{outcome.added} entries {verb} added, {outcome.removed} taken back, {outcome.unchanged} left as they are"
     lines = [f"{outcome.name} ({place}): {counts}."]
+    if outcome.planned:
+        lines.append(f"  of them planned, until their day: {outcome.planned}")
+    if outcome.targets:
+        lines.append(f"  target weights in so many ways of dividing it: {outcome.targets}")
+    lines += [f"  watchlist: {name}" for name in outcome.watchlists]
     lines += [f"  cash {row.label}: {plain(row.before)} → {plain(row.after)}" for row in outcome.cash]
     lines += [f"  {row.label}: {plain(row.before)} → {plain(row.after)}" for row in outcome.holdings]
     return lines

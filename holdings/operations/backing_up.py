@@ -15,9 +15,10 @@ from django.db import connection, transaction
 
 from documents.operations import delete_document, store_document
 from documents.queries import DocumentView, documents_for, view_of
-from holdings.domain.backup_file import Source, write_backup
+from holdings.domain.backup_file import Source, member_name, write_backup
 from holdings.models import BackupPlan, Portfolio, Transaction
 from holdings.operations.errors import PortfolioUnknown
+from holdings.queries.beside import beside
 from holdings.queries.exports import portfolio_export
 from portfolio_site.kernel.errors import DomainError
 
@@ -37,7 +38,7 @@ class NothingToBackUp(DomainError):
 def make_backup(
     *, owner: Any, now: datetime, portfolio_id: int | None = None, source: str = ""
 ) -> DocumentView:
-    """Write one portfolio, or all that are the person's, into a backup and put it away.
+    """Write one portfolio, or all that are the person's and their watchlists, into a backup and put it away.
 
     With a `source` the same call made again returns the backup that is there. Not to be called inside a transaction:
     the store may be far away. Raises `PortfolioUnknown`, `NothingToBackUp`.
@@ -53,7 +54,7 @@ def make_backup(
         raise NothingToBackUp("There is no portfolio yet.")
     with tempfile.TemporaryFile() as file:
         with _one_moment():
-            _write(file, portfolios, owner=owner, now=now)
+            _write(file, portfolios, owner=owner, now=now, is_all=portfolio_id is None)
         file.seek(0)
         return store_document(
             owner_id=owner.pk,
@@ -137,7 +138,7 @@ def _one_moment() -> Iterator[None]:
         yield
 
 
-def _write(file: BinaryIO, portfolios: list[Portfolio], *, owner: Any, now: datetime) -> None:
+def _write(file: BinaryIO, portfolios: list[Portfolio], *, owner: Any, now: datetime, is_all: bool) -> None:
     def sources() -> Iterator[Source]:
         for portfolio in portfolios:
             yield Source(
@@ -149,7 +150,14 @@ def _write(file: BinaryIO, portfolios: list[Portfolio], *, owner: Any, now: date
                 pieces=portfolio_export(portfolio, now=now),
             )
 
-    write_backup(file, sources(), created_at=now, owner=owner.email)
+    named = {member_name(number): portfolio for number, portfolio in enumerate(portfolios, start=1)}
+    write_backup(
+        file,
+        sources(),
+        created_at=now,
+        owner=owner.email,
+        beside=beside(named, owner=owner, with_watchlists=is_all),
+    )
 
 
 def _filename(portfolios: list[Portfolio], now: datetime) -> str:

@@ -41,8 +41,8 @@ def portfolio_export(portfolio: Portfolio, *, now: datetime) -> Iterator[str]:
     today = today_in(portfolio, now)
     extent = extent_of(portfolio.pk)
     frame = extent.frame
-    places = _unique({key: account.name or key for key, account in frame.accounts.items()})
-    things = _unique({key: thing.symbol or key for key, thing in frame.instruments.items()})
+    places = unique_names({key: account.name or key for key, account in frame.accounts.items()})
+    things = unique_names({key: thing.symbol or key for key, thing in frame.instruments.items()})
     head = writing.document(_readable(frame_of(portfolio, frame, today=today), places, things))
     for key in ("transactions", "prices", "fx"):
         head.pop(key)
@@ -196,7 +196,8 @@ def _dumps(item: dict[str, Any]) -> str:
     return "{" + ", ".join(parts) + "}"
 
 
-def _unique(names: dict[str, str]) -> dict[str, str]:
+def unique_names(names: dict[str, str]) -> dict[str, str]:
+    """Names by key, those that several have with the key behind them."""
     taken: dict[str, int] = {}
     for name in names.values():
         taken[name] = taken.get(name, 0) + 1

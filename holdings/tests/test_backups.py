@@ -16,8 +16,9 @@ from documents.operations import open_document
 from documents.queries import DocumentView
 from holdings import operations, queries
 from holdings.entries import Entry
-from holdings.models import Portfolio, Transaction
+from holdings.models import Portfolio, TargetWeight, Transaction
 from holdings.operations import EntryRefused, PaperJournalClosed, PortfolioUnknown, RestoreRefused
+from holdings.operations.targets import set_targets
 from holdings.tests.support import (
     NOW,
     D,
@@ -28,6 +29,9 @@ from holdings.tests.support import (
     make_rates,
     post,
 )
+from marketdata.models import Instrument
+from marketdata.operations import create_watchlist
+from marketdata.queries import watchlists_of
 
 pytestmark = pytest.mark.django_db
 
@@ -191,9 +195,7 @@ class TestRestore:
         content = content_of(operations.make_backup(owner=owner, now=NOW))
         target = make_portfolio(owner, name="Other")
         post(target, "deposit", "2026-01-02", amount="1", currency="USD")
-        rebuilt = rewritten(
-            content, lambda text: text.replace('"quantity": "15"', '"quantity": "1500"'), mend=True
-        )
+        rebuilt = rewritten(content, lambda text: text.replace('"quantity": "15"', '"quantity": "1500"'))
         with pytest.raises((RestoreRefused, EntryRefused)):
             back(owner, rebuilt, portfolio_id=target.pk)
         assert Transaction.objects.filter(portfolio=target).count() == 1
@@ -260,8 +262,141 @@ class TestRestore:
         assert figures(restored(outcome)) == figures(books)
 
 
-def rewritten(content: io.BytesIO, change: Any, *, mend: bool = False) -> io.BytesIO:
-    """The archive with its portfolio changed; with `mend` the manifest is made to agree."""
+def said(**own: Any) -> str:
+    """What stands beside a portfolio, as text."""
+    watchlists = own.pop("watchlists", [])
+    portfolios = {"portfolio-001.json": {"planned": [], "targets": {}} | own}
+    return json.dumps(
+        {"format": "holdfast-beside/1", "instruments": {}, "watchlists": watchlists, "portfolios": portfolios}
+    )
+
+
+class TestBesidePortfolios:
+    @pytest.fixture
+    def plans(self, owner: Any, full: Portfolio) -> Portfolio:
+        """The full portfolio, with planned entries, targets, and watchlists of its owner."""
+        share = Transaction.objects.filter(portfolio=full, type="buy").values_list(
+            "instrument_id", flat=True
+        )[0]
+        watched = make_instrument("WATCHED")
+        post(full, "deposit", "2026-09-01", amount="250", currency="EUR", note="monthly")
+        post(full, "sell", "2026-09-02", instrument_id=share, quantity="3", price="70", fees="1")
+        set_targets(
+            portfolio_id=full.pk, dimension="instrument", weights={str(share): D("0.6")}, actor=owner, now=NOW
+        )
+        set_targets(
+            portfolio_id=full.pk, dimension="currency", weights={"EUR": D("0.25")}, actor=owner, now=NOW
+        )
+        create_watchlist(owner=owner, name="Next", instrument_ids=[watched.pk, share], now=NOW)
+        create_watchlist(owner=owner, name="Empty", now=NOW)
+        return full
+
+    def told(self, portfolio: Portfolio) -> Any:
+        """Planned entries and targets, with names for numbers."""
+        symbols = {str(row.pk): row.symbol for row in Instrument.objects.all()}
+        planned = [
+            (row.occurred_date, row.entry["type"], row.entry.get("amount"), row.entry.get("quantity"),
+             symbols.get(str(row.entry.get("instrument_id"))), row.entry.get("note"))
+            for row in queries.drafts_of(portfolio)
+        ]  # fmt: skip
+        targets = TargetWeight.objects.filter(portfolio=portfolio).values_list("dimension", "key", "weight")
+        return planned, sorted(
+            (dimension, symbols.get(key, key), weight) for dimension, key, weight in targets
+        )
+
+    def watchlists(self, person: Any) -> list[tuple[str, list[str]]]:
+        symbols = dict(Instrument.objects.values_list("pk", "symbol"))
+        return [(one.name, [symbols[pk] for pk in one.instrument_ids]) for one in watchlists_of(person)]
+
+    def test_come_back_for_somebody_who_has_nothing(
+        self, owner: Any, outsider: Any, plans: Portfolio
+    ) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        seen = back(outsider, content, is_preview=True)
+        assert watchlists_of(outsider) == []
+        done = back(outsider, content)
+        for outcome in (seen, done):
+            assert (outcome.added, outcome.planned, outcome.targets) == (10, 2, 2)
+            assert outcome.watchlists == ("Next", "Empty")
+        made = restored(done)
+        assert self.told(made) == self.told(plans)
+        assert len(self.told(made)[0]) == 2
+        assert self.watchlists(outsider) == self.watchlists(owner)
+        assert figures(made) == figures(plans)
+
+    def test_change_nothing_where_they_are(self, owner: Any, plans: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        for exact in (False, True):
+            assert back(owner, content, portfolio_id=plans.pk, is_exact=exact).changes_nothing
+        assert not plans.imports.exists()
+
+    def test_what_is_there_stays(self, owner: Any, plans: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        set_targets(
+            portfolio_id=plans.pk, dimension="currency", weights={"USD": D("0.5")}, actor=owner, now=NOW
+        )
+        kept = back(owner, content, portfolio_id=plans.pk)
+        assert kept.changes_nothing
+        exact = back(owner, content, portfolio_id=plans.pk, is_exact=True)
+        assert (exact.targets, exact.changes_nothing) == (1, False)
+        assert ("currency", "EUR", D("0.25")) in self.told(plans)[1]
+
+    def test_what_was_booked_on_its_day_is_not_planned_again(self, owner: Any, plans: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        later = NOW + timedelta(days=120)
+        assert operations.post_due_drafts(now=later) == 2
+        content.seek(0)
+        outcome = operations.restore_backup(
+            owner=owner, content=content, file="portfolio-001.json", now=later, portfolio_id=plans.pk
+        )
+        assert outcome.changes_nothing
+        assert queries.drafts_of(plans) == []
+
+    def test_watchlists_are_in_a_backup_of_everything(
+        self, owner: Any, outsider: Any, plans: Portfolio
+    ) -> None:
+        content = content_of(operations.make_backup(owner=owner, portfolio_id=plans.pk, now=NOW))
+        outcome = back(outsider, content)
+        assert (outcome.planned, outcome.targets, outcome.watchlists) == (2, 2, ())
+
+    def test_an_older_backup_has_none(self, owner: Any, outsider: Any, plans: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        older = rewritten(content, lambda text: text)
+        outcome = back(outsider, older)
+        assert (outcome.added, outcome.planned, outcome.targets, outcome.watchlists) == (8, 0, 0, ())
+
+    @pytest.mark.parametrize(
+        "beside",
+        ["", "[]", "{}", '{"format": "holdfast-beside/2"}', '{"format": "holdfast-beside/1", "portfolios": []}',
+         said(watchlists=[{"name": "x", "instruments": ["1"]}]),
+         said(planned=[{"type": "buy", "occurred": 1}]),
+         said(planned=[{"type": "nonsense", "occurred": "2026-09-01"}]),
+         said(planned=[{"type": "deposit", "occurred": "2026-09-01", "amount": "1e99", "currency": "EUR"}]),
+         said(planned=[{"type": "deposit", "occurred": "2026-09-01", "amount": "1", "surprise": {}}]),
+         said(targets={"currency": {"EUR": "7"}}),
+         said(targets={"currency": {"EUR": "NaN"}}),
+         said(targets={"nonsense": {"EUR": "0.5"}})],
+    )  # fmt: skip
+    def test_what_cannot_be_read_changes_nothing(
+        self, owner: Any, outsider: Any, plans: Portfolio, beside: str
+    ) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        with pytest.raises(RestoreRefused):
+            back(outsider, rewritten(content, lambda text: text, beside=beside))
+        assert not Portfolio.objects.filter(owner=outsider).exists()
+        assert watchlists_of(outsider) == []
+
+    def test_a_damaged_one_is_noticed(self, owner: Any, outsider: Any, plans: Portfolio) -> None:
+        content = content_of(operations.make_backup(owner=owner, now=NOW))
+        with pytest.raises(RestoreRefused, match="checksum"):
+            back(outsider, rewritten(content, lambda text: text, beside="{}", mend=False))
+
+
+def rewritten(
+    content: io.BytesIO, change: Any, *, mend: bool = True, beside: str | None = None
+) -> io.BytesIO:
+    """The archive with its portfolio changed, and what stands beside it replaced or left out; with `mend` the manifest is made
+    to agree."""
     import hashlib
 
     target = io.BytesIO()
@@ -269,8 +404,17 @@ def rewritten(content: io.BytesIO, change: Any, *, mend: bool = False) -> io.Byt
     with zipfile.ZipFile(content) as old, zipfile.ZipFile(target, "w") as new:
         text = change(old.read("portfolio-001.json").decode()).encode()
         manifest = json.loads(old.read("manifest.json"))
+        if beside is None:
+            manifest.pop("beside", None)
+        else:
+            new.writestr("beside.json", beside)
         if mend:
             manifest["portfolios"][0] |= {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+        if mend and beside is not None:
+            manifest["beside"] = {
+                "size": len(beside.encode()),
+                "sha256": hashlib.sha256(beside.encode()).hexdigest(),
+            }
         new.writestr("portfolio-001.json", text)
         new.writestr("manifest.json", json.dumps(manifest))
     return target
@@ -310,7 +454,7 @@ class TestDamage:
         with zipfile.ZipFile(other, "w") as archive:
             archive.writestr("readme.txt", "hello")
         assert "no manifest" in self.refused(owner, other)
-        changed = rewritten(io.BytesIO(whole), lambda text: text.replace("ACME", "EVIL"))
+        changed = rewritten(io.BytesIO(whole), lambda text: text.replace("ACME", "EVIL"), mend=False)
         assert "checksum" in self.refused(owner, changed)
 
     @pytest.mark.parametrize(
@@ -329,7 +473,7 @@ class TestDamage:
         self.refused(owner, file)
 
     def test_a_bomb_is_not_unpacked(self, owner: Any, whole: bytes) -> None:
-        bomb = rewritten(io.BytesIO(whole), lambda text: text + " " * 50_000_000)
+        bomb = rewritten(io.BytesIO(whole), lambda text: text + " " * 50_000_000, mend=False)
         assert "checksum" in self.refused(owner, bomb)
 
 

@@ -170,12 +170,8 @@ class ThingsOfFile:
     # --- instruments ---
 
     def _match_instrument(self, wanted: ParsedInstrument, *, owner: Any) -> None:
-        found = _find(wanted, owner)
-        if found is not None:
-            self.instruments[wanted.key] = found
-            return
         try:
-            made, is_new = _make(wanted, owner)
+            made, is_new = match_instrument(wanted, owner)
         except DomainError as refusal:
             self.problems[wanted.key] = f"{wanted.symbol or wanted.name or wanted.key}: {refusal.message}"
             return
@@ -213,6 +209,12 @@ class ThingsOfFile:
                 [PRICE_SOURCE],
             )
             cursor.execute("DROP TABLE hf_prices_of_file")
+
+
+def match_instrument(wanted: ParsedInstrument, owner: Any) -> tuple[Instrument, bool]:
+    """The instrument that a file means, and whether it was made for it as the person's own. Raises what refuses to make it."""
+    found = _find(wanted, owner)
+    return (found, False) if found is not None else _make(wanted, owner)
 
 
 def _find(wanted: ParsedInstrument, owner: Any) -> Instrument | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from itertools import islice
 from typing import Any, Final
@@ -62,6 +62,11 @@ class Booking:
         return len(self._ids)
 
     @property
+    def opened(self) -> Mapping[str, int]:
+        """Entries by the ids of the file; empty where nothing names one."""
+        return self._opened or {}
+
+    @property
     def added(self) -> int:
         """How many are new, those that wait for their day among them."""
         return self.posted + self.planned
@@ -74,8 +79,7 @@ class Booking:
             self._copy(list(self._new(some)))
         closing, self._closing = self._closing, []
         for row, names in closing:
-            opened = self._opened or {}
-            row.lots = [opened[name] for name in names if opened.get(name)]
+            row.lots = [self.opened[name] for name in names if self.opened.get(name)]
         self._copy([row for row, _ in closing])
 
     def finish(self, *, take_back: bool, why: str) -> None:

@@ -16,7 +16,11 @@ class RestoreRefused(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreOutcome:
-    """What a restore did, or would do. `portfolio_id` is None for a new portfolio that was only looked at."""
+    """What a restore did, or would do. `portfolio_id` is None for a new portfolio that was only looked at.
+
+    `added`, `removed` and `unchanged` count entries; `planned` (among those added) wait for their day. `targets` are the
+    dimensions whose target weights were set, `watchlists` the names of those that were made.
+    """
 
     name: str
     portfolio_id: int | None
@@ -24,6 +28,9 @@ class RestoreOutcome:
     added: int
     removed: int
     unchanged: int
+    planned: int
+    targets: int
+    watchlists: tuple[str, ...]
     cash: tuple[Change, ...]
     holdings: tuple[Change, ...]
     problems: tuple[str, ...]
@@ -31,4 +38,4 @@ class RestoreOutcome:
     @property
     def changes_nothing(self) -> bool:
         """Whether the portfolio is as the backup has it already."""
-        return not (self.is_new or self.added or self.removed)
+        return not (self.is_new or self.added or self.removed or self.targets or self.watchlists)

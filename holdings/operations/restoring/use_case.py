@@ -11,7 +11,14 @@ from django.db import transaction
 
 from holdings.domain import parsing
 from holdings.domain import types as domain
-from holdings.domain.backup_file import BackupUnreadable, Manifest, Member, member_blocks, read_manifest
+from holdings.domain.backup_file import (
+    BackupUnreadable,
+    Manifest,
+    Member,
+    member_blocks,
+    read_beside,
+    read_manifest,
+)
 from holdings.events import ImportFinished, stream_of
 from holdings.importers.base import ParsedRow, named
 from holdings.importers.portfolio_file import PortfolioFileImporter, file_of, row_of
@@ -24,6 +31,12 @@ from holdings.operations.locking import lock_for_writing
 from holdings.operations.portfolios import RATE_DECIMALS, create_portfolio
 from holdings.operations.preparing import Preparer
 from holdings.operations.rates import Rates
+from holdings.operations.restoring.beside import (
+    Beside,
+    restore_planned,
+    restore_targets,
+    restore_watchlists,
+)
 from holdings.operations.restoring.journal import Booking
 from holdings.operations.restoring.known import Known
 from holdings.operations.restoring.outcome import RestoreOutcome, RestoreRefused
@@ -59,8 +72,9 @@ def restore_backup(
 
     Into a new portfolio, or into `portfolio_id`: what is there already stays, what is missing is booked. With `is_exact`
     what was booked since the backup was made, and is not in it, is taken back as well, so that the portfolio is what it was.
-    All of it, or nothing. A paper account comes back as a tracked portfolio: its orders are not in the backup. Raises
-    `RestoreRefused`, `PortfolioUnknown`, `PaperJournalClosed`.
+    What stands beside its portfolio file comes too, as far as it is not there: planned entries, target weights, and (from a
+    backup of all portfolios) watchlists. All of it, or nothing. A paper account comes back as a tracked portfolio: its
+    orders are not in the backup. Raises `RestoreRefused`, `PortfolioUnknown`, `PaperJournalClosed`.
     """
     manifest = look_into_backup(content=content)
     member = next((member for member in manifest.members if member.file == file), None)
@@ -68,11 +82,13 @@ def restore_backup(
         raise RestoreRefused("The backup holds no such portfolio.", field="file")
     outcome: RestoreOutcome | None = None
     try:
+        beside = Beside.of(read_beside(content, manifest), file=member.file)
         found = parsing.survey(member_blocks(content, member))
         with transaction.atomic():
             outcome = _restore(
                 owner,
                 found,
+                beside,
                 member,
                 content,
                 manifest=manifest,
@@ -84,6 +100,8 @@ def restore_backup(
                 raise _Undo  # noqa: TRY301 - leaves the transaction, and takes it back
     except _Undo:
         pass
+    except BackupUnreadable as error:
+        raise RestoreRefused(str(error), field="file") from error
     except domain.PortfolioError as error:
         first = error.problems[0]
         raise RestoreRefused(
@@ -96,6 +114,7 @@ def restore_backup(
 def _restore(
     owner: Any,
     found: parsing.Survey,
+    beside: Beside,
     member: Member,
     content: BinaryIO,
     *,
@@ -114,7 +133,7 @@ def _restore(
     cash, held = cash_balances(locked.id), position_quantities(locked.id)
     file = file_of(found.portfolio)
     things = ThingsOfFile.named(
-        file, locked, accounts=_accounts_used(found, is_new=is_new),
+        file, locked, accounts=_accounts_used(found, beside, is_new=is_new),
         instruments=_used(found, "instrument", "to_instrument"), actor=owner, now=now,
     )  # fmt: skip
     preparer = Preparer(
@@ -140,8 +159,19 @@ def _restore(
         now=now,
     )
     told = [f"{notice.path}: {notice.message}" for notice in found.portfolio.notices]
-    booking.post(_rows(content, member, found, told), has_lots=found.has_lots)
+    has_lots = found.has_lots or any("lots" in entry for entry in beside.planned)
+    booking.post(_rows(content, member, found, told), has_lots=has_lots)
     booking.finish(take_back=is_exact and not is_new, why=f"Not in the {why}")
+    planned = restore_planned(
+        beside, accounts=things.accounts, opened=booking.opened, preparer=preparer, batch=batch, source=_SOURCE,
+        owner=owner, now=now,
+    )  # fmt: skip
+    booking.planned += planned
+    targets = restore_targets(
+        beside, portfolio_id=locked.id, is_exact=is_exact or is_new, owner=owner, now=now
+    )
+    watchlists, refused = restore_watchlists(beside, owner=owner, now=now)
+    told[:0] = refused
     _keep(batch, booking, portfolio_id=locked.id, owner=owner)
     names = {i.pk: i.symbol for i in things.instruments.values()}
     return RestoreOutcome(
@@ -151,6 +181,9 @@ def _restore(
         added=booking.added,
         removed=booking.removed,
         unchanged=booking.unchanged,
+        planned=booking.planned,
+        targets=targets,
+        watchlists=tuple(watchlists),
         cash=tuple(changes_between(cash, cash_balances(locked.id), label=lambda code: code)),
         holdings=tuple(
             changes_between(
@@ -178,10 +211,11 @@ def _used(found: parsing.Survey, *kinds: str) -> list[str]:
     return [name for kind in kinds for name in found.used.get(kind, ()) if name in known]
 
 
-def _accounts_used(found: parsing.Survey, *, is_new: bool) -> list[str]:
+def _accounts_used(found: parsing.Survey, beside: Beside, *, is_new: bool) -> list[str]:
     """A new portfolio has all of them, another those that entries name (or leave to the file)."""
+    planned = [name for name in beside.accounts() if name in found.portfolio.accounts]
     named_ones = _used(found, "account", "to_account", "cash_account")
-    return [*named_ones, *(found.portfolio.accounts if is_new or found.leaves_account else ())]
+    return [*named_ones, *planned, *(found.portfolio.accounts if is_new or found.leaves_account else ())]
 
 
 def _keep(batch: ImportBatch, booking: Booking, *, portfolio_id: int, owner: Any) -> None:
