@@ -279,8 +279,18 @@ class TestBesidePortfolios:
             "instrument_id", flat=True
         )[0]
         watched = make_instrument("WATCHED")
-        post(full, "deposit", "2026-09-01", amount="250", currency="EUR", note="monthly")
-        post(full, "sell", "2026-09-02", instrument_id=share, quantity="3", price="70", fees="1")
+        planned = [
+            Entry(type="deposit", occurred=date(2026, 9, 1), amount=D(250), currency="EUR", note="monthly"),
+            Entry(
+                type="sell",
+                occurred=date(2026, 9, 2),
+                instrument_id=share,
+                quantity=D(3),
+                price=D(70),
+                fees=D(1),
+            ),
+        ]
+        operations.post_transactions(portfolio_id=full.pk, entries=planned, actor=owner, now=NOW)
         set_targets(
             portfolio_id=full.pk, dimension="instrument", weights={str(share): D("0.6")}, actor=owner, now=NOW
         )
