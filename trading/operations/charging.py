@@ -63,7 +63,7 @@ def _each(portfolio_ids: Iterable[int], what: str, work: Callable[[Desk], bool],
 
 def _charge(desk: Desk) -> bool:
     account, today = desk.account, desk.now.astimezone(UTC).date()
-    since = account.accrued_until or today - timedelta(days=1)
+    since = account.accrued_until or _begun(desk, today)
     days = (today - since).days
     # A broker charges by itself, and tells what it took.
     if days <= 0 or desk.portfolio.is_archived or account.broker_connection_id is not None:
@@ -80,6 +80,12 @@ def _charge(desk: Desk) -> bool:
     account.accrued_until, account.updated_at = today, desk.now
     account.save(update_fields=["accrued_interest", "accrued_borrow_fees", "accrued_until", "updated_at"])
     return True
+
+
+def _begun(desk: Desk, today: date) -> date:
+    """The day on which the account began, or began anew: nothing is owed for the days before."""
+    begun = books.journal_begins_at(desk.portfolio.id)
+    return today if begun is None else begun.astimezone(UTC).date()
 
 
 def _span(since: date, today: date) -> str:

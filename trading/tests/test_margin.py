@@ -291,6 +291,15 @@ class TestDailyCharges:
         assert (row.net_amount, row.description) == (D("-1.56"), "Margin interest for 2026-11-20")
         check_books()
 
+    def test_an_account_opened_today_owes_nothing_for_yesterday(self, trader, even):
+        account = open_paper_account(
+            owner=trader, name="New", cash=D(10000), currency="USD", multiplier=2, now=NOW
+        )
+        order(account, trader, even, quantity=190)
+        assert accrue_charges(now=later()) == 0
+        assert accrue_charges(now=NOW + timedelta(days=1)) == 1
+        assert books.cash_balance(account, "USD") == D("-9001.56")
+
     def test_fractions_of_a_cent_are_carried(self, trade, margin):
         accrue_charges(now=NOW)
         trade(quantity=101, limit_price="100")  # 100 borrowed: 0.01736 a day
