@@ -77,10 +77,10 @@ class Preparer:
         if accounts is not None and instruments is not None:
             self.accounts, self.instruments = accounts, instruments
             return
-        self.accounts = {a.pk: a for a in Account.objects.filter(portfolio_id=locked.id).order_by("pk")}
+        self.accounts = {a.id: a for a in Account.objects.filter(portfolio_id=locked.id).order_by("pk")}
         named = [pk for e in entries for pk in (e.instrument_id, e.to_instrument_id)]
         wanted = {pk for pk in named if pk is not None}
-        self.instruments = {i.pk: i for i in Instrument.objects.visible_to(owner).filter(pk__in=wanted)}
+        self.instruments = {i.id: i for i in Instrument.objects.visible_to(owner).filter(pk__in=wanted)}
 
     def prepare(self, entry: Entry) -> Prepared:
         """Return the row (not saved, without its sequence). Raises `EntryRefused` with the field at fault."""
@@ -172,7 +172,7 @@ class Preparer:
     def _default_account(self, kind: str) -> int:
         for account in self.accounts.values():
             if account.kind == kind and account.closed_at is None:
-                return account.pk
+                return account.id
         raise EntryRefused(f"This portfolio has no open {kind} account.", field="account_id")
 
     def cash_account_of(self, row: Transaction) -> int | None:
@@ -274,7 +274,7 @@ class Preparer:
             return
         priced = (row.to_instrument_id or row.instrument_id) if in_kind else row.instrument_id
         instrument = self.instruments[priced]  # type: ignore[index]
-        dated = close_on(instrument.pk, row.occurred_date)
+        dated = close_on(instrument.id, row.occurred_date)
         price = dated.price if dated else None
         if price is None:
             if row.cost is not None and row.quantity:

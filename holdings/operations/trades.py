@@ -94,7 +94,7 @@ def post_trade_within(
         owner=None,
         now=now,
         accounts=dict(facts.accounts),
-        instruments={instrument.pk: instrument},
+        instruments={instrument.id: instrument},
     )
     row = _row(preparer, trade, instrument, facts=facts, actor=actor)
     if row is None:
@@ -112,11 +112,11 @@ def post_trade_within(
         portfolio_id=locked.id,
         user_id=locked.owner_id,
         actor_id=None if actor is None else actor.pk,
-        transaction_ids=[row.pk],
+        transaction_ids=[row.id],
         voided_ids=[],
         revision=facts.revision + 1,
     )
-    return PostedTrade(entry_id=row.pk, told=told, stream=stream_of(locked.id))
+    return PostedTrade(entry_id=row.id, told=told, stream=stream_of(locked.id))
 
 
 def write_trade(writing: Writing) -> None:
@@ -148,7 +148,7 @@ def _row(
         Entry(
             type=trade.side,
             occurred=trade.occurred_at,
-            instrument_id=instrument.pk,
+            instrument_id=instrument.id,
             quantity=trade.quantity,
             price=trade.price,
             amount=trade.amount,
@@ -158,7 +158,7 @@ def _row(
         )
     )
     row = prepared.row
-    row.pk, row.sequence = facts.entry_id, facts.last_sequence + 1
+    row.id, row.sequence = facts.entry_id, facts.last_sequence + 1
     row.posted_at, row.posted_by_id = preparer.now, None if actor is None else actor.pk
     return None if prepared.is_future else row
 
@@ -193,7 +193,7 @@ def _write_journal(writing: Writing, row: Transaction) -> None:
         "portfolio_id": row.portfolio_id,
         "source": row.source,
         "external_id": row.external_id,
-        "transaction_id": row.pk,
+        "transaction_id": row.id,
     }
     writing.insert("holdings_entrykey", list(key), [key])
     writing.add(

@@ -23,7 +23,7 @@ MOST_LOTS = 200
 BOOK_FACTS = f"""
 jsonb_build_object(
     'portfolio', (SELECT jsonb_build_array(revision, last_sequence) FROM holdings_portfolio WHERE id = %(portfolio)s),
-    'entry', nextval(pg_get_serial_sequence('holdings_transaction', 'id')),
+    'entry', nextval('holdings_transaction_id_seq'),
     'accounts', (SELECT jsonb_agg(jsonb_build_array(id, name, kind, currency, cash_account_id, closed_at IS NULL) ORDER BY id)
                  FROM holdings_account WHERE portfolio_id = %(portfolio)s),
     'cash', (SELECT jsonb_agg(jsonb_build_array(account_id, currency, balance::text))

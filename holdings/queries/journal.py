@@ -52,8 +52,8 @@ class Journal:
 def domain_accounts(accounts: Iterable[Account]) -> dict[str, domain.Account]:
     """Accounts by their id as text."""
     return {
-        str(account.pk): domain.Account(
-            id=str(account.pk),
+        str(account.id): domain.Account(
+            id=str(account.id),
             kind=domain.AccountKind(account.kind),
             currency=account.currency,
             name=account.name,
@@ -67,7 +67,7 @@ def domain_instrument(instrument: Instrument) -> domain.Instrument:
     """One instrument. An index counts as `other`: the file format has no such class."""
     known = instrument.asset_class in domain.AssetClass._value2member_map_
     return domain.Instrument(
-        id=str(instrument.pk),
+        id=str(instrument.id),
         currency=instrument.currency,
         symbol=instrument.symbol,
         name=instrument.name,
@@ -102,7 +102,7 @@ def domain_transaction(
     account = _key(row.account_id)
     to_account = _key(row.to_account_id)
     return domain.Transaction(
-        id=str(row.pk),
+        id=str(row.id),
         type=domain.TransactionType(row.type),
         day=row.occurred_date,
         currency=row.currency,
@@ -126,7 +126,7 @@ def domain_transaction(
         external_id=row.external_id,
         note=row.note,
         tags=tuple(row.tags),
-        path=f"entry {row.pk}",
+        path=f"entry {row.id}",
         when=row.occurred_date.isoformat() if row.is_date_only else row.occurred_at.isoformat(),
     )
 
@@ -161,7 +161,7 @@ def load_journal(portfolio_id: int, *, since: date | None = None, until: date | 
     )
     wanted = {int(t.instrument) for t in transactions if t.instrument is not None}
     wanted |= {int(t.to_instrument) for t in transactions if t.to_instrument is not None}
-    instruments = {str(i.pk): domain_instrument(i) for i in Instrument.objects.filter(pk__in=wanted)}
+    instruments = {str(i.id): domain_instrument(i) for i in Instrument.objects.filter(pk__in=wanted)}
     return Journal(accounts=accounts, instruments=instruments, transactions=transactions)
 
 
@@ -185,7 +185,7 @@ def load_journal_of(portfolio_id: int, instrument_id: int) -> Journal:
     rows = counting.filter(Q(instrument__in=names) | Q(to_instrument__in=names)).order_by("sequence")
     return Journal(
         accounts=accounts,
-        instruments={str(i.pk): domain_instrument(i) for i in Instrument.objects.filter(pk__in=names)},
+        instruments={str(i.id): domain_instrument(i) for i in Instrument.objects.filter(pk__in=names)},
         transactions=tuple(domain_transaction(row, accounts) for row in rows),
     )
 

@@ -7,8 +7,7 @@ the journal, the log and the news together. Everything that changes an order goe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,6 +29,8 @@ from trading.engine.liquidity import FillModel
 from trading.engine.states import OPEN, OrderStatus, Trigger, advance
 from trading.engine.types import OrderType, Side, Watch
 from trading.models import Fill, Order, TradingAccount
+from trading.operations.order_locks import locked_with_groups
+from trading.operations.posting import BookedTrade, write_trades
 from trading.operations.trade_log import LogEntry, append_to_log, log_entry
 from trading.queries.accounts import fee_model_of, fill_model_of
 from trading.queries.facts import OrderFacts
@@ -38,17 +39,6 @@ from trading.queries.market import Market, markets_of
 
 ZERO = Decimal(0)
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
-
-
-@dataclass(slots=True, kw_only=True)
-class BookedTrade:
-    """A fill on its way into the journal."""
-
-    fill: Fill
-    order: Order
-    journal_quantity: Decimal
-    journal_amount: Decimal
-    journal_fees: Decimal
 
 
 class Desk:
@@ -98,10 +88,10 @@ class Desk:
 
     def market(self, instrument: Instrument) -> Market:
         """The market of an instrument, read once per desk: one statement, two for terms that differ."""
-        found = self.markets.get(instrument.pk)
+        found = self.markets.get(instrument.id)
         if found is None:
-            self.load_markets({instrument.pk: instrument})
-            found = self.markets[instrument.pk]
+            self.load_markets({instrument.id: instrument})
+            found = self.markets[instrument.id]
         return found
 
     def load_markets(self, instruments: dict[int, Instrument]) -> None:
@@ -132,12 +122,12 @@ class Desk:
         """Take over everything about one instrument, just read under the same lock."""
         instrument = facts.market.instrument
         self._account = self._account or facts.account
-        self.markets.setdefault(instrument.pk, facts.market)
+        self.markets.setdefault(instrument.id, facts.market)
         self.facts = facts.books
         self.know(
             currency=instrument.currency,
             cash=facts.books.cash_in(instrument.currency),
-            instrument_id=instrument.pk,
+            instrument_id=instrument.id,
             position=facts.books.position,
         )
 
@@ -169,34 +159,34 @@ class Desk:
     def load(self, wanted: Q) -> list[Order]:
         """Lock stored orders that match, with the rest of their groups; returns those that match. One statement, or
         two where groups are among them."""
-        found, others = _locked_with_groups(
+        found, others = locked_with_groups(
             wanted, within=Q(portfolio_id=self.portfolio.id), known=self.orders
         )
         for row in others:
-            self.orders.setdefault(row.pk, row)
-        return [self.orders.setdefault(row.pk, row) for row in found]
+            self.orders.setdefault(row.id, row)
+        return [self.orders.setdefault(row.id, row) for row in found]
 
     def family(self, order: Order) -> list[Order]:
         """The other members of its group, the head first. Loaded already, or new on this desk."""
-        head = order.parent_id or order.pk
-        members = [each for each in self.orders.values() if head in (each.parent_id, each.pk)]
+        head = order.parent_id or order.id
+        members = [each for each in self.orders.values() if head in (each.parent_id, each.id)]
         return sorted(
-            (each for each in members if each.pk != order.pk),
-            key=lambda each: (each.pk != head, each.submitted_at),
+            (each for each in members if each.id != order.id),
+            key=lambda each: (each.id != head, each.submitted_at),
         )
 
     # --- what changes ---
 
     def add(self, order: Order) -> None:
         """Take a new order onto the desk; ``save`` inserts it."""
-        self.orders[order.pk] = order
-        self._new.append(order.pk)
-        self._fill_counts[order.pk] = 0
+        self.orders[order.id] = order
+        self._new.append(order.id)
+        self._fill_counts[order.id] = 0
 
     def touch(self, order: Order) -> None:
         """Say that a row differs from what is stored."""
         order.updated_at = self.now
-        self._changed[order.pk] = None
+        self._changed[order.id] = None
 
     def note(self, order: Order, text: str, *, kind: str = "note") -> None:
         """Add a sentence to the order's trail."""
@@ -238,7 +228,7 @@ class Desk:
     def tell_routed(self, order: Order) -> None:
         """Say that an order that waited works in the market now."""
         item = events.OrderRouted(
-            order_id=order.pk,
+            order_id=order.id,
             portfolio_id=order.portfolio_id,
             user_id=self.portfolio.owner_id,
             instrument_id=order.instrument_id,
@@ -263,16 +253,16 @@ class Desk:
 
     def fill_count(self, order: Order) -> int:
         """How often the order was filled. Counting costs a statement only for one that was partly filled before."""
-        if order.pk not in self._fill_counts:
-            self._fill_counts[order.pk] = (
+        if order.id not in self._fill_counts:
+            self._fill_counts[order.id] = (
                 0 if order.filled_quantity == 0 else Fill.objects.filter(order=order).count()
             )
-        return self._fill_counts[order.pk]
+        return self._fill_counts[order.id]
 
     def next_number(self, order: Order) -> int:
         """The number of the order's next fill."""
-        self._fill_counts[order.pk] = self.fill_count(order) + 1
-        return self._fill_counts[order.pk]
+        self._fill_counts[order.id] = self.fill_count(order) + 1
+        return self._fill_counts[order.id]
 
     def date_after_journal(self) -> None:
         """Whoever waited for the lock read the clock before the one who held it: what happens second is dated second."""
@@ -287,9 +277,10 @@ class Desk:
         """Write orders, journal, fills, log and news: one statement, and what the books need where a trade is not a simple
         one. The desk can be used on afterwards."""
         writing = Writing()
-        news: list[tuple[Event, str]] = []
         self._write_orders(writing)
-        self._write_trades(writing, news)
+        news = write_trades(
+            writing, self.trades, portfolio=self.portfolio, facts=self.facts, actor=self.actor, now=self.now
+        )
         news += [(item, events.stream_of(self.portfolio.id)) for item in self.news]
         append_to_log(writing, portfolio_id=self.portfolio.id, entries=self.log)
         publish_within(writing, news)
@@ -305,93 +296,16 @@ class Desk:
         changed = [self.orders[pk] for pk in self._changed if pk not in self._new]
         writing.update("trading_order", _CHANGING, [columns_of(order, _CHANGED) for order in changed])
 
-    def _write_trades(self, writing: Writing, news: list[tuple[Event, str]]) -> None:
-        for trade in self.trades:
-            posted = self._post_within(writing, trade) if len(self.trades) == 1 else None
-            if posted is None:
-                trade.fill.transaction_id = self._post(trade)
-            else:
-                trade.fill.transaction_id = posted.entry_id
-                news.append((posted.told, posted.stream))
-        writing.insert("trading_fill", _FILL, [columns_of(trade.fill, _FILL) for trade in self.trades])
-
-    def _post_within(self, writing: Writing, trade: BookedTrade) -> books_operations.PostedTrade | None:
-        """Post a trade with everything else, where it is a simple one. One statement, none where the facts are known."""
-        fill, order = trade.fill, trade.order
-        facts, for_sale = self.facts, fill.side == Side.SELL
-        if facts is None or facts.instrument_id != fill.instrument_id or (for_sale and not facts.for_sale):
-            facts = books.read_book_facts(
-                portfolio_id=self.portfolio.id, instrument_id=fill.instrument_id, for_sale=for_sale
-            )
-        return books_operations.post_trade_within(
-            writing,
-            self.portfolio,
-            facts=facts,
-            instrument=order.instrument,
-            trade=books_operations.Trade(
-                side=fill.side,
-                quantity=trade.journal_quantity,
-                price=fill.price,
-                amount=trade.journal_amount,
-                fees=trade.journal_fees,
-                occurred_at=fill.executed_at,
-                external_id=str(fill.pk),
-            ),
-            actor=self.actor if self.actor is not None else order.placed_by,
-            now=self.now,
-        )
-
-    def _post(self, trade: BookedTrade) -> int:
-        fill, order = trade.fill, trade.order
-        posted = books_operations.post_trade(
-            portfolio_id=self.portfolio.id,
-            instrument_id=order.instrument_id,
-            side=order.side,
-            quantity=trade.journal_quantity,
-            price=fill.price,
-            amount=trade.journal_amount,
-            fees=trade.journal_fees,
-            occurred_at=fill.executed_at,
-            external_id=str(fill.pk),
-            actor=self.actor if self.actor is not None else order.placed_by,
-            now=self.now,
-        )
-        return int(posted.pk)
-
 
 def load_desks(desks: Mapping[int, Desk], order_ids: Sequence[UUID]) -> None:
     """Lock orders of several desks, with the rest of their groups, and put each on its own (by its portfolio). One
     statement, or two where groups are among them. Orders of other portfolios are left alone."""
-    found, others = _locked_with_groups(Q(pk__in=order_ids), within=Q(portfolio_id__in=list(desks)))
+    found, others = locked_with_groups(Q(pk__in=order_ids), within=Q(portfolio_id__in=list(desks)))
     for row in (*found, *others):
-        desks[row.portfolio_id].orders[row.pk] = row
-
-
-def _locked_with_groups(
-    wanted: Q, *, within: Q, known: Iterable[UUID] = ()
-) -> tuple[list[Order], list[Order]]:
-    """Lock the orders that match, and the others of their groups that are not known yet."""
-    found = list(_locked_orders(Q(wanted, within)))
-    heads = {order.parent_id or order.pk for order in found if order.order_class != "simple"}
-    if not heads:
-        return found, []
-    theirs = Q(pk__in=heads) | Q(parent_id__in=heads)
-    return found, list(
-        _locked_orders(Q(theirs, within) & ~Q(pk__in=[*known, *(order.pk for order in found)]))
-    )
-
-
-def _locked_orders(wanted: Q) -> Iterable[Order]:
-    return (
-        Order.objects.filter(wanted)
-        .select_related("instrument", "placed_by")
-        .select_for_update(of=("self",), no_key=True)
-        .order_by("pk")
-    )
+        desks[row.portfolio_id].orders[row.id] = row
 
 
 _ORDER = tuple(column.attname for column in Order._meta.concrete_fields)
-_FILL = tuple(column.attname for column in Fill._meta.concrete_fields)
 _CHANGING = tuple(
     "status quantity limit_price stop_price trail_price hwm cap_price watch watch_price "
     "filled_quantity filled_avg_price filled_amount reserved_cash reserved_quantity reason_code reason trail "

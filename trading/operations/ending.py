@@ -27,7 +27,7 @@ def accept(desk: Desk, order: Order, *, waiting: str) -> None:
         order.status,
         order,
         events.OrderAccepted(
-            order_id=order.pk,
+            order_id=order.id,
             portfolio_id=order.portfolio_id,
             user_id=desk.portfolio.owner_id,
             instrument_id=order.instrument_id,
@@ -137,7 +137,7 @@ def _end(
         order.status,
         order,
         told(
-            order_id=order.pk,
+            order_id=order.id,
             portfolio_id=order.portfolio_id,
             user_id=desk.portfolio.owner_id,
             instrument_id=order.instrument_id,

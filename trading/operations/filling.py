@@ -14,9 +14,10 @@ from trading.engine.triggers import collar_price
 from trading.engine.types import Execution, Liquidity, Mark, Side, Triggered
 from trading.engine.wording import price_text
 from trading.models import Fill, Order
-from trading.operations.desk import BookedTrade, Desk
+from trading.operations.desk import Desk
 from trading.operations.ending import cancel, reject
 from trading.operations.grouping import after_fill
+from trading.operations.posting import BookedTrade
 from trading.queries.accounts import effective_multiplier, figures_with
 from trading.queries.costs import Cost, cost_of, traded_volume
 from trading.queries.market import Market
@@ -70,7 +71,7 @@ def trigger(desk: Desk, order: Order, found: Triggered) -> None:
     desk.note(order, found.note, kind="triggered")
     desk.news.append(
         events.OrderTriggered(
-            order_id=order.pk,
+            order_id=order.id,
             portfolio_id=order.portfolio_id,
             user_id=desk.portfolio.owner_id,
             instrument_id=order.instrument_id,
@@ -244,8 +245,8 @@ def _tell(desk: Desk, order: Order, row: Fill, *, done: bool) -> None:
         "fill" if done else "partial_fill",
         order,
         kind(
-            order_id=order.pk,
-            fill_id=row.pk,
+            order_id=order.id,
+            fill_id=row.id,
             portfolio_id=order.portfolio_id,
             user_id=desk.portfolio.owner_id,
             instrument_id=order.instrument_id,

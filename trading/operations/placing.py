@@ -148,7 +148,7 @@ def take(desk: Desk, assessment: Assessment, *, client_order_id: str, origin: st
     desk.know(
         currency=instrument.currency,
         cash=assessment.cash,
-        instrument_id=instrument.pk,
+        instrument_id=instrument.id,
         position=assessment.position,
     )
     order = _order_of(desk, assessment, client_order_id=client_order_id, origin=origin)
@@ -290,8 +290,8 @@ def _first_look(desk: Desk, order: Order, assessment: Assessment) -> None:
     desk.move(order, Trigger.ROUTE)
     ending.accept(desk, order, waiting="")
     waiting = work(desk, order.instrument_id, [order, *(leg for leg in legs if leg.watch)], has_rested=False)
-    if order.is_open and waiting.get(order.pk):
-        desk.note(order, waiting[order.pk], kind="waiting")
+    if order.is_open and waiting.get(order.id):
+        desk.note(order, waiting[order.id], kind="waiting")
 
 
 def _auction_sentence(order: Order) -> str:
@@ -313,7 +313,7 @@ def _refuse_duplicate(desk: Desk, assessment: Assessment) -> None:
     twin = (
         Order.objects.filter(
             portfolio_id=desk.portfolio.id,
-            instrument_id=assessment.market.instrument.pk,
+            instrument_id=assessment.market.instrument.id,
             submitted_at__gt=desk.now - DUPLICATE_WINDOW,
             side=terms.side.value,
             type=terms.type.value,

@@ -76,7 +76,7 @@ def log_entry(*, event: str, order: Order, at: datetime, fill: Fill | None = Non
             "qty": fill.quantity,
             "position_qty": fill.position_quantity,
         }
-    return LogEntry(event=event, order_id=order.pk, order=_columns(order), execution=execution, at=at)
+    return LogEntry(event=event, order_id=order.id, order=_columns(order), execution=execution, at=at)
 
 
 def append_to_log(writing: Writing, *, portfolio_id: int, entries: Sequence[LogEntry]) -> None:

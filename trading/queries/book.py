@@ -30,9 +30,9 @@ def book_order(
         money_left = max(_EXACT.divide(order.notional - order.filled_amount, thing.value_factor), Decimal(0))
         remaining = UNBOUNDED if order.opens_position else order.reserved_quantity
     is_exit = order.role in (Role.TAKE_PROFIT, Role.STOP_LOSS)
-    head = order.parent_id or (order.pk if order.order_class == OrderClass.OCO else None)
+    head = order.parent_id or (order.id if order.order_class == OrderClass.OCO else None)
     return BookOrder(
-        order_id=order.pk,
+        order_id=order.id,
         side=Side(order.side),
         type=OrderType(order.type),
         remaining=remaining,

@@ -115,7 +115,7 @@ def read_order_facts(
     quotes = {} if quote[0] is None else quotes_of([quote], now=now)
     return OrderFacts(
         account=account,
-        market=market_with(instrument, thing, quotes.get(instrument.pk), now=now),
+        market=market_with(instrument, thing, quotes.get(instrument.id), now=now),
         holds=holds_of(tuple(holds)),
         books=books.book_facts_of(portfolio_id, instrument_id, found, for_sale=for_sale),
         site_halted=bool(halted),

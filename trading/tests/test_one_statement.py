@@ -27,6 +27,7 @@ from trading.engine.terms import StopLoss, TakeProfit
 from trading.models import Fill, Order, TradingAccount
 from trading.operations import cancel_order, match_resting_orders, placing
 from trading.operations.desk import _CHANGING, Desk
+from trading.operations.posting import _post
 from trading.operations.trade_log import append_to_log
 from trading.queries import facts as order_facts
 from trading.queries.accounts import site_control
@@ -81,7 +82,8 @@ def save_row_by_row(desk: Desk) -> None:
     for row in sorted(new, key=lambda each: each.parent_id is not None):
         row.save(force_insert=True)
     for trade in desk.trades:
-        trade.fill.transaction_id = desk._post(trade)
+        who = desk.actor if desk.actor is not None else trade.order.placed_by
+        trade.fill.transaction_id = _post(trade, portfolio_id=desk.portfolio.id, actor=who, now=desk.now)
     Fill.objects.bulk_create([trade.fill for trade in desk.trades])
     for pk in desk._changed:
         if pk not in desk._new:

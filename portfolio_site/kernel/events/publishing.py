@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from portfolio_site.kernel.models import OutboxEvent
 from portfolio_site.kernel.writing import Writing, document
 
-from .registry import Event, encode, name_of
+from .registry import Event, content_of, encode, name_of
 from .waking import wake_deliverer
 
 _INSERT = """
@@ -45,7 +45,7 @@ def publish_within(writing: Writing, items: Sequence[tuple[Event, str]]) -> None
             "outbox_request": _request_id(),
             "outbox_items": document(
                 [
-                    {"name": name_of(type(item)), "stream": stream, "payload": encode(item)}
+                    {"name": name_of(type(item)), "stream": stream, "payload": content_of(item)}
                     for item, stream in items
                 ]
             ),

@@ -160,6 +160,12 @@ def encode(item: Event) -> dict[str, Any]:
     return {name: _plain(getattr(item, name)) for name in names}
 
 
+def content_of(item: Event) -> dict[str, Any]:
+    """The content of an event as it is in memory, for somebody who writes the JSON himself (`kernel.writing.document` writes what
+    `encode` does)."""
+    return {name: getattr(item, name) for name in _fields(type(item))}  # type: ignore[arg-type]
+
+
 @cache
 def _fields(kind: type[Event]) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type]

@@ -17,7 +17,8 @@ from trading.engine.states import OrderStatus, Trigger, steps
 from trading.engine.types import Liquidity, Role
 from trading.engine.wording import plain, price_text
 from trading.models import BrokerExecution, BrokerOrder, Fill, Order
-from trading.operations.desk import ZERO, BookedTrade, Desk
+from trading.operations.desk import ZERO, Desk
+from trading.operations.posting import BookedTrade
 
 _PRICE_UNIT = Decimal("0.000000000001")
 _WORKING = (
