@@ -8,7 +8,7 @@ is ``""``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,9 @@ from uuid import UUID
 from django.db.models import Q
 
 from marketdata.models import AssetClass, Instrument, InstrumentQuerySet, QuoteUnit
+from portfolio_site.kernel.rows import instance_of
+from portfolio_site.kernel.statements import Statement
+from portfolio_site.kernel.writing import document
 from trading.engine.margin import MAINTENANCE_RATE
 from trading.engine.terms import Tradable
 from trading.queries import things_of
@@ -50,6 +53,14 @@ _MOST_SYMBOL: Final = 64
 _MOST_REMEMBERED: Final = 5_000
 _REMEMBERED_SECONDS: Final = 30.0
 _remembered: dict[str, tuple[Instrument, float]] = {}
+
+_TRADED: Final = ("id", "public_id", "symbol", "asset_class", "exchange", "currency", "is_active")
+_LISTED_UNDER = Statement(f"""
+SELECT {", ".join(_TRADED)} FROM marketdata_instrument
+WHERE owner_id IS NULL AND asset_class IN ({", ".join(f"'{kind.value}'" for kind in LISTED)})
+  AND quote_unit = '{QuoteUnit.UNIT.value}'
+  AND symbol_key IN (SELECT jsonb_array_elements_text(%(keys)s::jsonb))
+""")  # noqa: S608 - columns and words of our own
 
 
 def listed() -> InstrumentQuerySet:
@@ -111,12 +122,20 @@ def find_asset(text: str) -> Instrument | None:
 
 def find_assets(texts: Iterable[str]) -> dict[str, Instrument]:
     """The listed instruments of several symbols, by the spelling that was asked for. One statement."""
-    wanted = {text: _spellings(text) for text in texts if 0 < len(text) <= _MOST_SYMBOL and "\0" not in text}
+    return _chosen(
+        {text: _keys_of(text) for text in texts}, lambda keys: listed().filter(symbol_key__in=keys)
+    )
+
+
+def _chosen(
+    wanted: Mapping[str, Sequence[str]], read: Callable[[set[str]], Iterable[Instrument]]
+) -> dict[str, Instrument]:
+    """Of what is listed under the keys of each text, the one that it means. ``read`` is asked once, if at all."""
     keys = {key for spellings in wanted.values() for key in spellings}
     if not keys:
         return {}
     by_key: dict[str, Instrument] = {}
-    for instrument in sorted(listed().filter(symbol_key__in=keys), key=_preference):
+    for instrument in sorted(read(keys), key=_preference):
         by_key.setdefault(instrument.symbol.upper(), instrument)
     found = {}
     for text, spellings in wanted.items():
@@ -126,9 +145,28 @@ def find_assets(texts: Iterable[str]) -> dict[str, Instrument]:
     return found
 
 
+def _stored(keys: set[str]) -> list[Instrument]:
+    """What is listed under these keys, with what an order asks of it."""
+    rows = _LISTED_UNDER.rows({"keys": document(sorted(keys))})
+    found = (instance_of(Instrument, _TRADED, row) for row in rows)
+    return [instrument for instrument in found if instrument is not None]
+
+
 def required_asset(text: str) -> Instrument:
     """The same; raises ``WireError`` (404) when there is none."""
     found = find_asset(text)
+    if found is None:
+        raise not_found(f"asset not found for {text[:_MOST_SYMBOL]}")
+    return found
+
+
+def asset_to_trade(text: str) -> Instrument:
+    """The same for an order, remembered for a while; what an order does not ask of an instrument is fetched when it is asked
+    for. One statement that is kept prepared: somebody who trades now and then finds nothing remembered."""
+    if read_uuid(text) is not None:
+        found: Instrument | None = required_asset(text)
+    else:
+        found = _chosen({text: _keys_of(text)}, _stored).get(text)
     if found is None:
         raise not_found(f"asset not found for {text[:_MOST_SYMBOL]}")
     if len(_remembered) >= _MOST_REMEMBERED:
@@ -261,6 +299,11 @@ def _spellings(text: str) -> list[str]:
                 base = key.removesuffix(quote).rstrip("-")
                 found += [f"{base}-{quote}", f"{base}/{quote}", base]
     return list(dict.fromkeys(found))
+
+
+def _keys_of(text: str) -> list[str]:
+    """The same, but none for a text that can be nobody's name."""
+    return _spellings(text) if 0 < len(text) <= _MOST_SYMBOL and "\0" not in text else []
 
 
 def _fits(instrument: Instrument, text: str) -> bool:

@@ -13,10 +13,10 @@ from trading.operations import StopLoss, TakeProfit
 from trading.queries import OrderView
 from trading.wire.assets import (
     CRYPTO,
+    asset_to_trade,
     find_assets,
     forget_asset,
     remembered_asset,
-    required_asset,
     symbol_of,
 )
 from trading.wire.bodies import Fields
@@ -48,7 +48,7 @@ def submit(call: Call) -> Any:
             if error.code != NOT_FOUND:
                 raise
             forget_asset(name)  # it is gone, or called otherwise by now
-    return _placed(call, required_asset(name), terms)
+    return _placed(call, asset_to_trade(name), terms)
 
 
 def _placed(call: Call, asset: Instrument, terms: dict[str, Any]) -> dict[str, Any]:
