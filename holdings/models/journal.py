@@ -86,7 +86,10 @@ class Transaction(models.Model):
     portfolio's time zone; `occurred_date` is the day there.
     """
 
-    portfolio = models.ForeignKey(Portfolio, on_delete=models.PROTECT, related_name="transactions")
+    # What has no index of its own here stands first in one below, or is empty in most rows and has one of the others.
+    portfolio = models.ForeignKey(
+        Portfolio, on_delete=models.PROTECT, related_name="transactions", db_index=False
+    )
     sequence = models.PositiveBigIntegerField(help_text="Position in the order of posting.")
     occurred_at = models.DateTimeField()
     occurred_date = models.DateField()
@@ -100,7 +103,9 @@ class Transaction(models.Model):
         related_name="+",
         help_text="Empty for a corporate action on every account.",
     )
-    to_account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    to_account = models.ForeignKey(
+        Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     cash_account = models.ForeignKey(
         Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -108,7 +113,12 @@ class Transaction(models.Model):
         "marketdata.Instrument", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     to_instrument = models.ForeignKey(
-        "marketdata.Instrument", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "marketdata.Instrument",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     quantity = QuantityField(null=True, blank=True)
     price = PriceField(null=True, blank=True)
@@ -126,9 +136,16 @@ class Transaction(models.Model):
     source = models.CharField(max_length=40, default="manual")
     external_id = models.CharField(max_length=200, blank=True)
     import_batch = models.ForeignKey(
-        ImportBatch, null=True, blank=True, on_delete=models.PROTECT, related_name="transactions"
+        ImportBatch,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="transactions",
+        db_index=False,
     )
-    replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    replaces = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     posted_at = models.DateTimeField()
     posted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -146,6 +163,21 @@ class Transaction(models.Model):
                 fields=["portfolio", "instrument", "occurred_at"], name="holdings_transaction_by_thing"
             ),
             GinIndex(fields=["tags"], name="holdings_transaction_tags"),
+            models.Index(
+                fields=["to_account"],
+                condition=Q(to_account__isnull=False),
+                name="holdings_transaction_goal",
+            ),
+            models.Index(
+                fields=["to_instrument"],
+                condition=Q(to_instrument__isnull=False),
+                name="holdings_transaction_new_thing",
+            ),
+            models.Index(
+                fields=["import_batch"],
+                condition=Q(import_batch__isnull=False),
+                name="holdings_transaction_batch",
+            ),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
@@ -232,7 +264,7 @@ class EntryKey(models.Model):
     to the row that replaces.
     """
 
-    portfolio = models.ForeignKey(Portfolio, on_delete=models.PROTECT, related_name="+")
+    portfolio = models.ForeignKey(Portfolio, on_delete=models.PROTECT, related_name="+", db_index=False)
     source = models.CharField(max_length=40)
     external_id = models.CharField(max_length=200)
     transaction = models.OneToOneField(Transaction, on_delete=models.PROTECT, related_name="entry_key")

@@ -101,6 +101,20 @@ class FillQuerySet(models.QuerySet["Fill"]):
         return self.filter(portfolio__owner_id=user.pk)
 
 
+def _version_of(model: str, *, is_optional: bool = False) -> Any:
+    """A reference in a kept version, without an index: versions are looked up by their order, and written with every order."""
+    return models.ForeignKey(
+        model,
+        on_delete=models.DO_NOTHING,
+        null=is_optional,
+        blank=is_optional,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        related_query_name="+",
+    )
+
+
 @pghistory.track(
     pghistory.InsertEvent(),
     # A trailing stop moves with the market many times a day: that is no change anybody made.
@@ -110,6 +124,14 @@ class FillQuerySet(models.QuerySet["Fill"]):
     exclude=["trail", "hwm", "watch", "watch_price"],
     append_only=True,
     context_field=pghistory.ContextJSONField(),
+    attrs={
+        "portfolio": _version_of("holdings.Portfolio"),
+        "instrument": _version_of("marketdata.Instrument"),
+        "placed_by": _version_of(settings.AUTH_USER_MODEL),
+        "parent": _version_of("trading.Order", is_optional=True),
+        "replaces": _version_of("trading.Order", is_optional=True),
+        "replaced_by": _version_of("trading.Order", is_optional=True),
+    },
 )
 class Order(models.Model):
     """A wish to buy or sell, and what has become of it.
