@@ -8,6 +8,12 @@ from typing import Any
 
 bind = "0.0.0.0:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY", "4"))
+# Programs keep their connection for the next request; it costs a new one half as much again. Two threads, so that a request that
+# waits for the disk leaves the processor to another; more of them only contend for the interpreter.
+worker_class = "gthread"
+threads = 2
+# Longer than a proxy keeps one (Caddy: two minutes): who closes first must be the one who sends.
+keepalive = 150
 # Heartbeats on a disk that is busy look like dead workers; memory is never that slow.
 worker_tmp_dir = "/dev/shm"
 timeout = 60
