@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("holdings", "0008_portfolios_at_brokers"),
         ("marketdata", "0013_fallback_help"),
-        ("trading", "0010_find_by_direction"),
+        ("trading", "0011_orders_by_amount_hold_more"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
