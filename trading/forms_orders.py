@@ -13,7 +13,7 @@ from django.utils.text import format_lazy
 
 from marketdata.models import Instrument
 from marketdata.queries import SeveralInstruments, the_instrument_called
-from portfolio_site.kernel.forms import ComboboxInput
+from portfolio_site.kernel.forms import Chosen, ComboboxInput
 from trading.engine.offer import Offer, offer_of
 from trading.engine.terms import StopLoss, TakeProfit, Terms
 from trading.engine.types import OrderClass, OrderType, Side, TimeInForce
@@ -118,12 +118,13 @@ class OrderForm(forms.Form):
 
     def clean_instrument(self) -> Instrument:
         """The instrument: by its id when it was chosen from the list, by its symbol when it was typed."""
-        chosen = self.data.get(self.add_prefix("instrument"), "")
+        widget = self.fields["instrument"].widget
+        sent = widget.value_from_datadict(self.data, self.files, self.add_prefix("instrument"))
         text = self.cleaned_data["instrument"]
         try:
             found = (
                 self._by_id(text)
-                if chosen
+                if isinstance(sent, Chosen)
                 else the_instrument_called(user=self.user, text=text, tradable=True)
             )
         except SeveralInstruments as several:

@@ -12,7 +12,7 @@ from django.urls import reverse_lazy
 from marketdata.models import Instrument
 from marketdata.queries import SeveralInstruments, the_instrument_called
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.forms import ComboboxInput, OneTimeFormMixin
+from portfolio_site.kernel.forms import Chosen, ComboboxInput, OneTimeFormMixin
 from portfolio_site.kernel.idempotency import KeyReused
 from portfolio_site.kernel.money import ISO_CURRENCIES, is_currency
 
@@ -98,10 +98,12 @@ class InstrumentField(forms.CharField):
     def clean(self, value: Any) -> Any:
         """The instrument, or None."""
         text = super().clean(value)
+        is_chosen = isinstance(value, Chosen)
         if not text:
             return None
         try:
-            found = self._by_id(text) or the_instrument_called(user=self.user, text=text)
+            # A symbol may be all digits: only what was chosen is an id.
+            found = self._by_id(text) if is_chosen else the_instrument_called(user=self.user, text=text)
         except SeveralInstruments as several:
             raise forms.ValidationError(several.message, code=several.code) from several
         if found is None:

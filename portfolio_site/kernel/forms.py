@@ -75,8 +75,16 @@ class FieldsetsMixin(forms.Form):
         return [group for group in groups if group.fields]
 
 
+class Chosen(str):
+    """What was chosen from a list, and not typed: an id."""
+
+    __slots__ = ()
+
+
 class ComboboxInput(forms.TextInput):
-    """A search box that posts the id of what was chosen, or, without JavaScript, the text as typed.
+    """A search box that posts the id of what was chosen, or, without JavaScript, the text as typed. The field gets a `Chosen`
+    for an id. Where a choice was shown and the text beside it was then changed without JavaScript, the text counts: nothing is
+    done to another thing than the one that can be read on the page.
 
     `src` answers `?q=` with `{"results": [{"value", "label", "detail"}]}`; `label_for` turns a chosen value
     into the text to show when the form comes back.
@@ -100,12 +108,20 @@ class ComboboxInput(forms.TextInput):
         context = super().get_context(name, value, attrs)
         shown = "" if value in {None, ""} else str(value)
         context["widget"]["src"] = str(self.src)
-        context["widget"]["text"] = self.label_for(shown) if shown and self.label_for else shown
+        text = self.label_for(shown) if shown and self.label_for else shown
+        context["widget"]["text"] = text
+        # What was typed and is no choice goes back as text only.
+        is_choice = bool(shown) and (self.label_for is None or text != shown)
+        context["widget"]["choice"] = shown if is_choice else ""
         return context
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        """Prefer what was chosen from the list to what was typed."""
-        return data.get(name) or data.get(f"{name}_text")
+        """Prefer what was chosen from the list to what was typed, unless that was changed after the choice was shown."""
+        chosen, typed, shown = (data.get(key) for key in (name, f"{name}_text", f"{name}_shown"))
+        is_other = typed is not None and shown is not None and typed.strip() != shown.strip()
+        if chosen and not is_other:
+            return Chosen(chosen)
+        return typed
 
     def value_omitted_from_data(
         self,

@@ -8,6 +8,8 @@
     const wrapper = box.matches("input") ? box.parentElement : box;
     const input = box.matches("input") ? box : box.querySelector("input[type=text], input[type=search]");
     const hidden = wrapper.querySelector("[data-combobox-value]") || document.querySelector(box.dataset.target || "#-");
+    // Without this file the server compares what was shown with what is typed; here the choice goes as soon as one types.
+    wrapper.querySelector("[data-combobox-shown]")?.remove();
     const list = document.createElement("ul");
     count += 1;
     list.id = "hf-combo-" + count;

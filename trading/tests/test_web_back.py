@@ -134,3 +134,30 @@ class TestALinkFromElsewhere:
         page = client.get(own, {"draft": draft}).content.decode()
         assert "Place order" not in page
         assert "99.50" not in page
+
+
+class TestAnInstrumentThatWasTyped:
+    def test_is_still_known_when_another_field_was_wrong(self, desk, address, fields):
+        typed = {**fields, "instrument": "", "quantity": "1e400"}
+        again = desk.get(desk.post(address, {**typed, "step": "review"}).url).content.decode()
+        sent = dict(re.findall(r'<input type="hidden" name="(instrument\w*)"(?: value="([^"]*)")?', again))
+        assert sent == {"instrument": ""}
+        page = desk.get(desk.post(address, {**typed, **sent, "quantity": "1", "step": "review"}).url)
+        assert page.templates[0].name == "trading/review.html"
+
+    def test_counts_when_it_is_another_than_the_one_that_was_shown(self, desk, address, fields):
+        other = make_instrument("ZED")
+        set_quote(other, "10.00", "10.02", at=clock.now())
+        shown = desk.get(address, {"instrument": fields["instrument"]}).content.decode()
+        sent = dict(re.findall(r'<input type="hidden" name="(instrument\w*)" value="([^"]*)"', shown))
+        assert sent == {"instrument": fields["instrument"], "instrument_shown": "ACME"}
+        changed = {**fields, **sent, "instrument_text": "ZED", "limit_price": "10", "step": "place"}
+        desk.post(address, changed)
+        assert Order.objects.get().instrument.symbol == "ZED"
+
+    def test_may_be_a_number(self, desk, address, fields):
+        share = make_instrument(fields["instrument"])
+        set_quote(share, "10.00", "10.02", at=clock.now())
+        number = {**fields, "instrument": "", "instrument_text": share.symbol, "limit_price": "10"}
+        desk.post(address, {**number, "step": "place"})
+        assert Order.objects.get().instrument_id == share.pk

@@ -41,7 +41,7 @@ WANTED = (
     "extended_hours",
 )
 #: All that a ticket carries from one page to the next.
-KEPT = (*WANTED, "instrument_text", "client_order_id")
+KEPT = (*WANTED, "instrument_text", "instrument_shown", "client_order_id")
 
 
 @never_cache
@@ -191,7 +191,8 @@ def preview(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """The estimate under the ticket. Changes nothing; an unfinished ticket says what is missing."""
     portfolio = own_portfolio(request, portfolio_id)
     form = OrderForm(request.POST, user=person(request))
-    return render(request, "trading/partials/_preview.html", _preview_context(portfolio, form))
+    context = {**_preview_context(portfolio, form), "again": True}
+    return render(request, "trading/partials/_preview_again.html", context)
 
 
 @never_cache
