@@ -7,7 +7,7 @@ raise, whatever the digits: arithmetic runs in a wide context of its own.
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
-from trading.engine.types import OrderType, Refusal, Side
+from trading.engine.types import OrderType, Refusal
 from trading.engine.wording import plain, price_text
 
 _WIDE = Context(prec=80)
@@ -151,9 +151,9 @@ def price_grid(price: Decimal, *, asset_class: str, price_increment: Decimal | N
 
 
 def check_notional(
-    notional: Decimal, *, side: Side, closes_position: bool, limits: NotionalLimits, currency: str
+    notional: Decimal, *, closes_position: bool, limits: NotionalLimits, currency: str
 ) -> Refusal | None:
-    """The traded amount within its limits. A sale that closes the whole position may be as small as it is."""
+    """The traded amount within its limits. What closes the whole position, long or short, may be as small as it is."""
     if notional > limits.maximum:
         return Refusal(
             code="notional_too_large",
@@ -163,7 +163,7 @@ def check_notional(
             ),
             field="quantity",
         )
-    if notional < limits.minimum and not (side is Side.SELL and closes_position):
+    if notional < limits.minimum and not closes_position:
         return Refusal(
             code="notional_too_small",
             message=f"An order must be worth at least {plain(limits.minimum)} {currency}.",

@@ -140,7 +140,6 @@ def _check_size(figures: Assessment, account: TradingAccount) -> Found | None:
         )
     refusal = check_notional(
         amount,
-        side=terms.side,
         closes_position=not figures.intent.opens and figures.quantity == abs(figures.position),
         limits=NotionalLimits(minimum=thing.minimum, maximum=HOUSE.maximum),
         currency=thing.currency,

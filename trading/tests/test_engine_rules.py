@@ -104,26 +104,21 @@ class TestNotional:
     limits = NotionalLimits(minimum=D(1), maximum=D(1000))
 
     @pytest.mark.parametrize(
-        ("notional", "side", "closes", "code"),
+        ("notional", "closes", "code"),
         [
-            ("1", Side.BUY, False, None),
-            ("1000", Side.BUY, False, None),
-            ("0.99", Side.BUY, False, "notional_too_small"),
-            ("0.99", Side.SELL, False, "notional_too_small"),
-            ("0.01", Side.SELL, True, None),
-            ("1000.01", Side.SELL, True, "notional_too_large"),
+            ("1", False, None),
+            ("1000", False, None),
+            ("0.99", False, "notional_too_small"),
+            ("0.01", True, None),
+            ("1000.01", True, "notional_too_large"),
         ],
     )
-    def test_keeps_its_limits(self, notional, side, closes, code):
-        refusal = check_notional(
-            D(notional), side=side, closes_position=closes, limits=self.limits, currency="USD"
-        )
+    def test_keeps_its_limits(self, notional, closes, code):
+        refusal = check_notional(D(notional), closes_position=closes, limits=self.limits, currency="USD")
         assert (refusal.code if refusal else None) == code
 
     def test_says_how_much_it_would_be_even_for_the_largest_numbers(self):
-        refusal = check_notional(
-            D(10) ** 18, side=Side.BUY, closes_position=False, limits=self.limits, currency="USD"
-        )
+        refusal = check_notional(D(10) ** 18, closes_position=False, limits=self.limits, currency="USD")
         assert refusal is not None
         assert "1000000000000000000.00 USD" in refusal.message
 

@@ -14,6 +14,7 @@ from trading.operations import (
     OrderRefusedError,
     accrue_charges,
     call_due_at,
+    close_position,
     close_trading_day,
     match_resting_orders,
     open_paper_account,
@@ -274,6 +275,14 @@ class TestMarginCall:
         place(quantity=10)
         with django_assert_max_num_queries(2):
             assert watch_margins(now=later()) == 0
+
+
+def test_a_short_position_worth_less_than_the_smallest_order_can_be_closed(margin, trader, even):
+    order(margin, trader, even, side="sell", quantity=1)
+    set_quote(even, "0.79", "0.80", at=later(1))
+    closed = close_position(portfolio_id=margin, actor=trader, instrument_id=even.pk, now=later(1))
+    assert (closed.status, closed.side, books.position_quantity(margin, even.pk)) == ("filled", "buy", 0)
+    assert books.cash_balance(margin, "USD") == D("10099.20")
 
 
 class TestDailyCharges:

@@ -13,6 +13,7 @@ from trading.operations import StopLoss, TakeProfit
 from trading.queries import OrderView
 from trading.wire.assets import (
     CRYPTO,
+    EQUITY,
     asset_to_trade,
     find_assets,
     forget_asset,
@@ -31,6 +32,7 @@ _TYPES: Final = frozenset({"market", "limit", "stop", "stop_limit", "trailing_st
 _TIMES: Final = frozenset({"day", "gtc", "opg", "cls", "ioc", "fok"})
 _CLASSES: Final = frozenset({"simple", "bracket", "oco", "oto", "mleg"})
 _INTENTS: Final = frozenset({"buy_to_open", "buy_to_close", "sell_to_open", "sell_to_close"})
+_KINDS: Final = frozenset({EQUITY, CRYPTO, "us_option", "crypto_perp"})
 _DEFAULT_LIMIT: Final = 50
 _MOST_CLIENT_ID: Final = 128
 
@@ -73,7 +75,9 @@ def list_orders(call: Call) -> Any:
     nested = call.flag("nested")
     symbols = call.words("symbols")
     ids = None if not symbols else [row.pk for row in find_assets(symbols).values()]
-    kind = call.text("asset_class")
+    kind = call.word("asset_class", _KINDS, "")
+    if kind not in {"", EQUITY, CRYPTO}:
+        return []
     found = queries.orders_of_account(
         call.portfolio_id,
         status=call.word("status", frozenset({"open", "closed", "all"}), "open"),
@@ -83,7 +87,7 @@ def list_orders(call: Call) -> Any:
         ascending=call.word("direction", frozenset({"asc", "desc"}), "desc") == "asc",
         with_legs=nested,
         instrument_ids=ids,
-        is_crypto=None if kind is None else kind == CRYPTO,
+        is_crypto=kind == CRYPTO if kind else None,
         side=call.word("side", _SIDES, ""),
         before_order_id=_id(call.text("before_order_id")),
         after_order_id=_id(call.text("after_order_id")),

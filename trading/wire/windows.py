@@ -19,6 +19,8 @@ REPORTING: Final = frozenset({"market_hours", "extended_hours", "continuous"})
 _PERIOD = re.compile(r"(\d{1,4})([DWMA])")
 _EARLY, _LATE = time(4), time(20)
 _INTRADAY_DAYS: Final = 30
+#: The longest month, begun at its day's midnight: ``1M`` goes with every time frame.
+_LONGEST_INTRADAY: Final = timedelta(days=32)
 _FIRST: Final = date(1970, 1, 1)
 
 
@@ -66,8 +68,8 @@ def read_asked(call: Call) -> Asked:
     frame = call.text("timeframe") or _default_frame(until - start)
     if frame not in FRAMES:
         raise invalid(f"invalid timeframe: {frame[:20]!r}")
-    if frame != "1D" and until - start > timedelta(days=_INTRADAY_DAYS + 1):
-        raise invalid(f"timeframes below 1D reach back at most {_INTRADAY_DAYS} days")
+    if frame != "1D" and until - start > _LONGEST_INTRADAY:
+        raise invalid("timeframes below 1D reach back at most a month")
     reporting = call.word("intraday_reporting", REPORTING, "market_hours")
     if call.text("intraday_reporting") is None and call.flag("extended_hours"):
         reporting = "extended_hours"

@@ -134,3 +134,15 @@ class TestWithinDays:
         assert extended["timestamp"][0] == int(now.replace(hour=9, minute=0).timestamp())
         around = ask(bot, now, period="1D", timeframe="1H", intraday_reporting="continuous")
         assert around["timestamp"][0] == midnight(19)
+
+
+@pytest.mark.parametrize("frame", ["1Min", "5Min", "15Min", "1H", "1D"])
+def test_a_month_goes_with_every_time_frame_and_longer_only_with_days(frame):
+    # A month of 31 days, late in the day.
+    with time_machine.travel(datetime(2026, 8, 31, 19, tzinfo=UTC), tick=False):
+        bot = make_bot(cash="1000")
+    with time_machine.travel(datetime(2026, 8, 31, 21, tzinfo=UTC), tick=False):
+        for query in ({}, {"period": "1M"}):
+            assert bot.get("/v2/account/portfolio/history", timeframe=frame, **query)["timeframe"] == frame
+        longer = bot.send("GET", "/v2/account/portfolio/history", timeframe=frame, period="2M")
+        assert longer.status_code == (200 if frame == "1D" else 422)

@@ -274,6 +274,8 @@ class TestListing:
         assert bot.get("/v2/orders", side="sell") == []
         assert bot.get("/v2/orders", asset_class="crypto") == []
         assert len(bot.get("/v2/orders", asset_class="us_equity")) == 4
+        assert bot.get("/v2/orders", asset_class="us_option") == []
+        assert bot.send("GET", "/v2/orders", asset_class="stocks").status_code == 422
         assert len(bot.get("/v2/orders", limit=100000)) == 4
 
     def test_pages_by_time_with_exclusive_bounds_and_by_id(self, bot, share):
