@@ -63,6 +63,8 @@ class ContentSecurityPolicyMiddleware:
         directives = dict(settings.CONTENT_SECURITY_POLICY)
         if request.path.startswith(settings.CONTENT_SECURITY_POLICY_RELAXED_STYLE_PATHS):
             directives["style-src"] += " 'unsafe-inline'"
+        if request.path.startswith(settings.CONTENT_SECURITY_POLICY_WORKER_PATHS):
+            directives["worker-src"] = "'self' blob:"
         policy = "; ".join(f"{name} {value}" for name, value in directives.items())
         return policy.format(nonce=request.csp_nonce, socket=socket)  # type: ignore[attr-defined]
 

@@ -15,3 +15,5 @@ CONTENT_SECURITY_POLICY: dict[str, str] = {
 }
 #: Swagger UI and Redoc write styles from script; only their own two pages may.
 CONTENT_SECURITY_POLICY_RELAXED_STYLE_PATHS: tuple[str, ...] = ("/api/docs/", "/api/redoc/")
+#: Redoc searches in a worker that it makes of its own text; only its own page may.
+CONTENT_SECURITY_POLICY_WORKER_PATHS: tuple[str, ...] = ("/api/redoc/",)
