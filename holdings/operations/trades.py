@@ -48,6 +48,21 @@ _SIMPLE_METHODS = frozenset({CostBasisMethod.FIFO, CostBasisMethod.LIFO, CostBas
 _JOURNAL = tuple(column.attname for column in Transaction._meta.concrete_fields)
 _REALISED = ("portfolio_id", *REALISED_FIELDS)
 
+# The array comes first: of a document the planner expects so many rows that it would read a whole table.
+_OF = "= ANY(ARRAY(SELECT (r->>'portfolio_id')::bigint FROM jsonb_array_elements(%(rows)s::jsonb) r))"
+_FORGET = f"""
+DELETE FROM holdings_ledgercheckpoint c USING jsonb_to_recordset(%(rows)s::jsonb) AS n(portfolio_id bigint, day date)
+WHERE c.portfolio_id {_OF} AND c.portfolio_id = n.portfolio_id AND c.before_date > n.day
+"""  # noqa: S608
+_COUNT = f"""
+UPDATE holdings_portfolio p SET revision = revision + 1, last_sequence = n.sequence
+FROM jsonb_to_recordset(%(rows)s::jsonb) AS n(portfolio_id bigint, sequence bigint)
+WHERE p.id {_OF} AND p.id = n.portfolio_id
+"""  # noqa: S608
+_CLOSE = """
+DELETE FROM holdings_lot WHERE id = ANY(ARRAY(SELECT (r->>'id')::bigint FROM jsonb_array_elements(%(rows)s::jsonb) r))
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
@@ -196,16 +211,8 @@ def _write_journal(writing: Writing, row: Transaction) -> None:
         "transaction_id": row.id,
     }
     writing.insert("holdings_entrykey", list(key), [key])
-    writing.add(
-        "DELETE FROM holdings_ledgercheckpoint "
-        "WHERE portfolio_id = %(books_portfolio)s AND before_date > %(books_day)s",
-        {"books_portfolio": row.portfolio_id, "books_day": row.occurred_date},
-    )
-    writing.add(
-        "UPDATE holdings_portfolio SET revision = revision + 1, last_sequence = %(books_sequence)s "
-        "WHERE id = %(books_portfolio)s",
-        {"books_sequence": row.sequence},
-    )
+    writing.add(_FORGET, [{"portfolio_id": row.portfolio_id, "day": row.occurred_date}])
+    writing.add(_COUNT, [{"portfolio_id": row.portfolio_id, "sequence": row.sequence}])
 
 
 def _write_lots(writing: Writing, locked: LockedPortfolio, effects: Effects) -> None:
@@ -218,10 +225,7 @@ def _write_lots(writing: Writing, locked: LockedPortfolio, effects: Effects) -> 
             fresh.append({"portfolio_id": locked.id, **lot_columns(lot)})
         else:
             changed.append({"id": lot.ref, **lot_columns(lot)})
-    if closed:
-        writing.add(
-            "DELETE FROM holdings_lot WHERE id = ANY(%(books_closed)s::bigint[])", {"books_closed": closed}
-        )
+    writing.add(_CLOSE, [{"id": ref} for ref in closed])
     writing.update("holdings_lot", LOT_CHANGES, changed)
     writing.insert("holdings_lot", ("portfolio_id", *LOT_FIELDS), fresh)
     writing.insert(

@@ -277,6 +277,12 @@ class Desk:
         """Write orders, journal, fills, log and news: one statement, and what the books need where a trade is not a simple
         one. The desk can be used on afterwards."""
         writing = Writing()
+        self.write_into(writing)
+        books_operations.write_trade(writing)
+
+    def write_into(self, writing: Writing) -> None:
+        """Like ``save``, as a part of a statement that the caller carries out. Until then nothing may be read about this
+        portfolio's orders and books."""
         self._write_orders(writing)
         news = write_trades(
             writing, self.trades, portfolio=self.portfolio, facts=self.facts, actor=self.actor, now=self.now
@@ -284,7 +290,6 @@ class Desk:
         news += [(item, events.stream_of(self.portfolio.id)) for item in self.news]
         append_to_log(writing, portfolio_id=self.portfolio.id, entries=self.log)
         publish_within(writing, news)
-        books_operations.write_trade(writing)
         for pk in self._new:
             self.orders[pk]._state.adding = False
         self.trades, self.log, self.news, self._new, self._changed = [], [], [], [], {}

@@ -17,10 +17,11 @@ import structlog
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
-from holdings.operations import lock_free_portfolios, lock_portfolio
+from holdings.operations import lock_free_portfolios, lock_portfolio, write_trade
 from marketdata.models import Instrument
 from marketdata.queries import latest_quotes
 from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.writing import Writing
 from trading.engine.types import Phase, Side
 from trading.models import Order
 from trading.operations.corporate_actions import apply_corporate_actions, splits_due
@@ -142,7 +143,18 @@ def settle_together(by_portfolio: Mapping[int, list[UUID]], now: datetime) -> di
         locked = lock_free_portfolios(list(by_portfolio))
         desks = {pk: Desk(portfolio=found, account=None, actor=None, now=now) for pk, found in locked.items()}
         load_desks(desks, [order_id for pk in desks for order_id in by_portfolio[pk]])
-        return {pk: _settle(desk, by_portfolio[pk], now) for pk, desk in desks.items()}
+        executions = dict.fromkeys(desks, 0)
+        turns = {pk: due for pk, desk in desks.items() if (due := _due(desk, by_portfolio[pk], now))}
+        # An instrument of each at a time, written in one statement: what the next one of a portfolio may spend is worked out
+        # from what its stored orders hold.
+        while turns:
+            writing = Writing()
+            for pk, due in turns.items():
+                executions[pk] += _meet(desks[pk], *due.pop(0))
+                desks[pk].write_into(writing)
+            write_trade(writing)
+            turns = {pk: due for pk, due in turns.items() if due}
+        return executions
 
 
 def settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
@@ -154,6 +166,16 @@ def settle(portfolio_id: int, order_ids: list[UUID], now: datetime) -> int:
 
 
 def _settle(desk: Desk, order_ids: list[UUID], now: datetime) -> int:
+    executions = 0
+    for instrument_id, orders in _due(desk, order_ids, now):
+        executions += _meet(desk, instrument_id, orders)
+        # At once: the next one's free money is worked out from what the stored orders hold.
+        desk.save()
+    return executions
+
+
+def _due(desk: Desk, order_ids: list[UUID], now: datetime) -> list[tuple[int, list[Order]]]:
+    """Which orders meet the market, by instrument."""
     wanted = set(order_ids)
     due: dict[int, list[Order]] = defaultdict(list)
     for order in desk.orders.values():
@@ -162,14 +184,14 @@ def _settle(desk: Desk, order_ids: list[UUID], now: datetime) -> int:
         named = order.pk in wanted or any(other.pk in wanted for other in desk.family(order))
         if named and order.watch and not over:
             due[order.instrument_id].append(order)
-    executions = 0
-    for instrument_id, orders in sorted(due.items()):
-        _read(desk, instrument_id, orders)
-        work(desk, instrument_id, orders)
-        executions += len(desk.trades)
-        # At once: the next one's free money is worked out from what the stored orders hold.
-        desk.save()
-    return executions
+    return sorted(due.items())
+
+
+def _meet(desk: Desk, instrument_id: int, orders: list[Order]) -> int:
+    """Let orders of one instrument meet the market, on the desk alone; how many executions."""
+    _read(desk, instrument_id, orders)
+    work(desk, instrument_id, orders)
+    return len(desk.trades)
 
 
 def _read(desk: Desk, instrument_id: int, orders: list[Order]) -> None:

@@ -19,7 +19,7 @@ from django.db.models import DecimalField
 from portfolio_site.kernel.rows import columns_of
 from portfolio_site.kernel.valkey import UNREACHABLE, Outage
 from portfolio_site.kernel.whispering import whisper
-from portfolio_site.kernel.writing import Writing, document
+from portfolio_site.kernel.writing import Writing
 from trading.models import Fill, Order
 
 _outage = Outage("trade log")
@@ -48,10 +48,11 @@ _UNTOLD = frozenset(
 # Numbers continue the account's own. The lock on the portfolio's row keeps everybody else from taking the same.
 _APPEND = """
 INSERT INTO trading_tradeevent (portfolio_id, number, event, order_id, payload, at)
-SELECT %(log_portfolio)s::bigint, n.place + coalesce(
-           (SELECT max(number) FROM trading_tradeevent WHERE portfolio_id = %(log_portfolio)s::bigint), 0),
+SELECT n.portfolio, row_number() OVER (PARTITION BY n.portfolio ORDER BY n.place) + coalesce(
+           (SELECT max(number) FROM trading_tradeevent e WHERE e.portfolio_id = n.portfolio), 0),
        n.item->>'event', (n.item->>'order_id')::uuid, n.item->'payload', (n.item->>'at')::timestamptz
-FROM jsonb_array_elements(%(log_entries)s::jsonb) WITH ORDINALITY AS n(item, place)
+FROM (SELECT item, place, (item->>'portfolio')::bigint AS portfolio
+      FROM jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS each(item, place)) n
 """
 
 
@@ -81,22 +82,23 @@ def log_entry(*, event: str, order: Order, at: datetime, fill: Fill | None = Non
 
 def append_to_log(writing: Writing, *, portfolio_id: int, entries: Sequence[LogEntry]) -> None:
     """Write ``entries`` under the account's next numbers with the caller's own statement, and wake who follows it after the
-    commit. Once for each statement."""
+    commit. Once for each account and statement."""
     if not entries:
         return
     if not connection.in_atomic_block:
         raise RuntimeError("append_to_log() belongs inside the transaction in which the things happened")
     writing.add(
         _APPEND,
-        {
-            "log_portfolio": portfolio_id,
-            "log_entries": document(
-                [
-                    {"event": e.event, "order_id": e.order_id, "payload": _payload(e), "at": e.at}
-                    for e in entries
-                ]
-            ),
-        },
+        [
+            {
+                "portfolio": portfolio_id,
+                "event": e.event,
+                "order_id": e.order_id,
+                "payload": _payload(e),
+                "at": e.at,
+            }
+            for e in entries
+        ],
     )
     transaction.on_commit(lambda: wake(portfolio_id))
 

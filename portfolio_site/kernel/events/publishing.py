@@ -6,7 +6,7 @@ import structlog
 from django.db import connection, transaction
 
 from portfolio_site.kernel.models import OutboxEvent
-from portfolio_site.kernel.writing import Writing, document
+from portfolio_site.kernel.writing import Writing
 
 from .registry import Event, content_of, encode, name_of
 from .waking import wake_deliverer
@@ -14,7 +14,7 @@ from .waking import wake_deliverer
 _INSERT = """
 INSERT INTO kernel_outboxevent (name, stream, payload, request_id, attempts, last_error)
 SELECT n.item->>'name', n.item->>'stream', n.item->'payload', %(outbox_request)s::text, 0, ''
-FROM jsonb_array_elements(%(outbox_items)s::jsonb) WITH ORDINALITY AS n(item, place)
+FROM jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS n(item, place)
 ORDER BY n.place
 """
 
@@ -34,22 +34,17 @@ def publish(item: Event, *, stream: str = "") -> int:
 
 
 def publish_within(writing: Writing, items: Sequence[tuple[Event, str]]) -> None:
-    """Like `publish` for several events in this order, each with its stream, as a part of the caller's own statement.
-    Once for each statement."""
+    """Like `publish` for several events in this order, each with its stream, as a part of the caller's own statement."""
     if not items:
         return
     _require_transaction()
     writing.add(
         _INSERT,
-        {
-            "outbox_request": _request_id(),
-            "outbox_items": document(
-                [
-                    {"name": name_of(type(item)), "stream": stream, "payload": content_of(item)}
-                    for item, stream in items
-                ]
-            ),
-        },
+        [
+            {"name": name_of(type(item)), "stream": stream, "payload": content_of(item)}
+            for item, stream in items
+        ],
+        {"outbox_request": _request_id()},
     )
     _ask_for_delivery()
 
