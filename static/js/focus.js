@@ -19,7 +19,7 @@
     const part = event.detail.target;
     const at = document.activeElement;
     left = null;
-    if (!part?.id || !at || at === document.body || at === part || !part.contains(at)) return;
+    if (!part?.id || !at || at === document.body || !part.contains(at)) return;
     left = {
       part: part.id,
       heading: at.closest("[aria-labelledby]")?.getAttribute("aria-labelledby") || "",
