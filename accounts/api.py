@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -89,6 +90,16 @@ class TokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     serializer_class = TokenSerializer
     queryset = ApiToken.objects.none()
     lookup_value_converter = "int"
+
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
+        """Say why a program that did sign in gets nowhere here."""
+        if "Authorization" in request.headers:
+            raise NotAuthenticated(
+                "A program cannot see or make API keys: sign in to the site, under Settings → API tokens."
+            )
+        super().permission_denied(request, message=message, code=code)
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         """The person's own tokens."""

@@ -85,7 +85,9 @@ class TestTokens:
     def test_are_for_the_site_s_own_sign_in_only(self, client: Client, person: User) -> None:
         issued = operations.create_token(user=person, name="x", now=clock.now())
         headers = {"authorization": f"Token {issued.key}"}
-        assert client.get(TOKENS, headers=headers).status_code == 401
+        refused = client.get(TOKENS, headers=headers)
+        assert refused.status_code == 401
+        assert "sign in to the site" in refused.json()["detail"]
         assert post(client, TOKENS, {"name": "more"}, headers=headers).status_code == 401
 
     def test_are_made_listed_and_revoked(self, as_person: Client) -> None:
