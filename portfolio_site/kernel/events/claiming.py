@@ -70,10 +70,10 @@ found AS MATERIALIZED (
     SELECT w.*, %(later)s::jsonb ? w.name AS goes_on FROM waiting w JOIN locked USING (key)),
 mine AS (
     UPDATE kernel_outboxevent e
-    SET lane = %(lane)s + 1, last_error = '', attempts = CASE WHEN f.goes_on THEN 0 ELSE e.attempts + 1 END,
-        dispatched_at = CASE WHEN f.goes_on THEN NULL ELSE clock_timestamp() END
-    FROM found f
-    WHERE e.id = ANY(ARRAY(SELECT id FROM found)) AND f.id = e.id
+    SET lane = %(lane)s + 1, last_error = '',
+        attempts = CASE WHEN %(later)s::jsonb ? e.name THEN 0 ELSE e.attempts + 1 END,
+        dispatched_at = CASE WHEN %(later)s::jsonb ? e.name THEN NULL ELSE clock_timestamp() END
+    WHERE e.id = ANY(ARRAY(SELECT id FROM found))
       AND e.dispatched_at IS NULL AND e.lane = %(lane)s AND e.next_attempt_at <= clock_timestamp()
     RETURNING e.id),
 heard AS (
@@ -82,9 +82,10 @@ heard AS (
     FROM found f JOIN jsonb_to_recordset(%(handlers)s::jsonb) AS s(name text, subscriber text) USING (name)
     ORDER BY f.id ON CONFLICT DO NOTHING RETURNING event_id, subscriber)
 SELECT f.id, f.name, f.stream, f.payload::text, f.request_id, f.created_at, f.attempts,
-       f.goes_on, EXISTS (SELECT FROM mine m WHERE m.id = f.id),
-       ARRAY(SELECT h.subscriber FROM heard h WHERE h.event_id = f.id)
-FROM found f ORDER BY f.id
+       f.goes_on, f.id IN (SELECT id FROM mine), coalesce(h.subscribers, ARRAY[]::text[])
+FROM found f
+LEFT JOIN (SELECT event_id, array_agg(subscriber::text) AS subscribers FROM heard GROUP BY event_id) h ON h.event_id = f.id
+ORDER BY f.id
 """)  # noqa: S608 - made of constants
 
 _RECEIVE = """
