@@ -26,7 +26,7 @@ SEARCH_URL = format_lazy("{}?tradable=1", reverse_lazy("marketdata:search"))
 CLASS_CHOICES = [
     (OrderClass.SIMPLE.value, "Single order"),
     (OrderClass.BRACKET.value, "With take-profit and stop-loss (bracket)"),
-    (OrderClass.OTO.value, "With one of the two (OTO)"),
+    (OrderClass.OTO.value, "With one of the two, or both (OTO)"),
     (OrderClass.OCO.value, "Both exits for what I hold (OCO)"),
 ]
 #: The counter's names of the fields of a group, and the page's.
@@ -42,7 +42,7 @@ _FIELDS = {
 _WORDS = {
     "take_profit_required": "At which price do you take the profit?",
     "stop_loss_required": "At which price do you stop the loss?",
-    "oto_one_exit": "Give one exit: a take-profit, or a stop-loss. For both, choose the bracket.",
+    "oto_no_exit": "Give an exit: a take-profit, a stop-loss, or both.",
     "exits_not_allowed": "A single order has no exits. Choose the bracket, or empty the take-profit and stop-loss.",
 }
 

@@ -133,7 +133,7 @@ class Instrument(models.Model):
     multiplier = QuantityField(default=Decimal(1), help_text="Units of the underlying in one contract.")
     quote_unit = models.CharField(max_length=8, choices=QuoteUnit, default=QuoteUnit.UNIT)
     quantity_step = QuantityField(
-        default=Decimal("0.000001"), help_text="The smallest amount that can be traded, and its multiples."
+        default=Decimal("0.000000001"), help_text="The smallest amount that can be traded, and its multiples."
     )
     coupon_rate = models.DecimalField(
         max_digits=9, decimal_places=6, null=True, blank=True, help_text="Bonds: percent of nominal a year."

@@ -127,7 +127,7 @@ def _instrument(row: Mapping[str, str], *, is_core: bool) -> StarterInstrument:
         sector=text("sector"),
         country=text("country"),
         quote_unit=text("quote_unit", "unit"),
-        quantity_step=Decimal(text("quantity_step", "0.000001")),
+        quantity_step=Decimal(text("quantity_step", "0.000000001")),
         coupon_rate=amount("coupon_rate"),
         maturity_date=date.fromisoformat(text("maturity_date")) if text("maturity_date") else None,
         provider_symbols=tuple((name, row[name]) for name in ("yahoo", "coingecko") if text(name)),

@@ -1,6 +1,6 @@
 """What a group of orders must look like: bracket, OTO and OCO. Pure.
 
-A bracket is an entry with both exits, an OTO an entry with one of them, an OCO both exits for a position that is there
+A bracket is an entry with both exits, an OTO an entry with one of them or both, an OCO both exits for a position that is there
 (its limit order is the take-profit). For a long position the take-profit lies above the stop-loss, and the stop-loss at
 least one cent below the base: the market price, the limit of a limit entry, for an OCO also its take-profit. Mirrored for
 a short one.
@@ -41,10 +41,10 @@ def check_group(terms: Terms, thing: Tradable) -> Refusal | None:
 def _check_parts(terms: Terms) -> Refusal | None:
     kind, take, stop = terms.order_class, terms.take_profit, terms.stop_loss
     if kind is OrderClass.OTO:
-        if (take is None) == (stop is None):
+        if take is None and stop is None:
             return Refusal(
-                code="oto_one_exit",
-                message="An OTO order has exactly one exit: a take-profit or a stop-loss.",
+                code="oto_no_exit",
+                message="An OTO order has an exit: a take-profit, a stop-loss, or both.",
                 field="take_profit",
             )
     else:

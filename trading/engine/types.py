@@ -48,7 +48,7 @@ class OrderClass(StrEnum):
     SIMPLE = "simple"
     BRACKET = "bracket"  # an entry with a take-profit and a stop-loss
     OCO = "oco"  # a take-profit and a stop-loss for a position that is there
-    OTO = "oto"  # an entry with one of the two exits
+    OTO = "oto"  # an entry with one of the two exits, or both
 
 
 class Role(StrEnum):

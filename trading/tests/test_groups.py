@@ -212,11 +212,21 @@ class TestOto:
         tick(share, "94.50", "94.60", at=later(1))
         assert Order.objects.get(pk=leg.pk).status == "filled"
 
-    @pytest.mark.parametrize("exits", [EXITS, {}])
-    def test_has_exactly_one(self, place, exits):
+    def test_may_have_both_of_which_one_ends_the_other(self, place, share, account):
+        placed = place(quantity=5, order_class="oto", **EXITS)
+        legs = {leg.role: leg.pk for leg in Order.objects.get(pk=placed.id).legs.all()}
+        assert set(legs) == {"take_profit", "stop_loss"}
+        profit = Order.objects.get(pk=legs["take_profit"])
+        assert (profit.status, profit.reserved_quantity) == ("new", 5)
+        above = profit.limit_price + 1
+        tick(share, str(above), str(above + D("0.02")), at=later(1))
+        assert Order.objects.get(pk=legs["take_profit"]).status == "filled"
+        assert Order.objects.get(pk=legs["stop_loss"]).status == "canceled"
+
+    def test_has_at_least_one(self, place):
         with pytest.raises(OrderRefusedError) as caught:
-            place(order_class="oto", **exits)
-        assert caught.value.code == "oto_one_exit"
+            place(order_class="oto")
+        assert caught.value.code == "oto_no_exit"
 
 
 class TestOco:

@@ -35,7 +35,7 @@ _KNOWN: dict[str, tuple[int, str]] = {
     "limit_price_required": (INVALID_FIELD, "limit price is required"),
     "limit_price_too_large": (INVALID_FIELD, ""),
     "notional_invalid": (INVALID_FIELD, ""),
-    "oto_one_exit": (INVALID_FIELD, "oto orders require either take_profit or stop_loss"),
+    "oto_no_exit": (INVALID_FIELD, "oto orders require either take_profit or stop_loss"),
     "oco_limit_only": (INVALID_FIELD, "oco orders must be limit orders"),
     "oco_two_limits": (INVALID_FIELD, ""),
     "group_entry_type": (INVALID_FIELD, "{order_class} orders must be market or limit orders"),

@@ -225,7 +225,7 @@ class TestQuantities:
             ({"symbol": b'"BTC/USD"', "qty": b'"0.000000001"', "time_in_force": b'"gtc"'}, 422, 40010001),
             ({"symbol": b'"BTC/USD"', "qty": b'"0.0123456789"', "time_in_force": b'"gtc"'}, 422, 40010001),
             ({"qty": b'"1.0000000000001"'}, 422, 40010001),
-            ({"qty": b'"0.0000001"'}, 422, 40010001),
+            ({"qty": b'"0.0000000001"'}, 422, 40010001),
             ({"qty": b'"100000000000000"'}, None, None),
             ({"qty": b"999999999999999", "limit_price": b"999999999999999"}, None, None),
             ({"qty": None, "notional": b"100.001", "type": b'"market"', "limit_price": None}, None, None),

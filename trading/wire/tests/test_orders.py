@@ -84,6 +84,12 @@ class TestOrderObject:
         assert (order["notional"], order["qty"], order["status"]) == ("250", None, "filled")
         assert Decimal(order["filled_qty"]) == Decimal("2.499")
 
+    def test_a_share_is_traded_in_nine_decimals(self, bot):
+        step = Instrument._meta.get_field("quantity_step").get_default()
+        set_quote(make_instrument("NINE", quantity_step=step), "99.98", "100", at=datetime.now(UTC))
+        assert place(bot, symbol="NINE", qty="1.123456789")["filled_qty"] == "1.123456789"
+        assert place(bot, symbol="NINE", qty=None, notional="33.33")["filled_qty"] == "0.3333"
+
     def test_symbol_may_be_the_asset_id(self, bot, share):
         assert place(bot, symbol=str(share.public_id))["symbol"] == "ACME"
 
