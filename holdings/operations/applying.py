@@ -69,8 +69,9 @@ _CASH_ONLY = frozenset(
     {"deposit", "withdrawal", "fee", "fee_refund", "tax", "tax_refund", "interest_charge", "liability"}
 )
 _INCOME = frozenset({"dividend", "distribution", "interest", "staking"})
-# What a market value decides, or what ties instruments together, is left to a replay: it is rare.
-_REPLAYED = frozenset({"delivery_out", "spin_off", "merger", "symbol_change"})
+# What a market value decides, or what ties instruments together, is left to a replay: it is rare. So is a split: the day's
+# price counts in the units after it, also for what was delivered earlier that day.
+_REPLAYED = frozenset({"delivery_out", "spin_off", "merger", "symbol_change", "split"})
 
 
 def apply_to_books(
@@ -201,7 +202,8 @@ def _hydrate(locked: LockedPortfolio, rows: Sequence[Transaction], *, lot_order:
     pooled = locked.cost_basis_method in _POOLED
     wanted = _lots_touched(touched, pooled=pooled)
     if wanted:
-        for lot in Lot.objects.filter(wanted, portfolio_id=locked.id):
+        # Pieces of one purchase have the same age: they stay in the order in which they were made.
+        for lot in Lot.objects.filter(wanted, portfolio_id=locked.id).order_by("pk"):
             if lot.is_pool:
                 books.pools[str(lot.instrument_id)] = open_lot(lot)
             else:

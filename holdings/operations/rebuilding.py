@@ -54,7 +54,11 @@ def rebuild_locked(locked: LockedPortfolio, *, since: date | None = None) -> Non
     stored = derived_in_tables(locked.id, closed_since=start.before if start else None)
     _write_rows(Lot, locked.id, stored=stored.lots, wanted=wanted.lots, name=_lot_filter)
     _write_rows(
-        RealisedTrade, locked.id, stored=stored.realised, wanted=wanted.realised, name=_realised_filter
+        RealisedTrade,
+        locked.id,
+        stored={key: (columns,) for key, columns in stored.realised.items()},
+        wanted={key: (columns,) for key, columns in wanted.realised.items()},
+        name=_realised_filter,
     )
     forget_checkpoints(locked.id, after=start.before if start else date.min)
     LedgerCheckpoint.objects.bulk_create(
@@ -98,15 +102,16 @@ def _write_rows(
     model: Any,
     portfolio_id: int,
     *,
-    stored: Mapping[Any, Mapping[str, Any]],
-    wanted: Mapping[Any, Mapping[str, Any]],
+    stored: Mapping[Any, tuple[Mapping[str, Any], ...]],
+    wanted: Mapping[Any, tuple[Mapping[str, Any], ...]],
     name: Any,
 ) -> None:
-    """Delete rows that are gone or different, insert those that are new or different."""
-    stale = [columns for key, columns in stored.items() if wanted.get(key) != columns]
+    """Delete rows that are gone or different, insert those that are new or different; what has one key is written anew
+    together, in its order."""
+    stale = [rows[0] for key, rows in stored.items() if wanted.get(key) != rows]
     for start in range(0, len(stale), _BATCH):
         name(model.objects.filter(portfolio_id=portfolio_id), stale[start : start + _BATCH]).delete()
-    fresh = [columns for key, columns in wanted.items() if stored.get(key) != columns]
+    fresh = [columns for key, rows in wanted.items() if stored.get(key) != rows for columns in rows]
     if fresh:
         names = tuple(fresh[0])
         copy_rows(

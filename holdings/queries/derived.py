@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from holdings.domain.ledger import Books, Effects, Realised
@@ -84,9 +85,14 @@ TOTAL_FIELDS = ("realised_gain", "dividends", "interest", "fees", "taxes", "net_
 
 @dataclass(slots=True, kw_only=True)
 class Derived:
-    """Everything that follows from a journal. Rows are dicts of column to value, keyed by what identifies them."""
+    """Everything that follows from a journal. Rows are dicts of column to value, keyed by what identifies them.
 
-    lots: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict)
+    A purchase can lie in an account in several pieces (moved there bit by bit, or in part the replacement of a loss): they
+    differ in cost or holding period, not in what identifies them. So each key has its lots, in the order in which they were
+    made, which is the order in which they are sold.
+    """
+
+    lots: dict[tuple[Any, ...], tuple[dict[str, Any], ...]] = field(default_factory=dict)
     positions: dict[PositionKey, PositionFigures] = field(default_factory=dict)
     cash: dict[tuple[int, str], Decimal] = field(default_factory=dict)
     liabilities: dict[str, Decimal] = field(default_factory=dict)
@@ -118,7 +124,7 @@ def lot_columns(lot: OpenLot) -> dict[str, Any]:
 
 
 def lot_identity(columns: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What tells a lot from every other of its portfolio."""
+    """What tells a purchase's lots in an account from every other of the portfolio."""
     return (columns["instrument_id"], columns["account_id"] or 0, columns["position"], columns["key"])
 
 
@@ -266,7 +272,8 @@ def derived_of(
             if not lot.quantity:
                 continue
             columns = lot_columns(lot)
-            derived.lots[lot_identity(columns)] = columns
+            key = lot_identity(columns)
+            derived.lots[key] = (*derived.lots.get(key, ()), columns)
             if lot.account:
                 figures = _at(derived.positions, lot.instrument, lot.account)
                 figures.cost_basis += lot.cost
@@ -291,8 +298,11 @@ def derived_in_tables(portfolio_id: int, *, closed_since: date | None = None) ->
     )
     if state is not None:
         derived.totals = {name: getattr(state, name) for name in TOTAL_FIELDS}
-    for columns in Lot.objects.filter(portfolio_id=portfolio_id).values(*LOT_FIELDS).iterator():
-        derived.lots[lot_identity(columns)] = columns
+    for columns in (
+        Lot.objects.filter(portfolio_id=portfolio_id).order_by("pk").values(*LOT_FIELDS).iterator()
+    ):
+        key = lot_identity(columns)
+        derived.lots[key] = (*derived.lots.get(key, ()), columns)
     for row in Position.objects.filter(portfolio_id=portfolio_id).values(
         "instrument_id", "account_id", *POSITION_FIELDS
     ):
@@ -325,11 +335,12 @@ class Difference:
 def differences(stored: Derived, replayed: Derived) -> list[Difference]:
     """Every difference, to the last digit. A position, balance or debt of nothing is the same as none."""
     found: list[Difference] = []
-    for name in ("lots", "realised"):
-        ours, theirs = getattr(stored, name), getattr(replayed, name)
-        label = "lot" if name == "lots" else "realised trade"
-        for key in sorted(ours.keys() | theirs.keys()):
-            found += _row_differences(f"{label} {'/'.join(map(str, key))}", ours.get(key), theirs.get(key))
+    for key in sorted(stored.lots.keys() | replayed.lots.keys()):
+        for ours, theirs in zip_longest(stored.lots.get(key, ()), replayed.lots.get(key, ())):
+            found += _row_differences(f"lot {'/'.join(map(str, key))}", ours, theirs)
+    for key in sorted(stored.realised.keys() | replayed.realised.keys()):
+        label = f"realised trade {'/'.join(map(str, key))}"
+        found += _row_differences(label, stored.realised.get(key), replayed.realised.get(key))
     nothing = PositionFigures()
     for key in sorted(stored.positions.keys() | replayed.positions.keys()):
         ours = stored.positions.get(key, nothing)

@@ -35,11 +35,11 @@ jsonb_build_object(
     'lots', (SELECT jsonb_agg(jsonb_build_array(
                  l.id, l.key, l.account_id, l.opened_date, l.held_since, l.position, l.quantity::text, l.cost::text,
                  l.cost_base::text, l.basis_base::text, l.fees::text, l.fees_base::text, l.is_purchase, l.is_washed,
-                 l.unit_cost::text) ORDER BY l.position)
+                 l.unit_cost::text) ORDER BY l.position, l.id)
              FROM (SELECT * FROM holdings_lot
                    WHERE portfolio_id = %(portfolio)s AND instrument_id = %(instrument)s AND NOT is_pool
                      AND (%(sells)s::boolean OR quantity < 0)
-                   ORDER BY position LIMIT {MOST_LOTS + 1}) l)
+                   ORDER BY position, id LIMIT {MOST_LOTS + 1}) l)
 )
 """  # noqa: S608
 _ACCOUNT = ("id", "name", "kind", "currency", "cash_account_id", "portfolio_id", "closed_at")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,12 +16,11 @@ from hypothesis import strategies as st
 
 from accounts.tests.support import make_user
 from holdings.entries import Entry
-from holdings.models import (
-    Transaction,
-)
+from holdings.models import Account, Lot, Position, Transaction
 from holdings.operations import (
     AlreadyPosted,
     EntryRefused,
+    add_account,
     correct_transaction,
     lock_portfolio,
     post_transaction,
@@ -42,13 +42,21 @@ pytestmark = pytest.mark.django_db
 
 STEP = st.tuples(
     st.sampled_from(["buy", "buy", "buy", "sell", "sell", "deposit", "dividend", "fee", "split", "delivery_in",
-                     "return_of_capital", "withdrawal", "void", "correct"]),
+                     "return_of_capital", "withdrawal", "transfer", "transfer", "void", "correct"]),
     st.integers(0, 80),
     st.integers(0, 1),
     st.integers(1, 40),
     st.integers(1, 9999),
     st.integers(0, 99),
+    st.booleans(),
 )  # fmt: skip
+
+
+def _summed(rows: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
+    found: dict[int, Decimal] = {}
+    for instrument, quantity in rows:
+        found[instrument] = found.get(instrument, Decimal(0)) + quantity
+    return {instrument: quantity for instrument, quantity in found.items() if quantity}
 
 
 class TestAnyJournal:
@@ -68,23 +76,43 @@ class TestAnyJournal:
 
         other = Instrument.objects.filter(symbol="OTHER").first() or make_instrument("OTHER", currency="CHF")
         portfolio = make_portfolio(owner, cost_basis_method=method, tax_country=tax_country)
+        first = Account.objects.get(portfolio=portfolio, kind="securities")
+        second = add_account(
+            portfolio_id=portfolio.pk, name="Second", kind="securities", currency="EUR", now=NOW
+        )
         for step in steps:
-            self._take(portfolio, step, (acme, other))
+            self._take(portfolio, step, (acme, other), (first, second))
             assert verify_portfolio(portfolio.pk).problems == ()
+            assert self._in_lots(portfolio) == self._in_positions(portfolio)
 
-    def _take(self, portfolio: Any, step: tuple[Any, ...], things: tuple[Any, Any]) -> None:
-        kind, day, which, quantity, cents, fees = step
+    @staticmethod
+    def _in_lots(portfolio: Any) -> dict[int, Decimal]:
+        rows = Lot.objects.filter(portfolio=portfolio).values_list("instrument_id", "quantity")
+        return _summed(rows)
+
+    @staticmethod
+    def _in_positions(portfolio: Any) -> dict[int, Decimal]:
+        rows = Position.objects.filter(portfolio=portfolio).values_list("instrument_id", "quantity")
+        return _summed(rows)
+
+    def _take(
+        self, portfolio: Any, step: tuple[Any, ...], things: tuple[Any, Any], places: tuple[Any, Any]
+    ) -> None:
+        kind, day, which, quantity, cents, fees, elsewhere = step
+        here, there = places[elsewhere].pk, places[not elsewhere].pk
         occurred, thing = date(2026, 1, 5) + timedelta(days=day), things[which]
         price, costs = Decimal(cents) / 100, Decimal(fees) / 100
         fields: dict[str, Any] = {
             "buy": {
                 "instrument_id": thing.pk,
+                "account_id": here,
                 "quantity": Decimal(quantity) / 4,
                 "price": price,
                 "fees": costs,
             },
             "sell": {
                 "instrument_id": thing.pk,
+                "account_id": here,
                 "quantity": Decimal(quantity) / 8,
                 "price": price,
                 "fees": costs,
@@ -95,6 +123,12 @@ class TestAnyJournal:
             "fee": {"amount": price, "instrument_id": thing.pk},
             "split": {"instrument_id": thing.pk, "ratio": f"{quantity}:3"},
             "delivery_in": {"instrument_id": thing.pk, "quantity": Decimal(quantity), "cost": price},
+            "transfer": {
+                "instrument_id": thing.pk,
+                "account_id": here,
+                "to_account_id": there,
+                "quantity": Decimal(quantity) / 16,
+            },
             "return_of_capital": {"instrument_id": thing.pk, "amount": price},
         }.get(kind, {})
         try:
