@@ -52,6 +52,13 @@ STEP = st.tuples(
 )  # fmt: skip
 
 
+def places_of(portfolio: Any) -> tuple[Account, Account]:
+    """Two accounts for securities: the one that the portfolio began with, and another."""
+    first = Account.objects.get(portfolio=portfolio, kind="securities")
+    second = add_account(portfolio_id=portfolio.pk, name="Second", kind="securities", currency="EUR", now=NOW)
+    return first, second
+
+
 def _summed(rows: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
     found: dict[int, Decimal] = {}
     for instrument, quantity in rows:
@@ -76,12 +83,9 @@ class TestAnyJournal:
 
         other = Instrument.objects.filter(symbol="OTHER").first() or make_instrument("OTHER", currency="CHF")
         portfolio = make_portfolio(owner, cost_basis_method=method, tax_country=tax_country)
-        first = Account.objects.get(portfolio=portfolio, kind="securities")
-        second = add_account(
-            portfolio_id=portfolio.pk, name="Second", kind="securities", currency="EUR", now=NOW
-        )
+        places = places_of(portfolio)
         for step in steps:
-            self._take(portfolio, step, (acme, other), (first, second))
+            self._take(portfolio, step, (acme, other), places)
             assert verify_portfolio(portfolio.pk).problems == ()
             assert self._in_lots(portfolio) == self._in_positions(portfolio)
 

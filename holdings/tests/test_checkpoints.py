@@ -69,8 +69,9 @@ class TestCheckpoints:
     ):
         other = Instrument.objects.filter(symbol="OTHER").first() or make_instrument("OTHER", currency="CHF")
         portfolio = make_portfolio(owner, cost_basis_method=method, tax_country=tax_country)
+        places = test_any_journal.places_of(portfolio)
         for step in steps:
-            test_any_journal.TestAnyJournal()._take(portfolio, step, (acme, other))
+            test_any_journal.TestAnyJournal()._take(portfolio, step, (acme, other), places)
             assert verify_portfolio(portfolio.pk).problems == ()
 
     def test_lie_ever_closer_towards_the_end(self, long):
