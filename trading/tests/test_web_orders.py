@@ -229,7 +229,7 @@ class TestFaults:
             ({**BRACKET, "stop_loss_limit_price": "96"}, "stop_loss_limit_price", "must not lie above"),
             ({**BRACKET, "time_in_force": "ioc"}, "time_in_force", "day order or good till cancelled"),
             ({**BRACKET, "type": "stop", "stop_price": "105"}, "type", "market or a limit order"),
-            ({**BRACKET, "order_class": "oto"}, "take_profit_limit_price", "Give one exit"),
+            ({"order_class": "oto"}, "take_profit_limit_price", "Give an exit"),
             ({**BRACKET, "order_class": "simple"}, "order_class", "A single order has no exits"),
             ({**BRACKET, "quantity": "", "notional": "100"}, "order_class", "by amount"),
             ({"extended_hours": "on"}, "extended_hours", "only limit orders"),

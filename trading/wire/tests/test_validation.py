@@ -106,7 +106,7 @@ class TestRefused:
             ),
             (order(**{**BRACKET, "stop_loss": {"stop_price": 90, "limit_price": 91}}), 422, 42210000, ""),
             (
-                order(order_class="oto", take_profit={"limit_price": 110}, stop_loss={"stop_price": 90}), 422, 40010001,
+                order(order_class="oto"), 422, 40010001,
                 "oto orders require either take_profit or stop_loss",
             ),
             (order(**{**OCO, "type": "market"}), 422, 40010001, "oco orders must be limit orders"),
@@ -172,6 +172,7 @@ class TestTaken:
             order(**BRACKET), order(type="limit", limit_price=99, time_in_force="gtc", **BRACKET),
             order(order_class="oto", take_profit={"limit_price": 110}),
             order(order_class="oto", stop_loss={"stop_price": 90}),
+            order(order_class="oto", take_profit={"limit_price": 110}, stop_loss={"stop_price": 90}),
             order(**OCO), order(limit_price=110, **{**OCO, "take_profit": None}),
             order(order_class="simple"), order(order_class=""),
             order(symbol="BTC/USD", qty="0.01", time_in_force="gtc"),
