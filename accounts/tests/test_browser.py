@@ -61,6 +61,7 @@ def test_passkey_is_added_and_signs_in_without_a_password(
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Confirm").click()
     page.get_by_label("Passwordless").check()
+    page.wait_for_load_state()  # a click before the page's script is there is nobody's
     page.locator("#mfa_webauthn_add").click()
     page.wait_for_url("**/recovery-codes/")
 

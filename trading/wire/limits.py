@@ -30,7 +30,11 @@ if left + 0.1 >= one then
     taken, left, full = 1, left - one, full + one
     redis.call('SET', KEYS[1], string.format('%.2f', full), 'PX', math.ceil((full - now) / 1000) + 1)
 end
-return {taken, math.floor(left / one * 1000 + 0.5)}
+local thousandths = math.floor(left / one * 1000 + 0.5)
+if taken == 0 then
+    thousandths = math.min(thousandths, 999)  -- nearly one is none: who is refused has nothing left
+end
+return {taken, thousandths}
 """)
 _MINUTE = 60_000_000
 

@@ -12,9 +12,11 @@ import pytest
 import requests
 
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.valkey import client
 from trading.models import Order
 from trading.operations import revoke_api_key
 from trading.tests.support import check_books, make_instrument, set_quote
+from trading.wire import limits
 from trading.wire.tests.support import make_bot
 
 
@@ -115,3 +117,19 @@ class TestBigBodies:
                 assert (answer.status_code, answer.json()["code"]) == (413, 41310000)
                 assert session.get(f"{live_site.url}/alpaca/v2/clock", timeout=60).status_code == 200
         assert not Order.objects.exists()
+
+
+class TestNearlyOneRequest:
+    def test_who_is_refused_has_nothing_left(self):
+        """A moment before the next request is allowed the rest is not rounded up to one."""
+        server, bucket = client(), "of-a-test"
+        for _ in range(20):  # a busy machine may let the moment pass
+            seconds, microseconds = server.time()
+            now = (seconds - 1_700_000_000) * 1_000_000 + microseconds
+            server.set(f"hf:wire:bucket:{bucket}", f"{now + 20_000:.2f}")
+            found = limits.take(bucket, 1)
+            if found.is_exceeded:
+                break
+        server.delete(f"hf:wire:bucket:{bucket}")
+        assert found.is_exceeded
+        assert found.remaining == 0
