@@ -16,6 +16,7 @@ threads = 2
 keepalive = 150
 # Heartbeats on a disk that is busy look like dead workers; memory is never that slow.
 worker_tmp_dir = "/dev/shm"
+# With threads this ends a worker that hangs as a whole, not a single request that takes long.
 timeout = 60
 graceful_timeout = 20
 # Read once and forked: a new worker serves at once, shares what it never changes, and costs a moment, not seconds.
