@@ -62,6 +62,15 @@ def _client(location: str) -> redis.Redis:
     return made
 
 
+def own_connection() -> Any:
+    """Return a connection, not yet opened, for one who keeps it and closes it himself.
+
+    It does not come from the pool of `client`: what the pool makes counts as one of its hundred until it is given back.
+    """
+    pool = client().connection_pool
+    return pool.connection_class(**pool.connection_kwargs)
+
+
 @dataclass(slots=True)
 class _Absence:
     """How long nobody asks a server that one of them found away."""
@@ -204,17 +213,12 @@ def _exchange(*command: Any) -> Any:
             idle.clear()
             connection = None
     if connection is None:
-        connection = _new_connection(location)
+        connection = own_connection()
         answer = _ask(connection, command)
     idle.append(connection)
     if isinstance(answer, redis.RedisError):
         raise answer
     return answer
-
-
-def _new_connection(location: str) -> Any:
-    pool = _client(location).connection_pool
-    return pool.connection_class(**pool.connection_kwargs)
 
 
 def _ask(connection: Any, command: tuple[Any, ...]) -> Any:

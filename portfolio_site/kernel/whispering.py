@@ -19,7 +19,7 @@ from typing import Any, Self
 import redis
 from django.conf import settings
 
-from portfolio_site.kernel.valkey import client
+from portfolio_site.kernel.valkey import client, own_connection
 
 _RECEIVE = 4096
 #: A server that has said nothing for so long is asked whether it is there, and taken to be gone after so long.
@@ -88,7 +88,7 @@ class Whisperer:
 
     def _connect(self) -> None:
         self._close()
-        link: Any = client().connection_pool.make_connection()
+        link: Any = own_connection()
         link.connect()
         self._link, self._pid, self._location = link, os.getpid(), settings.REDIS_LOCATION
         plain = link._sock  # there is no other way to it
@@ -129,7 +129,7 @@ class Ear:
 
     def __init__(self, channel: str) -> None:
         self._channel = channel
-        self._link: Any = client().connection_pool.make_connection()
+        self._link: Any = own_connection()
         self._heard_at = time.monotonic()
         self._is_asked = False
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from portfolio_site.kernel.valkey import UNREACHABLE
+from portfolio_site.kernel.valkey import UNREACHABLE, client
 from portfolio_site.kernel.whispering import Ear, Whisperer
 from tests.support.own_valkey import OwnValkey
 
@@ -69,6 +69,18 @@ class TestWhispering:
             assert ear.get_message(timeout=5)["type"] == "subscribe"
             whisperer.whisper(CHANNEL, "after")
             assert heard(ear, 1) == [b"after"]
+
+    def test_takes_no_connection_from_those_of_the_process(
+        self, whisperer: Whisperer, own_valkey: OwnValkey
+    ) -> None:
+        """Each absence costs a new one, and a process has a hundred: after as many absences nothing would be told."""
+        before = client().connection_pool._created_connections
+        for number in range(3):
+            whisperer.forget()
+            whisperer.whisper(CHANNEL, number)
+            with Ear(CHANNEL) as ear:
+                assert ear.wait(5)
+        assert client().connection_pool._created_connections == before
 
 
 class TestTelling:
