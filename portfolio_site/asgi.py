@@ -6,6 +6,7 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portfolio_site.settings.prod")
+os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "60")
 
 # Django has to be set up before anything below may import a model.
 _pages = get_asgi_application()

@@ -8,6 +8,8 @@ from .environment import *  # noqa: F403
 from .environment import (
     BASE_DIR,
     DATABASE_CONNECTIONS,
+    DATABASE_IDLE_SECONDS,
+    DATABASE_STATEMENT_SECONDS,
     DATABASE_URL,
     EMAIL_URL,
     MEDIA_ROOT,
@@ -123,6 +125,17 @@ else:
     raise ImproperlyConfigured(f"DATABASE_CONNECTIONS is pool or kept, not {DATABASE_CONNECTIONS!r}.")
 # From the third time on a statement is prepared: the counter's two long ones cost more to plan than to carry out.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 3)
+# What hangs must not hold an account's lock for ever: a request's statement, or a process that stopped in a transaction.
+_limits = {
+    "statement_timeout": DATABASE_STATEMENT_SECONDS,
+    "idle_in_transaction_session_timeout": DATABASE_IDLE_SECONDS,
+}
+DATABASES["default"]["OPTIONS"]["options"] = " ".join(
+    [
+        DATABASES["default"]["OPTIONS"].get("options", ""),
+        *(f"-c {name}={seconds}s" for name, seconds in _limits.items() if seconds),
+    ]
+).strip()
 
 # Cache, sessions, channel layer and broker share one Valkey/Redis, in databases of their own prefix.
 _REDIS = REDIS_URL or "redis://localhost:6379/0"

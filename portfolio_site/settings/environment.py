@@ -26,6 +26,9 @@ DATABASE_URL: str = env.str("DATABASE_URL", default="")
 REDIS_URL: str = env.str("REDIS_URL", default="")
 #: `pool`: shared by the threads of a process, given back after each request. `kept`: one for each thread, for good.
 DATABASE_CONNECTIONS: str = env.str("DATABASE_CONNECTIONS", default="pool")
+#: What a statement may take, and a transaction may wait for its own program, before PostgreSQL ends it; 0 for ever.
+DATABASE_STATEMENT_SECONDS: int = env.int("DATABASE_STATEMENT_SECONDS", default=0)
+DATABASE_IDLE_SECONDS: int = env.int("DATABASE_IDLE_SECONDS", default=300)
 ENCRYPTION_KEYS: list[str] = env.list("ENCRYPTION_KEYS", default=[])
 BROKER_ALLOWED_HOSTS: list[str] = env.list("BROKER_ALLOWED_HOSTS", default=[])
 BROKER_LIVE_TRADING: bool = env.bool("BROKER_LIVE_TRADING", default=True)

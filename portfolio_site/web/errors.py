@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import JsonResponse
+from django.db import InterfaceError, OperationalError
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template import loader
 from django.views import defaults
 
 from portfolio_site.kernel.api.problems import CONTENT_TYPE, problem
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
 _API = "/api/"
+#: A database that is started anew, or fails over, is back within seconds.
+RETRY_SECONDS = 5
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -47,10 +52,23 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """A fault of ours: the log has it under the request id."""
+    """A fault of ours: the log has it under the request id. 503 where the database was away or too slow."""
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return _unavailable(request)
     if request.path.startswith(_API):
         return _problem(500, "server_error", "This is our fault. The log has it under this request id.")
     return defaults.server_error(request)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(_API):
+        answer: HttpResponse = _problem(
+            503, "database_unavailable", "The site's database did not answer in time. Try again in a moment."
+        )
+    else:
+        answer = HttpResponse(loader.render_to_string("503.html"), status=503)
+    answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
 
 
 def _problem(status: int, code: str, detail: str) -> JsonResponse:

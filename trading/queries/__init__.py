@@ -12,7 +12,7 @@ For programs that trade in one account (by portfolio; the caller has made sure w
 - ``positions_of``, ``position_of`` -> ``PositionView``
 - ``activities_of`` -> ``Activity`` rows (executions, fees, dividends, interest, payments), ``activity_id``
 - ``AccountHistory`` (equity at past instants), ``daily_pricing``, ``intraday_pricing``
-- ``log_after``, ``log_before``, ``last_log_number``, ``log_number_at`` -> ``LoggedEvent``: the numbered log; ``is_key_live``
+- ``news_for``, ``log_before`` -> ``LoggedEvent``: the numbered log; ``last_log_number``, ``log_number_at``; ``is_key_live``
 - ``tradable_of``, ``things_of`` -> ``Tradable``: the terms an instrument trades under (an asset's flags)
 - ``market_of`` -> ``Market`` (quote, phase, session)
 """
@@ -107,12 +107,13 @@ from trading.queries.preview import OrderPreview, order_preview
 from trading.queries.rebalancing import RebalancePlan, even_targets, rebalance_plan
 from trading.queries.trade_log import (
     Execution,
+    Follower,
     LoggedEvent,
     is_key_live,
     last_log_number,
-    log_after,
     log_before,
     log_number_at,
+    news_for,
 )
 from trading.queries.values import FillView, OrderView, TrailEntry, fill_views, order_view
 
@@ -141,6 +142,7 @@ __all__ = [
     "EquityPoint",
     "Execution",
     "FillView",
+    "Follower",
     "KeyHolder",
     "LoggedEvent",
     "Market",
@@ -188,10 +190,10 @@ __all__ = [
     "kind_of",
     "last_log_number",
     "latest_baskets",
-    "log_after",
     "log_before",
     "log_number_at",
     "market_of",
+    "news_for",
     "open_groups",
     "open_order_with_market",
     "open_orders_with_market",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Max
 
 from marketdata.models import Instrument
+from portfolio_site.kernel.rows import instance_of, new_row
+from portfolio_site.kernel.statements import Statement
 from trading.models import ApiKey, Order, TradeEvent
 from trading.queries.values import OrderView, order_view
 
@@ -37,6 +41,36 @@ class LoggedEvent:
     execution: Execution | None
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Who follows an account's log: by which key, and the number of the last event they have heard of."""
+
+    portfolio_id: int
+    key_pk: int
+    heard: int
+
+
+_THING = ("id", "public_id", "symbol", "name", "asset_class", "exchange", "provider")
+
+# A row for each follower whose key is live, without an event where there is none: no row at all is no key.
+_NEWS = Statement(f"""
+SELECT a.place, e.number, e.event, e.at, e.payload, {", ".join("i." + name for name in _THING)}
+FROM unnest(%(portfolios)s::bigint[], %(keys)s::bigint[], %(heard)s::bigint[]) WITH ORDINALITY
+     AS a(portfolio_id, key_id, heard, place)
+JOIN trading_apikey k ON k.id = a.key_id AND k.portfolio_id = a.portfolio_id AND k.revoked_at IS NULL
+JOIN holdings_portfolio p ON p.id = k.portfolio_id
+JOIN accounts_user u ON u.id = p.owner_id AND u.is_active
+LEFT JOIN LATERAL (
+    SELECT number, event, at, payload::text AS payload, (payload->'order'->>'instrument_id')::bigint AS thing
+    FROM trading_tradeevent
+    WHERE portfolio_id = a.portfolio_id AND number > a.heard
+    ORDER BY number LIMIT %(limit)s::bigint
+) e ON true
+LEFT JOIN marketdata_instrument i ON i.id = e.thing
+ORDER BY a.place, e.number
+""")  # noqa: S608 - names of columns, from above
+
+
 def last_log_number(portfolio_id: int) -> int:
     """The number of the account's latest event; 0 when nothing has happened. One statement."""
     found: int | None = TradeEvent.objects.filter(portfolio_id=portfolio_id).aggregate(last=Max("number"))[
@@ -53,12 +87,24 @@ def log_number_at(portfolio_id: int, at: datetime) -> int:
     return found or 0
 
 
-def log_after(portfolio_id: int, *, after: int, limit: int) -> list[LoggedEvent]:
-    """The events of an account after a number, in order, at most ``limit``. Two statements."""
-    rows = list(
-        TradeEvent.objects.filter(portfolio_id=portfolio_id, number__gt=after).order_by("number")[:limit]
-    )
-    return _views(rows)
+def news_for(followers: Sequence[Follower], *, limit: int) -> list[list[LoggedEvent] | None]:
+    """What each follower has not heard yet, in order, at most ``limit`` events; None for one whose key opens nothing any
+    more. One statement for all of them."""
+    found: list[list[LoggedEvent] | None] = [None] * len(followers)
+    values = {
+        "portfolios": [one.portfolio_id for one in followers],
+        "keys": [one.key_pk for one in followers],
+        "heard": [one.heard for one in followers],
+        "limit": limit,
+    }
+    for place, number, event, at, payload, *thing in _NEWS.rows(values):
+        events = found[place - 1]
+        if events is None:
+            events = found[place - 1] = []
+        instrument = instance_of(Instrument, _THING, thing)
+        if instrument is not None:
+            events.append(_event(number, event, at, json.loads(payload), instrument))
+    return found
 
 
 def log_before(
@@ -91,25 +137,35 @@ def is_key_live(key_pk: int) -> bool:
 
 def _views(rows: Iterable[TradeEvent]) -> list[LoggedEvent]:
     found = list(rows)
-    orders = [_order(row.payload["order"]) for row in found]
-    things = Instrument.objects.in_bulk({order.instrument_id for order in orders}) if orders else {}
+    ids = {row.payload["order"]["instrument_id"] for row in found}
+    things = Instrument.objects.in_bulk(ids) if ids else {}
     return [
-        LoggedEvent(
-            number=row.number,
-            event=row.event,
-            at=row.at,
-            order=order_view(order, instrument=things[order.instrument_id], owner_id=0),
-            execution=_execution(row.payload.get("execution")),
-        )
-        for row, order in zip(found, orders, strict=True)
+        _event(row.number, row.event, row.at, row.payload, things[row.payload["order"]["instrument_id"]])
+        for row in found
     ]
+
+
+def _event(
+    number: int, event: str, at: datetime, payload: dict[str, Any], instrument: Instrument
+) -> LoggedEvent:
+    return LoggedEvent(
+        number=number,
+        event=event,
+        at=at,
+        order=order_view(_order(payload["order"]), instrument=instrument, owner_id=0),
+        execution=_execution(payload.get("execution")),
+    )
 
 
 def _order(columns: dict[str, Any]) -> Order:
     """The order as it was told; columns that were empty then, or did not exist yet, have their default."""
-    known = {field.attname: field for field in Order._meta.concrete_fields}
-    values = {name: known[name].to_python(value) for name, value in columns.items() if name in known}
-    return Order(**values)
+    read = _readers()
+    return new_row(Order, **{name: read[name](value) for name, value in columns.items() if name in read})
+
+
+@cache
+def _readers() -> dict[str, Callable[[Any], Any]]:
+    return {field.attname: field.to_python for field in Order._meta.concrete_fields}
 
 
 def _execution(facts: dict[str, Any] | None) -> Execution | None:

@@ -10,8 +10,16 @@ from django.db import DatabaseError, connection, transaction
 
 from portfolio_site.kernel.writing import Writing
 from trading.models import TradeEvent
-from trading.operations import OrderRefusedError, cancel_order, expire_orders, match_resting_orders
+from trading.operations import (
+    OrderRefusedError,
+    cancel_order,
+    create_api_key,
+    expire_orders,
+    match_resting_orders,
+    revoke_api_key,
+)
 from trading.operations.trade_log import append_to_log
+from trading.queries import Follower, news_for
 from trading.tests.support import later, make_account, make_instrument, make_user, order, set_quote
 
 
@@ -115,3 +123,54 @@ class TestRaces:
         rows = logged(account)
         assert [number for number, _, _ in rows] == list(range(1, 49))
         assert [event for _, event, _ in rows] == ["new", "fill"] * 24
+
+
+class TestNews:
+    """What programs that follow accounts are told of, read for all of them at once."""
+
+    @pytest.fixture
+    def key(self, account, trader):
+        return create_api_key(portfolio_id=account, actor=trader, name="Bot", now=later()).key.pk
+
+    def test_of_several_accounts_is_one_statement(
+        self, account, trader, share, key, django_assert_num_queries
+    ):
+        other = make_account(trader)
+        other_key = create_api_key(portfolio_id=other, actor=trader, name="Bot", now=later()).key.pk
+        order(account, trader, share)
+        order(other, trader, share)
+        followers = [
+            Follower(account, key, 0),
+            Follower(other, other_key, 1),
+            Follower(account, key, 2),
+            Follower(account, key, 1),
+        ]
+        with django_assert_num_queries(1):
+            found = news_for(followers, limit=200)
+        assert [[(event.number, event.event) for event in events or ()] for events in found] == [
+            [(1, "new"), (2, "fill")],
+            [(2, "fill")],
+            [],
+            [(2, "fill")],
+        ]
+        (fill,) = found[1] or ()
+        assert (fill.order.portfolio_id, fill.order.symbol) == (None, share.symbol)
+        assert fill.order.filled_quantity == fill.execution.quantity
+
+    def test_comes_in_pieces(self, account, trader, share, key):
+        for _ in range(3):
+            order(account, trader, share)
+        (found,) = news_for([Follower(account, key, 1)], limit=2)
+        assert [event.number for event in found or ()] == [2, 3]
+
+    def test_is_not_for_a_key_that_opens_nothing(self, account, trader, share, key):
+        order(account, trader, share)
+        other = make_account(trader)
+        assert news_for([Follower(other, key, 0), Follower(account, key + 1, 0)], limit=9) == [None, None]
+        revoke_api_key(key_pk=key, actor=trader, now=later())
+        assert news_for([Follower(account, key, 0)], limit=9) == [None]
+
+    def test_is_not_for_somebody_kept_out(self, account, trader, share, key):
+        order(account, trader, share)
+        type(trader).objects.filter(pk=trader.pk).update(is_active=False, suspended_at=later())
+        assert news_for([Follower(account, key, 0)], limit=9) == [None]

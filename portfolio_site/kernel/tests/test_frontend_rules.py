@@ -67,7 +67,7 @@ class TestScripts:
 
 
 class TestErrorPages:
-    @pytest.mark.parametrize("code", ["400", "403", "404", "429", "500"])
+    @pytest.mark.parametrize("code", ["400", "403", "404", "429", "500", "503"])
     def test_render_without_request_user_or_database(self, code: str) -> None:
         html = render_to_string(f"{code}.html")
         assert f">{code}<" in html

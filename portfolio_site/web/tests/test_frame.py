@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -101,3 +105,53 @@ class TestSignedIn:
         assert 'name="viewport"' in html
         assert "HTTP 200" not in html
         assert "200 OK" in html
+
+
+class TestDatabaseAway:
+    """A fault that passes by itself is said to be one: browsers and programs may come again."""
+
+    @pytest.fixture
+    def slow(self, person: User, client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+        """A browser that is signed in, before a database that no longer answers."""
+        client.force_login(person)
+        client.raise_request_exception = False
+
+        def ended(*_: object, **__: object) -> None:
+            raise OperationalError("canceling statement due to statement timeout")
+
+        monkeypatch.setattr("django.db.models.query.QuerySet._fetch_all", ended)
+        return client
+
+    def test_a_page_says_not_at_the_moment(self, slow: Client) -> None:
+        response = slow.get(reverse("web:home"))
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert "Not at the moment" in response.content.decode()
+
+    def test_a_program_is_given_a_problem(self, slow: Client) -> None:
+        response = slow.post(
+            "/api/auth/login",
+            {"email": "ada@example.org", "password": "correct horse battery staple"},
+            content_type="application/json",
+        )
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert response.json()["type"] == "/api/problems/database_unavailable"
+
+    def test_what_hangs_is_ended_by_the_database(self) -> None:
+        """In a process of its own: the limits are part of how a connection is opened."""
+        code = (
+            "import django; django.setup()\n"
+            "from django.db import connection as c\n"
+            "cursor = c.cursor()\n"
+            "cursor.execute('SHOW idle_in_transaction_session_timeout'); print(cursor.fetchone()[0])\n"
+            "cursor.execute('SELECT pg_sleep(30)')\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"DATABASE_STATEMENT_SECONDS": "1", "DATABASE_IDLE_SECONDS": "7"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.stdout.strip() == "7s"
+        assert "canceling statement due to statement timeout" in done.stderr
