@@ -19,6 +19,7 @@ for entry in (ROOT / "script" / "lib", ROOT):
         sys.path.insert(0, str(entry))
 
 from devkit.services import EphemeralServices  # noqa: E402 - the line above makes it importable
+from tests.support.databases import OWN_POSTGRES  # noqa: E402
 
 OWN_VALKEY = "HOLDFAST_TEST_VALKEY_IS_OURS"
 
@@ -35,6 +36,8 @@ def _start_services() -> None:
             os.environ["REDIS_URL"] = f"{address}/{1 + int(worker.removeprefix('gw'))}"
     elif not os.environ.get("REDIS_URL"):
         os.environ[OWN_VALKEY] = "1"
+    if not os.environ.get("DATABASE_URL"):
+        os.environ[OWN_POSTGRES] = "1"
     services = EphemeralServices(os.environ)
     services.start()
     atexit.register(services.stop)

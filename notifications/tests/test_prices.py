@@ -115,6 +115,8 @@ class TestWatch:
 class TestPublishing:
     def test_reads_nothing_while_nobody_watches(self, db, django_assert_num_queries):
         instrument = _instrument("AAA")
+        # A page of an earlier test may be about to go.
+        _wait_until(lambda: _listeners() == 0)
         with django_assert_num_queries(0):
             prices.publish_quotes([instrument.pk])
 
@@ -147,10 +149,18 @@ class _NoRedis:
 
 def _wait_for_subscription():
     """Until the server process listens (its subscription begins with the first watcher)."""
-    client = prices._client()
-    deadline = time.monotonic() + 5
+    _wait_until(lambda: _listeners() > 0)
+
+
+def _listeners() -> int:
+    found = dict(prices._client().pubsub_numsub(prices.CHANNEL))
+    return found.get(prices.CHANNEL.encode(), 0)
+
+
+def _wait_until(holds):
+    deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        if dict(client.pubsub_numsub(prices.CHANNEL)).get(prices.CHANNEL.encode()):
+        if holds():
             return
         time.sleep(0.02)
-    raise AssertionError(f"nobody listens ({NOW})")
+    raise AssertionError(f"who listens is not what it should be ({NOW})")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import time_machine
 
 from accounts.tests.support import PASSWORD, make_user
 from devkit.paths import ROOT
@@ -24,9 +25,15 @@ from holdings.operations import add_account
 from holdings.tests.support import make_instrument, make_portfolio, make_prices, make_rates, post
 from marketdata.models import Instrument
 from portfolio_site.kernel import clock
+from tests.support.databases import create_migrated
 from tests.support.live_site import test_database_url as database_url
 
 OWNER = "owner@example.com"
+#: In each command the clock stands still at the instant of `NOW`: both sites value their books on the same day.
+STANDSTILL = """
+import os, time_machine
+time_machine.travel(os.environ["NOW"], tick=False).start()
+"""
 #: Prints every figure of the owner's one portfolio, without the ids that each site gives for itself.
 FIGURES = """
 import json
@@ -69,6 +76,7 @@ class Site:
             "PYTHONPATH": str(ROOT / "script" / "lib"),
             "DJANGO_SETTINGS_MODULE": "portfolio_site.settings.test",
             "MEDIA_ROOT": str(folder),
+            "NOW": clock.now().isoformat(),
         }
 
     def manage(self, *words: str, text: str = "") -> str:
@@ -90,7 +98,7 @@ class Site:
         """Every figure of its one portfolio."""
         (line,) = [
             line
-            for line in self.manage("shell", "--no-imports", "-c", FIGURES).splitlines()
+            for line in self.manage("shell", "--no-imports", "-c", STANDSTILL + FIGURES).splitlines()
             if line.startswith("FIGURES ")
         ]
         return json.loads(line.removeprefix("FIGURES "))
@@ -107,11 +115,12 @@ def two(transactional_db: None, tmp_path: Path) -> Iterator[Site]:
     """A site that has just been set up, with a database of its own."""
     parts = urlsplit(database_url())
     name = f"fresh_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(database_url(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
     site = Site(urlunsplit(parts._replace(path=f"/{name}")), tmp_path / "two")
-    try:
+    if not create_migrated(name):
+        with psycopg.connect(database_url(), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
         site.manage("migrate", "--verbosity", "0")
+    try:
         yield site
     finally:
         with psycopg.connect(database_url(), autocommit=True) as connection:
@@ -165,6 +174,12 @@ def books() -> Portfolio:
 
 
 class TestABackup:
+    @pytest.fixture(autouse=True)
+    def _one_day(self) -> Iterator[None]:
+        """Midnight is no part of this."""
+        with time_machine.travel(clock.now(), tick=False):
+            yield
+
     def test_of_one_site_gives_the_same_figures_on_another(
         self, one: Site, two: Site, tmp_path: Path
     ) -> None:
@@ -177,7 +192,7 @@ class TestABackup:
             "shell",
             "--no-imports",
             "-c",
-            "from tests.api.test_two_sites import market, person; market(); person()",
+            STANDSTILL + "from tests.api.test_two_sites import market, person; market(); person()",
         )
         told = json.loads(two.manage("portfolio", "restore", "--user", OWNER, "--file", str(file), "--json"))
         assert [(row["name"], row["added"]) for row in told["portfolios"]] == [("Long run", 14)]

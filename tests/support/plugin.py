@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import BrowserContext
 
@@ -21,6 +23,7 @@ from tests.support.browser import (
     page,
     playwright,
 )
+from tests.support.databases import migrated_model
 from tests.support.live_site import LiveSite
 from tests.support.own_valkey import OwnValkey
 
@@ -39,6 +42,13 @@ __all__ = [
 # A machine that is busy with something else is no fault of a test.
 settings.register_profile("holdfast", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("holdfast")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Have the test database of each of several workers copied instead of migrated."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        connection.settings_dict["TEST"]["TEMPLATE"] = migrated_model()
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,7 @@ class TestNews:
             [],
             [(2, "fill")],
         ]
-        (fill,) = found[1] or ()
+        fill = (found[1] or [])[0]
         assert (fill.order.portfolio_id, fill.order.symbol) == (None, share.symbol)
         assert fill.order.filled_quantity == fill.execution.quantity
 
