@@ -163,15 +163,14 @@ class Bot:
     def limits(self) -> None:
         """Limits that fill, that rest and are replaced, that are taken back, and that fill at once or never."""
         limit = {"symbol": self.symbol, "qty": 5, "side": BUY}
-        self.expect(
-            LimitOrderRequest(**limit, time_in_force=TimeInForce.IOC, limit_price=100.10), "new", "fill"
-        )
-        self.expect(
-            LimitOrderRequest(**limit, time_in_force=TimeInForce.IOC, limit_price=99), "new", "canceled"
-        )
-        self.expect(
-            LimitOrderRequest(**limit, time_in_force=TimeInForce.FOK, limit_price=100.10), "new", "fill"
-        )
+        for time_in_force, price, end in (
+            (TimeInForce.IOC, 100.10, "fill"),
+            (TimeInForce.IOC, 99, "canceled"),
+            (TimeInForce.FOK, 100.10, "fill"),
+        ):
+            self.expect(
+                LimitOrderRequest(**limit, time_in_force=time_in_force, limit_price=price), "new", end
+            )
         taken_back = self.expect(LimitOrderRequest(**limit, time_in_force=GTC, limit_price=90), "new")
         self.client.cancel_order_by_id(taken_back.id)
         self.events.wait(taken_back.id, "new", "canceled")
@@ -389,9 +388,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("account", type=Path, help="what create_paper_account --json printed")
-    parser.add_argument(
-        "--set-quote", required=True, help="the operator's command, such as: script/manage set_quote"
-    )
+    parser.add_argument("--set-quote", required=True, help="the operator's command: script/manage set_quote")
     parser.add_argument("--symbol", default="AAPL")
     parser.add_argument("--coin", default="BTC/USD")
     options = parser.parse_args()

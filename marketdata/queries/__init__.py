@@ -46,7 +46,14 @@ from marketdata.queries.instruments import (
     the_instrument_called,
     visible_instrument,
 )
-from marketdata.queries.intraday import IntradayBarView, intraday_bars, latest_minutes, minutes_as_one
+from marketdata.queries.intraday import (
+    BY_HAND,
+    IntradayBarView,
+    intraday_bars,
+    latest_minutes,
+    minutes_around,
+    minutes_as_one,
+)
 from marketdata.queries.minutes import MinuteSeries, minute_series
 from marketdata.queries.overview import ExchangeView, MarketRow, exchanges, market_rows, rates_into
 from marketdata.queries.own import price_of_day, prices_of
@@ -92,6 +99,7 @@ from marketdata.queries.watchlists import (
 )
 
 __all__ = [
+    "BY_HAND",
     "CLASS_ORDER",
     "CRYPTO",
     "FACT_COLUMNS",
@@ -165,6 +173,7 @@ __all__ = [
     "market_rows",
     "market_session",
     "minute_series",
+    "minutes_around",
     "minutes_as_one",
     "next_exchange_session",
     "night_before",

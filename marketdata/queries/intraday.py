@@ -12,6 +12,8 @@ from django.db import connection
 
 Minutes = Literal[1, 5, 15, 60]
 STEPS: tuple[Minutes, ...] = (1, 5, 15, 60)
+#: The source of a price that a person set and holds.
+BY_HAND = "set by hand"
 
 # Bars begin at whole steps of the clock (UTC). The volume of a step is that of the minutes that have one.
 _BARS = """
@@ -23,17 +25,28 @@ WHERE instrument_id = %(id)s AND at >= %(start)s::timestamptz AND at < %(end)s::
 GROUP BY begins ORDER BY begins
 """
 _MINUTES = """
-SELECT at, open, high, low, close, volume, is_simulated
+SELECT at, open, high, low, close, volume, is_simulated, source
 FROM marketdata_intradaybar
 WHERE instrument_id = %(id)s AND at >= %(start)s::timestamptz AND at < %(end)s::timestamptz
 ORDER BY at
 """
+_AROUND = """
+(SELECT at, open, high, low, close, volume, is_simulated, source FROM marketdata_intradaybar
+ WHERE instrument_id = %(id)s AND at < %(start)s::timestamptz ORDER BY at DESC LIMIT 1)
+UNION ALL
+(SELECT at, open, high, low, close, volume, is_simulated, source FROM marketdata_intradaybar
+ WHERE instrument_id = %(id)s AND at >= %(start)s::timestamptz AND at < %(end)s::timestamptz)
+UNION ALL
+(SELECT at, open, high, low, close, volume, is_simulated, source FROM marketdata_intradaybar
+ WHERE instrument_id = %(id)s AND at >= %(end)s::timestamptz ORDER BY at LIMIT 1)
+ORDER BY at
+"""
 
 _LATEST = """
-SELECT i.id, b.at, b.open, b.high, b.low, b.close, b.volume, b.is_simulated
+SELECT i.id, b.at, b.open, b.high, b.low, b.close, b.volume, b.is_simulated, b.source
 FROM unnest(%s::bigint[]) AS i(id)
 CROSS JOIN LATERAL (
-    SELECT at, open, high, low, close, volume, is_simulated
+    SELECT at, open, high, low, close, volume, is_simulated, source
     FROM marketdata_intradaybar m WHERE m.instrument_id = i.id ORDER BY m.at DESC LIMIT 1
 ) b
 """
@@ -49,7 +62,8 @@ GROUP BY instrument_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntradayBarView:
-    """Some minutes from `at` on, as traded. `volume` is None where the source tells none."""
+    """Some minutes from `at` on, as traded. `volume` is None where the source tells none; `source` is told of single minutes,
+    and is `BY_HAND` where a person set the price of the minute last."""
 
     at: datetime
     open: Decimal
@@ -58,6 +72,7 @@ class IntradayBarView:
     close: Decimal
     volume: Decimal | None
     is_simulated: bool = False
+    source: str = ""
 
 
 def intraday_bars(
@@ -75,6 +90,14 @@ def intraday_bars(
         wanted["step"] = f"{minutes} minutes"
     with connection.cursor() as cursor:
         cursor.execute(_MINUTES if minutes == 1 else _BARS, wanted)
+        return [_view(row) for row in cursor.fetchall()]
+
+
+def minutes_around(instrument_id: int, *, start: datetime, end: datetime) -> list[IntradayBarView]:
+    """Return the minutes that begin in start..end (without `end`), and the one before and the one after them, oldest first.
+    One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AROUND, {"id": instrument_id, "start": start, "end": end})
         return [_view(row) for row in cursor.fetchall()]
 
 
@@ -101,4 +124,5 @@ def _view(row: tuple[Any, ...]) -> IntradayBarView:
         close=row[4],
         volume=row[5],
         is_simulated=row[6],
+        source=row[7] if len(row) > 7 else "",
     )

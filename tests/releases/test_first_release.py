@@ -4,6 +4,9 @@ holdings 0003): brought up to date they still prove themselves, and trading goes
 The file is ``pg_dump --inserts`` of a database in which that release opened two paper accounts and placed, filled, canceled
 and expired orders; it is never made anew. Permissions are left
 out: every migration makes those that are missing.
+
+None of them is filled in part: that release's counter did not yet hand the sizes of a quote to the engine (``partly`` met an
+offer of four units, and got its ten), so it could leave no such order behind.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _check_grid(
             )
     elif decimals_of(price) > MAX_DECIMALS:
         return Refusal(
-            code=f"{name.rpartition('.')[2]}_invalid",
+            code="price_increment",
             message=f"The {words} can have at most {MAX_DECIMALS} decimals.",
             field=name,
         )

@@ -22,6 +22,7 @@ from trading.queries.values import OrderView, order_view
 
 _WHY_NOT = {
     OrderStatus.FILLED: "This order is already filled and cannot be cancelled.",
+    OrderStatus.CANCELED: "This order is already cancelled.",
     OrderStatus.EXPIRED: "This order has already expired.",
     OrderStatus.REJECTED: "This order was already rejected.",
     OrderStatus.REPLACED: "This order was replaced by another one. Cancel that one instead.",
@@ -36,9 +37,10 @@ class CancelResult:
     refusal: str = ""
 
 
-def cancel_order(*, order_id: UUID, actor: Any, now: datetime) -> OrderView:
+def cancel_order(*, order_id: UUID, actor: Any, repeat: str = "answer", now: datetime) -> OrderView:
     """Cancel an order of ``actor``, with the rest of its group, and return it. Canceling a canceled order changes nothing
-    and returns it. One that a broker has is ``pending_cancel`` until the broker says what became of it.
+    and returns it (with ``repeat="refuse"`` that raises as well). One that a broker has is ``pending_cancel`` until the
+    broker says what became of it.
 
     Raises ``OrderUnknownError`` for an order that is not the actor's, ``ReadOnlyError`` for an auditor,
     ``OrderNotCancelableError`` (details ``order_id``, ``order_status``) when it has come to its end by itself.
@@ -49,7 +51,7 @@ def cancel_order(*, order_id: UUID, actor: Any, now: datetime) -> OrderView:
         if desk.account.broker_connection_id is not None and order.is_open:
             ask_to_cancel(desk, order, text="Cancelled by you.")
             desk.save()
-        elif status is not OrderStatus.CANCELED:
+        elif status is not OrderStatus.CANCELED or repeat == "refuse":
             if status not in CANCELABLE:
                 raise OrderNotCancelableError(
                     _WHY_NOT.get(status, "This order cannot be cancelled at the moment."),

@@ -10,7 +10,7 @@ For programs that trade in one account (by portfolio; the caller has made sure w
 - ``account_figures`` -> ``AccountFigures`` (cash, market values, equity, margins, buying powers, reservations)
 - ``order_of_account``, ``order_by_client_id``, ``orders_of_account`` -> ``OrderView`` with ``legs``
 - ``positions_of``, ``position_of`` -> ``PositionView``
-- ``activities_of`` -> ``Activity`` rows (executions, fees, dividends, interest, payments), ``activity_id``
+- ``activities_of`` -> ``Activity`` rows (executions, fees, dividends, interest, payments), ``activity_id``, ``cashflows_of``
 - ``AccountHistory`` (equity at past instants), ``daily_pricing``, ``intraday_pricing``
 - ``news_for``, ``log_before`` -> ``LoggedEvent``: the numbered log; ``last_log_number``, ``log_number_at``; ``is_key_live``
 - ``tradable_of``, ``things_of`` -> ``Tradable``: the terms an instrument trades under (an asset's flags)
@@ -39,7 +39,7 @@ from trading.queries.accounts import (
     accounts_for,
     halted_because,
 )
-from trading.queries.activities import ALL_TYPES, Activity, activities_of, activity_id
+from trading.queries.activities import ALL_TYPES, Activity, activities_of, activity_id, cashflows_of
 from trading.queries.baskets import (
     BasketLineView,
     BasketView,
@@ -67,6 +67,7 @@ from trading.queries.brokers import (
     broker_connections_of,
 )
 from trading.queries.buying_power import BuyingPower, buying_power
+from trading.queries.costs import crypto_level
 from trading.queries.equity import AccountHistory, EquityPoint, daily_pricing, intraday_pricing
 from trading.queries.keys import (
     ApiKeyNotFound,
@@ -172,9 +173,11 @@ __all__ = [
     "broker_connection",
     "broker_connections_of",
     "buying_power",
+    "cashflows_of",
     "chain_of",
     "closing_terms",
     "counts_by_state",
+    "crypto_level",
     "daily_pricing",
     "ended_orders",
     "equity_curve",

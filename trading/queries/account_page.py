@@ -152,7 +152,7 @@ def equity_curve(account: AccountView, *, range_code: str, now: datetime) -> lis
         pricing = daily_pricing(history.instruments, first, now.astimezone(NEW_YORK).date())
     points = history.curve(instants, pricing)
     equity = account_figures(account.portfolio_id, now=now).equity
-    return [*points[:-1], EquityPoint(at=now, equity=equity, flows=points[-1].flows)]
+    return [*points[:-1], EquityPoint(at=now, equity=equity)]
 
 
 def _instants(began: datetime, range_code: str, *, now: datetime) -> list[datetime]:

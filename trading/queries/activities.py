@@ -44,6 +44,7 @@ FEE_TYPES = frozenset({"FEE", "CFEE"})
 ALL_TYPES = frozenset({"FILL", "CFEE"} | {kind for kind, _ in _TYPES.values()})
 MAX_PAGE = 100
 _MILLISECOND = timedelta(milliseconds=1)
+_NO_END = 1 << 31
 #: So many more than a page are read at first: rows of one millisecond belong together.
 _MARGIN = 50
 
@@ -116,6 +117,22 @@ def activities_of(
     rows = _enough(_trades, account, span) + _enough(_entries, account, span)
     rows.sort(key=_place, reverse=not ascending)
     return rows[:limit]
+
+
+def cashflows_of(
+    portfolio_id: int, *, currency: str, types: Collection[str], after: datetime, until: datetime
+) -> list[tuple[datetime, str, Decimal]]:
+    """(instant, activity type, net amount) of everything beside the executions themselves that moved cash of a currency after
+    an instant and up to another. What the account was opened with is not among them. Three statements."""
+    since = books.journal_begins_at(portfolio_id)
+    if since is None:
+        return []
+    account = _Account(portfolio_id=portfolio_id, wanted=frozenset(types) - TRADE_TYPES, since=since)
+    # Bounds of a span are exclusive.
+    span = _Span(after=max(after, since), until=until + timedelta(microseconds=1), ascending=True)
+    stored = _trades(account, span, _NO_END) + _entries(account, span, _NO_END)
+    rows = (row for _, found in stored for row in found)
+    return [(row.at, row.type, row.net_amount) for row in rows if row.net_amount and row.currency == currency]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +292,9 @@ def _fee_words(kind: str, note: str) -> str:
 
 
 def _entries(account: _Account, span: _Span, size: int) -> list[_Stored]:
-    types = [name for name, (kind, _) in _TYPES.items() if kind in account.wanted]
+    types = {name for name, (kind, _) in _TYPES.items() if kind in account.wanted}
+    if "DIV" in account.wanted:
+        types.add("fee")
     if not types:
         return []
     found = books.entries_beside_trades(
@@ -287,11 +306,15 @@ def _entries(account: _Account, span: _Span, size: int) -> list[_Stored]:
         limit=size,
         symbol=span.symbol,
     )
-    return [(row.occurred_at, [_of_entry(row)]) for row in found]
+    told = [(row.occurred_at, _of_entry(row)) for row in found]
+    return [(at, [row] if row.type in account.wanted else []) for at, row in told]
 
 
 def _of_entry(row: PaperEntry) -> Activity:
     kind, sign = _TYPES[row.type]
+    if row.type == "fee" and row.external_id.startswith("action:"):
+        # What a short position owes: the journal books it as a fee, programs know it as a dividend with a minus.
+        kind = "DIV"
     return Activity(
         id=activity_id(row.occurred_at, uuid.uuid5(_NAMESPACE, f"entry:{row.id}")),
         type=kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING
 
 from trading.engine.matching import touch
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trading.queries.assessment import Assessment
 
 ZERO = Decimal(0)
+_EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 HOUSE = NotionalLimits()
 _AUCTIONS = (TimeInForce.OPG, TimeInForce.CLS)
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
@@ -69,7 +70,7 @@ def _check_hours(figures: Assessment, now: datetime) -> Refusal | None:
             code="auction_cutoff",
             message=(
                 f"It is too late for this session's {which} auction, and orders for the next one are taken from three "
-                "hours after the close."
+                "hours after the close, in New York from 19:00."
             ),
             field="time_in_force",
         )
@@ -128,6 +129,9 @@ def _check_prices(figures: Assessment, account: TradingAccount) -> Found | None:
 def _check_size(figures: Assessment, account: TradingAccount) -> Found | None:
     thing, terms = figures.market.thing, figures.terms
     amount = figures.amount if terms.notional is None else max(terms.notional, figures.amount)
+    # Unrounded: a thousandth of a cent is little, but not nothing.
+    exact = _EXACT.multiply(_EXACT.multiply(figures.quantity, figures.price or ZERO), thing.value_factor)
+    basis = plain(exact if terms.notional is None else max(terms.notional, exact))
     if figures.quantity <= 0:
         return (
             Refusal(
@@ -136,7 +140,7 @@ def _check_size(figures: Assessment, account: TradingAccount) -> Found | None:
                 f"{thing.symbol}.",
                 field="notional",
             ),
-            {"cost_basis": plain(amount), "minimum": plain(thing.minimum)},
+            {"cost_basis": basis, "minimum": plain(thing.minimum)},
         )
     refusal = check_notional(
         amount,
@@ -145,7 +149,7 @@ def _check_size(figures: Assessment, account: TradingAccount) -> Found | None:
         currency=thing.currency,
     )
     if refusal is not None:
-        return refusal, {"cost_basis": plain(amount), "minimum": plain(thing.minimum)}
+        return refusal, {"cost_basis": basis, "minimum": plain(thing.minimum)}
     value = abs(figures.position) * (figures.price or ZERO) * thing.value_factor
     refusal = check_limits(
         terms,

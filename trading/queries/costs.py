@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Sum
 
 from portfolio_site.kernel.money import round_money
+from trading.engine.fee_rates import CRYPTO_TIERS, crypto_tier
 from trading.engine.fees import Charge, FeeModel, Trade
 from trading.engine.terms import Tradable
 from trading.engine.types import Liquidity, Side
@@ -116,8 +117,13 @@ def _within(charges: tuple[Charge, ...], most: Decimal) -> tuple[Charge, ...]:
 def traded_volume(portfolio_id: int, *, now: datetime) -> Decimal:
     """What the account traded in crypto in the last 30 days, in money: it decides the fee tier. One statement."""
     total: Decimal | None = Fill.objects.filter(
-        order__portfolio_id=portfolio_id,
-        order__instrument__asset_class="crypto",
+        portfolio_id=portfolio_id,
+        instrument__asset_class="crypto",
         executed_at__gt=now - FEE_WINDOW,
     ).aggregate(total=Sum("amount"))["total"]
     return total or ZERO
+
+
+def crypto_level(portfolio_id: int, *, now: datetime) -> int:
+    """The fee tier that volume puts an account in, the first being 1. One statement."""
+    return CRYPTO_TIERS.index(crypto_tier(traded_volume(portfolio_id, now=now))) + 1

@@ -8,7 +8,7 @@ account's figures.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -46,12 +46,10 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class EquityPoint:
-    """What the account was worth at an instant, and what was paid in or out (by journal type) since the last point.
-    What it began with is not paid in."""
+    """What the account was worth at an instant."""
 
     at: datetime
     equity: Decimal
-    flows: Mapping[str, Decimal]
 
 
 class AccountHistory:
@@ -79,14 +77,10 @@ class AccountHistory:
         """The account at ascending instants, each with everything that had happened by then."""
         holding, place, points = Holding(), 0, []
         for at in instants:
-            flows: dict[str, Decimal] = {}
             while place < len(self.movements) and self.movements[place].at <= at:
-                entry = self.movements[place]
-                holding.apply(entry, currency=self.currency)
-                if place:
-                    _note(flows, entry)
+                holding.apply(self.movements[place], currency=self.currency)
                 place += 1
-            points.append(EquityPoint(at=at, equity=self._worth(holding, at, pricing), flows=flows))
+            points.append(EquityPoint(at=at, equity=self._worth(holding, at, pricing)))
         return points
 
     def _worth(self, holding: Holding, at: datetime, pricing: Pricing) -> Decimal:
@@ -97,14 +91,6 @@ class AccountHistory:
             if price is not None and thing is not None:
                 total += _EXACT.multiply(_EXACT.multiply(units, price), value_factor(thing))
         return total
-
-
-def _note(flows: dict[str, Decimal], entry: Movement) -> None:
-    if entry.type in {"buy", "sell"}:
-        if entry.costs:
-            flows["fee"] = flows.get("fee", ZERO) - entry.costs
-    elif entry.cash:
-        flows[entry.type] = flows.get(entry.type, ZERO) + entry.cash
 
 
 def daily_pricing(ids: Iterable[int], start: date, end: date) -> Pricing:

@@ -8,13 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
-from trading.models import Order
+from trading.engine.states import OrderStatus
+from trading.models import OPEN_STATUSES, TERMINAL_STATUSES, Order
 from trading.queries.values import OrderView, order_view
 
 MAX_ORDERS = 500
-#: What is nested when it is a group: everything below a head.
-_HEADS = Q(parent__isnull=True)
+_STATUSES = {"open": OPEN_STATUSES, "closed": TERMINAL_STATUSES, "all": None}
 
 
 def order_of_account(portfolio_id: int, order_id: UUID) -> OrderView | None:
@@ -50,18 +51,21 @@ def orders_of_account(
     """Orders of one account: filtered, sorted by submission, then cut at ``limit`` (at most 500).
 
     ``status`` is open, closed or all; ``after`` and ``until`` are exclusive. With ``with_legs`` members of groups stand under
-    their head (``legs``) and nowhere else; without, each is a row of its own. ``before_order_id`` and ``after_order_id`` page by
-    place in the list: what was submitted before or after that order. Two statements, one more per order named.
+    their head (``legs``) and nowhere else, so a group is listed when any of its members has that status and ``side``: the open
+    exits of an entry that is filled are open orders. Without, each is a row of its own. ``before_order_id`` and
+    ``after_order_id`` page by place in the list: what was submitted before or after that order. Two statements, one more per
+    order named.
     """
     rows = Order.objects.filter(portfolio_id=portfolio_id)
+    wanted = _wanted(status, side)
     if with_legs:
-        rows = rows.filter(_HEADS)
-    if status == "open":
-        rows = rows.open()
-    elif status == "closed":
-        rows = rows.closed()
-    elif status != "all":
-        raise ValueError("status is open, closed or all")
+        rows = rows.filter(parent__isnull=True)
+        if side or status == "open":
+            # The head stands for whichever of its members is wanted; a replaced exit stands nowhere.
+            members = Order.objects.filter(wanted, portfolio_id=portfolio_id)
+            members = members.exclude(parent__isnull=False, status=OrderStatus.REPLACED)
+            wanted = Q(pk__in=members.values(head=Coalesce("parent_id", "pk")))
+    rows = rows.filter(wanted)
     if after is not None:
         rows = rows.filter(submitted_at__gt=after)
     if until is not None:
@@ -71,8 +75,6 @@ def orders_of_account(
     if is_crypto is not None:
         coins = Q(instrument__asset_class="crypto")
         rows = rows.filter(coins if is_crypto else ~coins)
-    if side:
-        rows = rows.filter(side=side)
     for other, later in ((before_order_id, False), (after_order_id, True)):
         if other is not None:
             rows = rows.filter(_beyond(portfolio_id, other, later=later))
@@ -81,6 +83,14 @@ def orders_of_account(
         : max(1, min(limit, MAX_ORDERS))
     ]
     return nested(found) if with_legs else [order_view(row) for row in found]
+
+
+def _wanted(status: str, side: str) -> Q:
+    if status not in _STATUSES:
+        raise ValueError("status is open, closed or all")
+    known = _STATUSES[status]
+    wanted = Q() if known is None else Q(status__in=known)
+    return wanted & Q(side=side) if side else wanted
 
 
 def _beyond(portfolio_id: int, order_id: UUID, *, later: bool) -> Q:

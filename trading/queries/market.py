@@ -29,6 +29,8 @@ EXTENDED_OPENS, EXTENDED_CLOSES = time(4), time(20)
 #: An opening order is refused from this long before the open, a closing order before the close, until the evening.
 OPENING_CUTOFF, CLOSING_CUTOFF = timedelta(minutes=2), timedelta(minutes=10)
 EVENING = timedelta(hours=3)
+#: In New York never earlier than this, also after a half day.
+NEW_YORK_EVENING = time(19)
 _STOCKS = frozenset({AssetClass.EQUITY, AssetClass.ETF})
 
 
@@ -36,7 +38,8 @@ _STOCKS = frozenset({AssetClass.EQUITY, AssetClass.ETF})
 class Market:
     """An instrument, the terms it trades under, its latest quote and its session.
 
-    ``closed_at`` is the close of a session that ended less than three hours ago (None otherwise).
+    ``closed_at`` is the close of today's session until its evening begins (None otherwise): three hours later, in New York at
+    19:00.
     """
 
     instrument: Instrument
@@ -223,9 +226,14 @@ def _around(
     local = now.astimezone(NEW_YORK)
     sessions = exchange_sessions(instrument.exchange, local.date(), local.date())
     closed_at = None
-    if sessions and sessions[0].closes_at <= now < sessions[0].closes_at + EVENING:
-        closed_at = sessions[0].closes_at
-    if instrument.exchange not in EXTENDED_EXCHANGES:
+    is_us = instrument.exchange in EXTENDED_EXCHANGES
+    if sessions:
+        evening = sessions[0].closes_at + EVENING
+        if is_us:
+            evening = datetime.combine(local.date(), NEW_YORK_EVENING, NEW_YORK)
+        if sessions[0].closes_at <= now < evening:
+            closed_at = sessions[0].closes_at
+    if not is_us:
         return closed_at, None, False
     if sessions:
         first = datetime.combine(local.date(), EXTENDED_OPENS, NEW_YORK)

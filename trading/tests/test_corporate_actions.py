@@ -46,6 +46,11 @@ class TestDividend:
         declare(even, "dividend", "0.25")
         apply_corporate_actions(now=MORNING)
         assert books.cash_balance(margin, "USD") == 10000 + 2000 - 5
+        # To programs it is a dividend with a minus, as brokers tell it.
+        (owed,) = activities_of(margin, types=["DIV"])
+        assert (owed.net_amount, owed.symbol) == (D(-5), even.symbol)
+        assert activities_of(margin, types=["FEE"]) == []
+        assert sum(row.cash for row in activities_of(margin)) == books.cash_balance(margin, "USD")
         check_books()
 
     def test_nothing_for_who_sold_in_time(self, place, account, share):

@@ -16,8 +16,6 @@ from trading.wire.values import moment, rounded, text_of
 
 _PLACES: Final = 8
 _ZERO: Final = Decimal(0)
-#: Levels of crypto fees by the volume of 30 days; everybody begins with the first.
-_CRYPTO_TIER: Final = 1
 _MULTIPLIERS: Final = frozenset({1, 2, 4})
 
 
@@ -57,7 +55,7 @@ def get_account(call: Call) -> Any:
         "pending_transfer_in": "0",
         "pending_transfer_out": "0",
         "intraday_adjustments": "0",
-        "crypto_tier": _CRYPTO_TIER,
+        "crypto_tier": queries.crypto_level(call.portfolio_id, now=call.now),
         "balance_asof": None if account.balance_date is None else account.balance_date.isoformat(),
         "trading_blocked": blocked,
         "transfers_blocked": False,

@@ -12,7 +12,7 @@ from trading.queries import Activity
 from trading.wire.assets import position_symbol_of, symbol_of
 from trading.wire.calls import Call
 from trading.wire.errors import invalid, not_found
-from trading.wire.values import NEW_YORK, moment, optional_text, read_words, text_of
+from trading.wire.values import NEW_YORK, moment, optional_text, text_of
 
 _MOST: Final = 100
 _TRADES: Final = frozenset({"FILL"})
@@ -25,7 +25,7 @@ _ALSO_KNOWN: Final = frozenset(
 
 def list_activities(call: Call) -> Any:
     """``GET /account/activities``"""
-    return _rows(call, read_words(call.text("activity_types") or ""))
+    return _rows(call, call.words("activity_types"))
 
 
 def list_of_type(call: Call, activity_type: str) -> Any:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
 from marketdata.models import ActionKind, CorporateAction
@@ -49,16 +50,28 @@ def list_announcements(call: Call) -> Any:
 def get_announcement(call: Call, announcement_id: str) -> Any:
     """``GET /corporate_actions/announcements/{id}``"""
     wanted = read_uuid(announcement_id)
-    upper, pk = divmod(wanted.int, 1 << 64) if wanted is not None else (0, 0)
+    pk = None if wanted is None else action_number(wanted)
     rows = CorporateAction.objects.filter(instrument__in=listed()).select_related("instrument")
-    found = _forms(rows.filter(pk=pk)) if upper == _UPPER and pk < 1 << 63 else []
+    found = [] if pk is None else _forms(rows.filter(pk=pk))
     if not found:
         raise not_found("announcement not found")
     return found[0]
 
 
-def _id(pk: int) -> uuid.UUID:
+def action_id(pk: int) -> uuid.UUID:
+    """The id of a corporate action on the wire."""
     return uuid.UUID(int=(_UPPER << 64) | pk)
+
+
+def action_number(found: uuid.UUID) -> int | None:
+    """The number of the action with that id; None for an id of anything else."""
+    upper, pk = divmod(found.int, 1 << 64)
+    return pk if upper == _UPPER and pk < 1 << 63 else None
+
+
+def split_rates(ratio: Decimal) -> tuple[int, int]:
+    """(new units, old units) of a split that is kept as a decimal: a third comes back as 1 and 3."""
+    return Fraction(ratio).limit_denominator(10_000).as_integer_ratio()
 
 
 def _forms(rows: Iterable[CorporateAction]) -> list[dict[str, Any]]:
@@ -68,10 +81,10 @@ def _forms(rows: Iterable[CorporateAction]) -> list[dict[str, Any]]:
 def _form(row: CorporateAction) -> dict[str, Any]:
     is_split = row.kind == ActionKind.SPLIT
     ratio: Decimal = row.value
-    new, old = ratio.as_integer_ratio() if is_split else (1, 1)
+    new, old = split_rates(ratio) if is_split else (1, 1)
     kind = ("stock_split" if ratio > 1 else "reverse_split") if is_split else "cash"
     return {
-        "id": str(_id(row.pk)),
+        "id": str(action_id(row.pk)),
         "corporate_action_id": f"{row.instrument_id}_{row.ex_date:%Y%m%d}_{row.kind}",
         "ca_type": row.kind,
         "ca_sub_type": kind,

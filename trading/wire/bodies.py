@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.http.request import RawPostDataException, UnreadablePostError
 
 from trading.wire.errors import TOO_LARGE, WireError, bad_request, invalid
-from trading.wire.values import read_number, read_positive
+from trading.wire.values import read_number, read_positive, read_price
 
 #: No request of any bot comes near it: a watchlist of 250 symbols has 3 kB.
 MOST_BYTES = 256 * 1024
@@ -85,6 +85,11 @@ class Fields:
         """A number greater than zero."""
         value = self._body.get(name)
         return None if value is None else read_positive(value, self.label(name))
+
+    def price(self, name: str) -> Decimal | None:
+        """A price: whether it is on the grid is said by the rules of the market."""
+        value = self._body.get(name)
+        return None if value is None else read_price(value, self.label(name))
 
     def number(self, name: str) -> Decimal | None:
         """Any number."""

@@ -80,18 +80,7 @@ def answer(request: HttpRequest) -> HttpResponse:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
     visit = Visit(request)
-    try:
-        reply = visit.handle()
-    except WireError as error:
-        reply = _refusal(error)
-    except DomainError as error:
-        reply = _refusal(wire_error_of(error))
-    except OperationalError:
-        log.exception("wire_database_failed")
-        reply = Reply({"code": UNAVAILABLE, "message": "the site's database cannot be reached"}, 503)
-    except Exception:
-        log.exception("wire_failed")
-        reply = Reply({"code": INTERNAL, "message": "internal server error occurred"}, 500)
+    reply = told(visit.handle)
     response = _response(request, reply, visit.allowance)
     response.headers["X-Request-ID"] = request_id
     if simulation.is_on():
@@ -109,6 +98,26 @@ def answer(request: HttpRequest) -> HttpResponse:
     )
     structlog.contextvars.clear_contextvars()
     return response
+
+
+def told(work: Callable[[], Reply]) -> Reply:
+    """What ``work`` answers, or what a program is told of whatever went wrong in it."""
+    try:
+        return work()
+    except WireError as error:
+        return _refusal(error)
+    except DomainError as error:
+        return _refusal(wire_error_of(error))
+    except OperationalError:
+        log.exception("wire_database_failed")
+        return Reply({"code": UNAVAILABLE, "message": "the site's database cannot be reached"}, 503)
+    except Exception:
+        log.exception("wire_failed")
+        return Reply({"code": INTERNAL, "message": "internal server error occurred"}, 500)
+
+
+def _refusal(error: WireError) -> Reply:
+    return Reply(error.body, error.status, error.headers)
 
 
 class Visit:
@@ -235,13 +244,25 @@ class Simulation:
 simulation = Simulation()
 
 
-def _refusal(error: WireError) -> Reply:
-    return Reply(error.body, error.status, error.headers)
+def limit_headers(allowance: limits.Allowance | None) -> dict[str, str]:
+    """What is left of the limit that a request counted against; nothing for one that was not counted."""
+    if allowance is None:
+        return {}
+    return {
+        "X-RateLimit-Limit": str(allowance.limit),
+        "X-RateLimit-Remaining": str(allowance.remaining),
+        "X-RateLimit-Reset": str(allowance.reset),
+    }
 
 
 def _response(request: HttpRequest, reply: Reply, allowance: limits.Allowance | None) -> HttpResponse:
     content = b"" if reply.body is None else orjson.dumps(reply.body)
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **reply.headers}
+    headers = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        **limit_headers(allowance),
+        **reply.headers,
+    }
     if len(content) >= _COMPRESS_FROM and "gzip" in request.META.get("HTTP_ACCEPT_ENCODING", ""):
         content = gzip.compress(content, compresslevel=1, mtime=0)
         headers["Content-Encoding"] = "gzip"
@@ -249,8 +270,4 @@ def _response(request: HttpRequest, reply: Reply, allowance: limits.Allowance | 
     if reply.body is None:
         del response.headers["Content-Type"]
     response.headers["Content-Length"] = str(len(content))
-    if allowance is not None:
-        response.headers["X-RateLimit-Limit"] = str(allowance.limit)
-        response.headers["X-RateLimit-Remaining"] = str(allowance.remaining)
-        response.headers["X-RateLimit-Reset"] = str(allowance.reset)
     return response

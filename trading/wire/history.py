@@ -7,7 +7,8 @@ beginning. The account begins with its starting cash: that is no profit.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -17,22 +18,14 @@ from trading.queries import AccountHistory, EquityPoint, daily_pricing, intraday
 from trading.wire.calls import Call
 from trading.wire.data.forms import day_starts
 from trading.wire.errors import invalid
-from trading.wire.values import EXACT, number_of, read_words, rounded
+from trading.wire.values import EXACT, number_of, rounded
 from trading.wire.windows import Asked, Window, read_asked, windows_of
 
 _ZERO: Final = Decimal(0)
-#: Journal type -> activity type that the SDK knows.
-_FLOWS: Final = {
-    "deposit": "CSD",
-    "withdrawal": "CSW",
-    "dividend": "DIV",
-    "distribution": "DIV",
-    "interest": "INT",
-    "interest_charge": "INT",
-    "fee": "FEE",
-    "fee_refund": "FEE",
-    "return_of_capital": "DIVROC",
-}
+#: A day ends an instant before the next one begins.
+_INSTANT: Final = timedelta(microseconds=1)
+#: What cash moves by beside executions, in the words of activities (of which the SDK knows each).
+_FLOWS: Final = queries.ALL_TYPES - {"FILL"}
 
 
 def get_history(call: Call) -> Any:
@@ -44,13 +37,15 @@ def get_history(call: Call) -> Any:
     began = history.began_at
     windows = [window for window in windows_of(asked, now=call.now) if began and window.ends > began]
     if not windows:
-        return _form(asked, [], [], [], history.starting_cash, ())
+        return _form(asked, [], [], [], history.starting_cash)
     base_at = day_starts(windows[0].day)
     daily = daily_pricing(history.instruments, (base_at - timedelta(days=30)).date(), windows[-1].day)
-    if asked.is_daily:
-        points, before = _daily(history, windows, base_at, daily)
-    else:
-        points, before = _intraday(history, windows, base_at, daily)
+    ends = [window.ends - _INSTANT if asked.is_daily else window.ends for window in windows]
+    pricing = daily
+    if not asked.is_daily:
+        pricing = intraday_pricing(history.instruments, windows[0].begins, windows[-1].ends)
+    (before,) = history.curve([base_at - _INSTANT], daily)
+    points = history.curve(ends, pricing)
     points = _ending_now(call, windows, points)
     base = history.starting_cash if began is None or base_at <= began else before.equity
     if asked.is_daily:
@@ -65,31 +60,11 @@ def get_history(call: Call) -> Any:
         for gain, start in zip(gains, bases, strict=True)
     ]
     return {
-        **_form(asked, windows, points, gains, base, flows),
+        **_form(asked, windows, points, gains, base),
         "profit_loss_pct": shares,
         "base_value_asof": (windows[0].day - timedelta(days=1)).isoformat(),
+        **_cashflow(call, flows, since=base_at - _INSTANT, ends=ends),
     }
-
-
-def _daily(
-    history: AccountHistory, windows: Sequence[Window], base_at: datetime, pricing: Any
-) -> tuple[list[EquityPoint], EquityPoint]:
-    # A day ends an instant before the next one begins.
-    last = timedelta(microseconds=1)
-    instants = [base_at - last, *(window.ends - last for window in windows)]
-    before, *points = history.curve(instants, pricing)
-    return points, before
-
-
-def _intraday(
-    history: AccountHistory, windows: Sequence[Window], base_at: datetime, daily: Any
-) -> tuple[list[EquityPoint], EquityPoint]:
-    base = base_at - timedelta(microseconds=1)
-    (before,) = history.curve([base], daily)
-    pricing = intraday_pricing(history.instruments, windows[0].begins, windows[-1].ends)
-    # From the base on: what was paid before it is none of the first window's.
-    _, *points = history.curve([base, *(window.ends for window in windows)], pricing)
-    return points, before
 
 
 def _ending_now(call: Call, windows: Sequence[Window], points: list[EquityPoint]) -> list[EquityPoint]:
@@ -97,7 +72,7 @@ def _ending_now(call: Call, windows: Sequence[Window], points: list[EquityPoint]
     if windows[-1].ends < call.now:
         return points
     equity = queries.account_figures(call.portfolio_id, now=call.now).equity
-    return [*points[:-1], EquityPoint(at=call.now, equity=equity, flows=points[-1].flows)]
+    return [*points[:-1], EquityPoint(at=call.now, equity=equity)]
 
 
 def _closes(history: AccountHistory, windows: Sequence[Window], base: Decimal, pricing: Any) -> list[Decimal]:
@@ -110,14 +85,12 @@ def _closes(history: AccountHistory, windows: Sequence[Window], base: Decimal, p
 
 
 def _wanted_flows(call: Call) -> frozenset[str]:
-    words = {word.upper() for word in read_words(call.text("cashflow_types") or "NONE")}
-    known = frozenset(_FLOWS.values())
+    words = {word.upper() for word in call.words("cashflow_types")}
     if "ALL" in words:
-        return known
-    unknown = words - known - {"NONE"}
-    if any(not word.isalpha() or len(word) > 8 for word in unknown):
+        return _FLOWS
+    if any(not word.isalpha() or len(word) > 8 for word in words - _FLOWS):
         raise invalid("invalid cashflow_types")
-    return known & words
+    return _FLOWS & words
 
 
 def _form(
@@ -126,9 +99,8 @@ def _form(
     points: Sequence[EquityPoint],
     gains: Sequence[Decimal],
     base: Decimal,
-    flows: Collection[str],
 ) -> dict[str, Any]:
-    form: dict[str, Any] = {
+    return {
         "timestamp": [int(window.begins.timestamp()) for window in windows],
         "equity": [_number(point.equity) for point in points],
         "profit_loss": [_number(gain) for gain in gains],
@@ -136,19 +108,23 @@ def _form(
         "base_value": _number(base),
         "timeframe": asked.frame,
     }
-    cashflow = _cashflow(points, frozenset(flows))
-    return {**form, "cashflow": cashflow} if cashflow else form
 
 
-def _cashflow(points: Sequence[EquityPoint], wanted: frozenset[str]) -> dict[str, list[Any]]:
-    """Payments by activity type, one element for each window; a type that nothing was paid of is left out."""
+def _cashflow(
+    call: Call, wanted: frozenset[str], *, since: datetime, ends: Sequence[datetime]
+) -> dict[str, dict[str, list[Any]]]:
+    """Payments by activity type, one element for each window: what came after the end of the one before. A type that nothing
+    was paid of is left out."""
+    if not wanted:
+        return {}
     sums: dict[str, list[Decimal]] = {}
-    for place, point in enumerate(points):
-        for name, amount in point.flows.items():
-            kind = _FLOWS.get(name)
-            if kind in wanted and kind is not None:
-                sums.setdefault(kind, [_ZERO] * len(points))[place] += amount
-    return {kind: [_number(amount) for amount in found] for kind, found in sorted(sums.items())}
+    found = queries.cashflows_of(
+        call.portfolio_id, currency=call.holder.currency, types=wanted, after=since, until=ends[-1]
+    )
+    for at, kind, amount in found:
+        sums.setdefault(kind, [_ZERO] * len(ends))[bisect_left(ends, at)] += amount
+    told = {kind: [_number(amount) for amount in amounts] for kind, amounts in sorted(sums.items())}
+    return {"cashflow": told} if told else {}
 
 
 def _number(value: Decimal) -> Any:

@@ -124,8 +124,8 @@ def replace(call: Call, order_id: str) -> Any:
             actor=call.actor,
             quantity=body.positive("qty"),
             time_in_force=time_in_force,
-            limit_price=body.positive("limit_price"),
-            stop_price=body.positive("stop_price"),
+            limit_price=body.price("limit_price"),
+            stop_price=body.price("stop_price"),
             trail=body.positive("trail"),
             client_order_id=_client_order_id(body),
             now=call.now,
@@ -138,10 +138,8 @@ def replace(call: Call, order_id: str) -> Any:
 def cancel(call: Call, order_id: str) -> Any:
     """``DELETE /orders/{id}``"""
     order = _own(call, order_id)
-    if order.status == "canceled":
-        # On the pages a second cancel is answered like the first; programs are told that it did nothing.
-        raise rule_violation('order is already in "canceled" state')
-    operations.cancel_order(order_id=order.id, actor=call.actor, now=call.now)
+    # On the pages a second cancel is answered like the first; of two programs the later one is told that it did nothing.
+    operations.cancel_order(order_id=order.id, actor=call.actor, repeat="refuse", now=call.now)
     return NO_CONTENT
 
 
@@ -206,8 +204,8 @@ def _terms(body: Fields) -> dict[str, Any]:
         "time_in_force": time_in_force,
         "quantity": quantity,
         "notional": notional,
-        "limit_price": body.positive("limit_price"),
-        "stop_price": body.positive("stop_price"),
+        "limit_price": body.price("limit_price"),
+        "stop_price": body.price("stop_price"),
         "trail_price": body.positive("trail_price"),
         "trail_percent": body.positive("trail_percent"),
         "extended_hours": body.flag("extended_hours") or False,
@@ -228,11 +226,11 @@ def _client_order_id(body: Fields) -> str:
 
 def _take_profit(body: Fields) -> TakeProfit | None:
     exit_ = body.fields("take_profit")
-    return None if exit_ is None else TakeProfit(limit_price=exit_.positive("limit_price"))
+    return None if exit_ is None else TakeProfit(limit_price=exit_.price("limit_price"))
 
 
 def _stop_loss(body: Fields) -> StopLoss | None:
     exit_ = body.fields("stop_loss")
     if exit_ is None:
         return None
-    return StopLoss(stop_price=exit_.positive("stop_price"), limit_price=exit_.positive("limit_price"))
+    return StopLoss(stop_price=exit_.price("stop_price"), limit_price=exit_.price("limit_price"))

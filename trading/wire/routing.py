@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from channels.routing import URLRouter
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, re_path
 
 from trading.wire.gate import PREFIX
 from trading.wire.streams.events import TradeEventsConsumer
 from trading.wire.streams.market_data import CoinDataConsumer, MarketDataConsumer
 from trading.wire.streams.trade_updates import TradeUpdatesConsumer
+
+#: A base URL that ends in a slash makes two of them.
+_EVENTS: Final = re.compile(rf"{PREFIX}/+v2/events/trades")
 
 
 async def _nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -25,7 +29,9 @@ websocket_urlpatterns: list[URLPattern] = [
     re_path(r"^alpaca/+v1beta3/crypto/[a-z0-9-]+$", CoinDataConsumer.as_asgi()),
     re_path(r"", _nowhere),  # type: ignore[arg-type]
 ]
-http_urlpatterns: list[URLPattern] = [path("alpaca/v2/events/trades", TradeEventsConsumer.as_asgi())]
+http_urlpatterns: list[URLPattern] = [
+    re_path(r"^alpaca/+v2/events/trades$", TradeEventsConsumer.as_asgi()),
+]
 
 programs = URLRouter(websocket_urlpatterns)
 events = URLRouter(http_urlpatterns)
@@ -39,4 +45,4 @@ def is_wire(scope: dict[str, Any]) -> bool:
 
 def is_event_stream(scope: dict[str, Any]) -> bool:
     """Whether a request is one that stays open."""
-    return bool(scope["path"] == f"{PREFIX}/v2/events/trades")
+    return _EVENTS.fullmatch(scope["path"]) is not None

@@ -22,6 +22,7 @@ from trading.wire.assets import CRYPTO, EQUITY
 from trading.wire.calls import Call, Endpoint, endpoint
 from trading.wire.data import single
 from trading.wire.data import views as data
+from trading.wire.data.actions import corporate_actions
 
 DataView: TypeAlias = Callable[[Call, str], Any]
 
@@ -117,6 +118,7 @@ urlpatterns: list[URLPattern] = [
         endpoint(GET=announcements.get_announcement),
         name="announcement",
     ),
+    path("v1/corporate-actions", endpoint(GET=corporate_actions), name="corporate-actions"),
     path("v2/clock", endpoint(GET=clock.get_clock), name="clock"),
     path("v2/calendar", endpoint(GET=clock.get_calendar), name="calendar"),
     path("v2/assets", endpoint(GET=assets.list_assets), name="assets"),

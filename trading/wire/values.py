@@ -22,6 +22,8 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,
 #: What the columns hold: 16 digits before the point, 12 behind it. Nothing sane needs more of the former than this.
 _MOST_DIGITS = 15
 _MOST_DECIMALS = 12
+#: A price computed in binary floating point is written with up to 17 digits: whether it is on the grid is the market's to say.
+_MOST_OF_A_PRICE = 20
 _INSTANT = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,12}))?(Z|z|[+ -]\d{2}:?\d{2})?)?"
 )
@@ -87,16 +89,21 @@ def read_number(value: Any, field: str) -> Decimal:
     return number
 
 
-def read_positive(value: Any, field: str) -> Decimal:
-    """A number greater than zero (-0 is not) with at most twelve places that count."""
+def read_positive(value: Any, field: str, *, most: int = _MOST_DECIMALS) -> Decimal:
+    """A number greater than zero (-0 is not) with at most so many places that count."""
     label = field.replace("_", " ")
     number = read_number(value, field)
     if number <= 0:
         raise invalid(f"{label} must be > 0")
     exponent = number.normalize(EXACT).as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > _MOST_DECIMALS:
-        raise invalid(f"{label} has more than {_MOST_DECIMALS} decimals")
+    if isinstance(exponent, int) and -exponent > most:
+        raise invalid(f"{label} has more than {most} decimals")
     return number
+
+
+def read_price(value: Any, field: str) -> Decimal:
+    """A price: the same, with the noise that arithmetic in floats leaves behind (``100.10000000000001``)."""
+    return read_positive(value, field, most=_MOST_OF_A_PRICE)
 
 
 def read_instant(text: str, field: str, *, end_of_day: bool = False) -> datetime:

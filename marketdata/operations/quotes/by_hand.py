@@ -13,7 +13,7 @@ from marketdata.models import Instrument, Quote
 from marketdata.operations.providing import provider_named, ref_of
 from marketdata.operations.quotes.storing import apply_quotes, store
 from marketdata.providers.base import QuoteData
-from marketdata.queries import InstrumentNotFound, attention, latest_quotes
+from marketdata.queries import BY_HAND, InstrumentNotFound, attention, latest_quotes
 from marketdata.queries.quotes import remember
 from portfolio_site.kernel.errors import DomainError
 
@@ -57,7 +57,7 @@ def set_quote(
         bid_size=bid_size,
         ask_size=ask_size,
         quoted_at=now,
-        source="set by hand",
+        source=BY_HAND,
         is_simulated=instrument.is_simulated,
     )
     store([quote], now=now, by_hand=True)

@@ -6,6 +6,7 @@ only what happens from now on is told. ``until_id`` ends the stream after that e
 
 from __future__ import annotations
 
+import uuid
 from io import BytesIO
 from typing import Any, Final
 
@@ -13,9 +14,10 @@ import orjson
 from channels.generic.http import AsyncHttpConsumer
 from django.core.handlers.asgi import ASGIRequest
 
-from trading.queries import last_log_number, log_number_at
+from trading.queries import KeyHolder, last_log_number, log_number_at
+from trading.wire.calls import Reply
 from trading.wire.errors import METHOD_NOT_ALLOWED, WireError, invalid
-from trading.wire.gate import Visit
+from trading.wire.gate import Visit, limit_headers, told
 from trading.wire.streams.threads import aside
 from trading.wire.streams.updates import KeyRevoked, updates
 from trading.wire.values import read_instant
@@ -32,23 +34,17 @@ class TradeEventsConsumer(AsyncHttpConsumer):
 
     async def handle(self, body: bytes) -> None:
         """Answer with events until the client leaves or its key is revoked."""
-        try:
-            await self._stream()
-        except WireError as error:
-            headers = [(b"Content-Type", b"application/json")]
-            await self.send_response(error.status, orjson.dumps(error.body), headers=headers)
+        visit = Visit(ASGIRequest(self.scope, BytesIO()))
+        reply = await aside(told, lambda: _asked(visit))
+        facts = {"X-Request-ID": str(uuid.uuid4()), **limit_headers(visit.allowance)}
+        if reply.status != 200:
+            headers = _written({"Content-Type": "application/json", **facts, **reply.headers})
+            await self.send_response(reply.status, orjson.dumps(reply.body), headers=headers)
+            return
+        await self.send_headers(headers=[*_HEADERS, *_written(facts)])
+        await self._stream(visit.known_holder, *reply.body)
 
-    async def _stream(self) -> None:
-        if self.scope["method"] != "GET":
-            raise WireError(METHOD_NOT_ALLOWED, "method not allowed")
-        request = ASGIRequest(self.scope, BytesIO())
-        visit = Visit(request)
-        await aside(visit.admit)
-        holder, asked = visit.known_holder, request.GET
-        until = _number(asked.get("until_id"), "until_id")
-        seen = _number(asked.get("since_id") or request.headers.get("Last-Event-ID"), "since_id")
-        after = await aside(_after, holder.portfolio_id, seen, asked.get("since"))
-        await self.send_headers(headers=_HEADERS)
+    async def _stream(self, holder: KeyHolder, after: int, until: int | None) -> None:
         await self.send_body(b": connected\n\n", more_body=True)
         try:
             async for update in updates(portfolio_id=holder.portfolio_id, key_pk=holder.key_pk, after=after):
@@ -60,6 +56,21 @@ class TradeEventsConsumer(AsyncHttpConsumer):
         except KeyRevoked:
             pass
         await self.send_body(b"")
+
+
+def _asked(visit: Visit) -> Reply:
+    """The numbers after which and up to which is told, of a program that may ask."""
+    if visit.request.method != "GET":
+        raise WireError(METHOD_NOT_ALLOWED, "method not allowed", headers={"Allow": "GET"})
+    visit.admit()
+    asked = visit.request.GET
+    until = _number(asked.get("until_id"), "until_id")
+    seen = _number(asked.get("since_id") or visit.request.headers.get("Last-Event-ID"), "since_id")
+    return Reply((_after(visit.known_holder.portfolio_id, seen, asked.get("since")), until))
+
+
+def _written(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def _after(portfolio_id: int, seen: int | None, since: str | None) -> int:

@@ -40,6 +40,14 @@ class TestAccount:
         for gone in ("daytrade_count", "pattern_day_trader", "daytrading_buying_power"):
             assert gone not in account
 
+    def test_the_fee_tier_of_coins_follows_what_was_traded(self, coin):
+        bot = make_bot(cash="1000000")
+        assert bot.get("/v2/account")["crypto_tier"] == 1
+        place(bot, symbol="BTC/USD", qty=1, time_in_force="gtc")
+        assert bot.get("/v2/account")["crypto_tier"] == 1
+        place(bot, symbol="BTC/USD", qty=1, time_in_force="gtc")
+        assert bot.get("/v2/account")["crypto_tier"] == 2
+
     def test_margin_doubles_what_can_be_bought(self, share):
         bot = make_bot(multiplier=2, cash="10000")
         account = bot.get("/v2/account")
@@ -229,6 +237,7 @@ class TestActivities:
         assert len(bot.get("/v2/account/activities", category="trade_activity")) == 3
         assert len(bot.get("/v2/account/activities", category="non_trade_activity")) == 1
         assert len(bot.get("/v2/account/activities", activity_types="CSD,DIV")) == 1
+        assert len(bot.get("/v2/account/activities", activity_types=["CSD", "FILL"])) == 4
         assert bot.get("/v2/account/activities/DIV") == []
         assert bot.get("/v2/account/activities/OPEXP") == []
         fill = everything[1]

@@ -12,10 +12,10 @@ import time_machine
 
 from marketdata.models import Quote
 from portfolio_site.kernel import clock
-from trading.operations import match_resting_orders
-from trading.tests.support import check_books, set_quote
+from trading.operations import expire_orders, match_resting_orders
+from trading.tests.support import check_books, make_instrument, set_quote
 from trading.wire.tests.support import make_bot
-from trading.wire.tests.test_orders import place, refused
+from trading.wire.tests.test_orders import market, place, refused
 from trading.wire.values import NEW_YORK
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +112,30 @@ class TestGroups:
         assert statuses(bot, parent, parent["legs"][0]) == ["canceled", "filled"]
         check_books()
 
+    def test_open_exits_of_a_filled_entry_stand_under_it(self, bot, share):
+        group = {
+            "order_class": "bracket",
+            "take_profit": {"limit_price": 110},
+            "stop_loss": {"stop_price": 90},
+        }
+        filled, resting = place(bot, **group), place(bot, limit_price=80)
+        simple = place(bot, limit_price=70)
+        (found, first, entry) = bot.get("/v2/orders", nested="True", status="open")
+        assert [found["id"], first["id"], entry["id"]] == [simple["id"], resting["id"], filled["id"]]
+        assert (entry["status"], [leg["status"] for leg in entry["legs"]]) == ("filled", ["new", "held"])
+        exits = bot.get("/v2/orders", nested="True", status="open", side="sell")
+        assert [row["id"] for row in exits] == [filled["id"]]
+        entries = bot.get("/v2/orders", nested="True", status="closed", side="buy")
+        assert [row["id"] for row in entries] == [filled["id"]]
+        assert bot.get("/v2/orders", nested="True", status="closed", side="sell") == []
+        moved = bot.send("PATCH", f"/v2/orders/{entry['legs'][0]['id']}", {"limit_price": 111}).json()
+        (entry,) = bot.get("/v2/orders", nested="True", status="open", side="sell")
+        assert moved["id"] in {leg["id"] for leg in entry["legs"]}
+        assert bot.get("/v2/orders", nested="True", status="closed", side="sell") == []
+        assert bot.send("DELETE", f"/v2/orders/{moved['id']}").status_code == 204
+        assert len(bot.get("/v2/orders", nested="True", status="open")) == 2
+        assert len(bot.get("/v2/orders", nested="True", status="all")) == 3
+
 
 class TestWashTrades:
     @pytest.mark.parametrize(
@@ -137,6 +161,54 @@ class TestWashTrades:
         else:
             error = refused(answer, 403, 40310000, "potential wash trade detected. use complex orders")
             assert error["existing_order_id"] == waiting["id"]
+
+
+class TestTinyOrders:
+    def test_the_cost_basis_of_next_to_nothing_is_told(self, bot):
+        share = make_instrument("NANO", quantity_step="0.000000001")
+        set_quote(share, "100.00", "100.02", at=datetime.now(UTC))
+        tiny = bot.send("POST", "/v2/orders", market(symbol="NANO", qty="0.000000001"))
+        body = refused(tiny, 403, 40310000, "cost basis must be >= minimal amount of order 1")
+        assert body["cost_basis"] == "0.00000010002"
+        cents = bot.send("POST", "/v2/orders", market(symbol="NANO", qty=None, notional="0.5"))
+        assert refused(cents, 403, 40310000)["cost_basis"] == "0.5"
+
+
+class TestAuctions:
+    def test_buys_at_the_open_and_sells_at_the_close(self, share, settings):
+        settings.SIMULATED_SESSION = "exchange"
+        friday = datetime(2026, 11, 20, 5, tzinfo=UTC)
+
+        def at(hours, minutes, seconds=0):
+            return friday + timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+        with time_machine.travel(at(9, 20), tick=False) as clock_:
+            bot = make_bot()
+            set_quote(share, "100.00", "100.02", at=clock.now())
+            opening = place(bot, qty=10, time_in_force="opg")
+            capped = place(bot, qty=1, time_in_force="opg", limit_price=99)
+            assert [opening["status"], capped["status"]] == ["accepted"] * 2
+            clock_.move_to(at(9, 30, 5))
+            move(share, "101.00", "101.02")
+            assert statuses(bot, opening) == ["filled"]
+            assert bot.get(f"/v2/orders/{opening['id']}")["filled_avg_price"] == "101.02"
+            clock_.move_to(at(15, 40))
+            closing = place(bot, qty=10, side="sell", time_in_force="cls")
+            clock_.move_to(at(15, 51))
+            late = bot.send("POST", "/v2/orders", market(side="sell", time_in_force="cls"))
+            refused(late, 422, 42210000, "closing auction")
+            move(share, "104.00", "104.02")
+            assert statuses(bot, closing) == ["accepted"]
+            clock_.move_to(at(16, 0, 5))
+            move(share, "105.00", "105.02")
+            assert statuses(bot, closing) == ["filled"]
+            clock_.move_to(at(16, 20))
+            expire_orders(now=clock.now())
+            assert statuses(bot, capped) == ["expired"]
+            assert bot.get("/v2/account")["cash"] == str(
+                Decimal(100_000) + 10 * (Decimal(105) - Decimal("101.02"))
+            )
+        check_books()
 
 
 class TestPartFills:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 import time_machine
 
+from marketdata import operations as market
 from marketdata.models import IntradayBar, PriceBar
 from trading.tests.support import make_instrument, set_quote
 from trading.wire.values import NEW_YORK
@@ -124,6 +125,41 @@ class TestSimulatedMinutes:
             found["16:55"]["o"],
             pytest.approx(7 + sum(bar["v"] for at, bar in found.items() if at != "16:57")),
         )
+
+    def test_stand_still_while_somebody_holds_the_price(
+        self, ticking, bot, share, django_capture_on_commit_callbacks
+    ):
+        def held(at, price):
+            with time_machine.travel(at, tick=False), django_capture_on_commit_callbacks(execute=True):
+                market.set_quote(instrument_id=share.pk, bid=Decimal(price), ask=Decimal(price), now=at)
+
+        def times(**query):
+            found = self.minutes(bot, start=(NOON - timedelta(minutes=6)).isoformat(), **query)
+            return {bar["t"][11:16]: bar for bar in found}
+
+        free = times()
+        held(NOON - timedelta(minutes=4, seconds=20), "500")
+        held(NOON - timedelta(minutes=2, seconds=40), "520")
+        found = times()
+        assert (found["16:54"], found["16:55"]["c"]) == (free["16:54"], 500)
+        assert [found["16:56"][name] for name in "ohlcv"] == [500, 500, 500, 500, 0]
+        assert [found["16:57"][name] for name in "ohlc"] == [500, 520, 500, 520]
+        assert [found["16:59"][name] for name in "ohlc"] == [520] * 4
+        part = times(end=(NOON - timedelta(minutes=4)).isoformat())
+        assert part == {at: bar for at, bar in found.items() if at <= "16:56"}
+        latest = bot.get("/v2/stocks/bars/latest", symbols="ACME")["bars"]["ACME"]
+        assert latest == found["16:59"]
+        later = NOON + timedelta(minutes=5)
+        with time_machine.travel(later, tick=False):
+            with django_capture_on_commit_callbacks(execute=True):
+                market.release_quote(instrument_id=share.pk, now=later)
+            after = times(end=(later + timedelta(minutes=1)).isoformat())
+        assert {at: bar for at, bar in after.items() if at < "17:00"} == found
+        assert [after["17:04"][name] for name in "ohlc"] == [520] * 4
+        with time_machine.travel(later + timedelta(minutes=5), tick=False):
+            on = times()
+        assert (on["17:05"]["o"], on["17:05"]["h"]) == (520, 520)
+        assert on["17:07"]["h"] < 490
 
     def test_reach_back_no_further_than_minutes_are_kept(self, ticking, settings, bot, share):
         settings.INTRADAY_DAYS = 2

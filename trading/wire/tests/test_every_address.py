@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 QUERY = (
     "status limit after until direction nested symbols side start end timeframe period page_token page_size sort adjustment "
     "feed currency date qty percentage cancel_orders asset_class exchange attributes name client_order_id activity_types "
-    "category cashflow_types since ca_types"
+    "category cashflow_types since ca_types types cusips ids cusip"
 ).split()
 NONSENSE = ("\x00", "NaN", "1e400", "-1", "9" * 500, "é☃", "' OR 1=1 --", "2026-02-30", ",,,", "%", "{}")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import msgpack
 import pytest
-import requests
 from alpaca.data.enums import DataFeed
 from alpaca.data.live import CryptoDataStream, StockDataStream
 from alpaca.trading.enums import OrderStatus, TradeEvent
@@ -337,40 +336,6 @@ class TestOrderProtocol:
         for path in ("/streams", "/v2/orders", "/v2/iex/x", "/"):
             with Socket(f"{sdk.socket_base}{path}") as socket:
                 assert socket.refused == 403
-
-
-class TestEventsOverHttp:
-    def events(self, sdk, count: int, **query: Any) -> list[dict[str, Any]]:
-        found = []
-        with requests.get(
-            f"{sdk.base}/v2/events/trades", params=query, headers=sdk.bot.headers, stream=True, timeout=20
-        ) as answer:
-            assert answer.status_code == 200
-            assert answer.headers["Content-Type"] == "text/event-stream"
-            for line in answer.iter_lines():
-                if line.startswith(b"data: "):
-                    found.append(json.loads(line[6:]))
-                if len(found) == count:
-                    break
-        return found
-
-    def test_replays_from_a_number_or_an_instant(self, sdk, acme):
-        place(sdk.bot, acme)
-        between = clock.now()
-        time.sleep(0.01)
-        place(sdk.bot, acme)
-        assert [event["event_id"] for event in self.events(sdk, 3, since_id=1)] == [2, 3, 4]
-        assert [event["event_id"] for event in self.events(sdk, 2, since=between.isoformat())] == [3, 4]
-        assert [event["event_id"] for event in self.events(sdk, 9, since_id=0, until_id=2)] == [1, 2]
-
-    def test_refuses_in_form(self, sdk):
-        url = f"{sdk.base}/v2/events/trades"
-        unknown = requests.get(url, timeout=20)
-        assert (unknown.status_code, unknown.json()["code"]) == (401, 40110000)
-        bad = requests.get(url, params={"since_id": "x"}, headers=sdk.bot.headers, timeout=20)
-        assert (bad.status_code, bad.json()["code"]) == (422, 40010001)
-        post = requests.post(url, headers=sdk.bot.headers, timeout=20)
-        assert (post.status_code, post.json()["code"]) == (405, 40510000)
 
 
 class TestMarketData:

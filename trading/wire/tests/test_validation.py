@@ -80,6 +80,15 @@ class TestRefused:
             (order(type="limit", limit_price=99, extended_hours=True, **BRACKET), 422, 42210000, "extended hours"),
             # prices
             (order(type="stop", stop_price="110.005"), 422, 42210000, "invalid stop_price. sub-penny"),
+            (order(type="limit", limit_price=100.10000000000001), 422, 42210000, "invalid limit_price. sub-penny"),
+            (
+                order(**{**BRACKET, "take_profit": {"limit_price": 110.00000000000001}}), 422, 42210000,
+                "invalid take_profit.limit_price. sub-penny",
+            ),
+            (
+                order(symbol="BTC/USD", qty=1000, type="limit", limit_price=0.12345678901234567, time_in_force="gtc"),
+                422, 42210000, "limit price can have at most 12 decimals",
+            ),
             (order(type="stop", stop_price=None), 422, 40010001, "stop price is required"),
             (order(type="stop", stop_price=90), 422, 42210000, "stop price must be greater than current price"),
             (order(type="stop", side="sell", stop_price=110), 422, 42210000, "stop price must be less than current price"),
@@ -192,14 +201,21 @@ class TestHours:
     def on_the_exchange(self, settings):
         settings.SIMULATED_SESSION = "exchange"
 
-    def placed(self, hour, minute=0, **fields):
-        moment = at(hour, minute)
+    def placed(self, hour, minute=0, *, day=timedelta(0), **fields):
+        moment = at(hour, minute) + day
         with time_machine.travel(moment, tick=False):
             bot = make_bot()
             share = Instrument.objects.filter(symbol="ACME").first() or make_instrument("ACME")
             set_quote(share, "100.00", "100.02", "100.01", at=moment)
             answer = bot.send("POST", "/v2/orders", order(**fields))
             return answer.status_code, answer.json(), bot
+
+    def test_after_a_half_day_the_auctions_evening_begins_at_the_same_hour(self, on_the_exchange):
+        half_day = timedelta(days=7)  # the day after Thanksgiving closes at 13:00
+        for hour, taken in ((12, False), (14, False), (17, False), (18, False), (20, True)):
+            for time_in_force in ("opg", "cls"):
+                status, body, _ = self.placed(hour, 55, time_in_force=time_in_force, day=half_day)
+                assert (status == 200) is taken, (hour, time_in_force, body)
 
     def test_a_day_order_after_the_close_waits_accepted(self, on_the_exchange):
         status, body, _ = self.placed(17)
