@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import TypeAlias
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from holdings import queries as books
 from marketdata.models import Instrument
@@ -20,7 +21,10 @@ from trading.models import Fill, Order
 from trading.queries.market import NEW_YORK, things_of
 
 ZERO = Decimal(0)
+_Row: TypeAlias = tuple[int, str, Decimal, Decimal, Decimal, Decimal, datetime]
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+#: Fills read at first: a program that trades back and forth has many, and few since it was last flat.
+_CHUNK = 500
 _PRICE, _MONEY = Decimal("0.000000000001"), Decimal("0.00000001")
 
 
@@ -82,7 +86,7 @@ def _fraction(part: Decimal, whole: Decimal) -> Decimal | None:
 
 
 def positions_of(portfolio_id: int, *, now: datetime) -> list[PositionView]:
-    """The open positions of an account by symbol. Seven statements at most, however many there are."""
+    """The open positions of an account by symbol. Eight statements at most, however many there are."""
     return _positions(portfolio_id, books.position_quantities(portfolio_id), now=now)
 
 
@@ -125,11 +129,13 @@ def _positions(portfolio_id: int, held: Mapping[int, Decimal], *, now: datetime)
 
 
 def _entries(portfolio_id: int, held: Iterable[int], *, now: datetime) -> dict[int, Entry]:
-    """Average entries from the fills and splits since the position was last flat. Two statements."""
+    """Average entries from the fills and splits since the position was last flat. Two statements, a third where very much
+    has happened since: the newest fills are read first, and none from before."""
     steps: dict[int, list[tuple[datetime, Step]]] = defaultdict(list)
+    unknown = set(held)
     fills = (
-        Fill.objects.filter(portfolio_id=portfolio_id, instrument_id__in=list(held))
-        .order_by("executed_at", "transaction_id")
+        Fill.objects.filter(portfolio_id=portfolio_id, instrument_id__in=list(unknown))
+        .order_by("-executed_at", "-transaction_id")
         .values_list(
             "instrument_id", "side", "quantity", "fee_quantity", "price", "position_quantity", "executed_at"
         )
@@ -137,13 +143,19 @@ def _entries(portfolio_id: int, held: Iterable[int], *, now: datetime) -> dict[i
     since = books.journal_begins_at(portfolio_id)
     if since is not None:
         fills = fills.filter(executed_at__gte=since)
-    for pk, side, quantity, coins, price, after, at in fills.iterator():
+    for pk, side, quantity, coins, price, after, at in _newest(fills):
+        if pk not in unknown:
+            continue
         if not after:
-            steps.pop(pk, None)
+            unknown.discard(pk)
+            if not unknown:
+                break
             continue
         signed = quantity - coins if side == "buy" else -quantity
         paid = _EXACT.divide(quantity * price, quantity - coins) if side == "buy" and coins else price
         steps[pk].append((at, Step(day=_day(at), quantity=signed, price=paid)))
+    for found in steps.values():
+        found.reverse()
     for pk, at, ratio in books.splits_of(portfolio_id, list(steps)):
         if steps[pk] and at >= steps[pk][0][0]:
             steps[pk].append((at, Step(day=_day(at), ratio=ratio)))
@@ -152,6 +164,13 @@ def _entries(portfolio_id: int, held: Iterable[int], *, now: datetime) -> dict[i
         pk: entry_of([step for _, step in sorted(found, key=lambda each: each[0])], today=today)
         for pk, found in steps.items()
     }
+
+
+def _newest(fills: QuerySet[Fill, _Row]) -> Iterator[_Row]:
+    first = list(fills[:_CHUNK])
+    yield from first
+    if len(first) == _CHUNK:
+        yield from fills[_CHUNK:].iterator()
 
 
 def _day(at: datetime) -> date:

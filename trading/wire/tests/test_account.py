@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from trading.queries import positions
 from trading.tests.support import check_books, make_instrument, set_quote
 from trading.wire.tests.support import make_bot
 from trading.wire.tests.test_orders import place, refused
@@ -179,6 +180,21 @@ class TestPositions:
         assert (second["status"], second["body"]["status"]) == (200, "filled")
         assert bot.get("/v2/positions") == []
         assert bot.get("/v2/orders") == []
+
+    def test_of_many_fills_those_since_the_last_flat_count(self, bot, share, coin, monkeypatch):
+        """However many are read at a time."""
+        for side, qty in (("buy", 5), ("sell", 5), ("buy", 3), ("buy", 4), ("sell", 2), ("buy", 1)):
+            set_quote(share, f"{90 + qty}", f"{90 + qty}", at=datetime.now(UTC))
+            place(bot, side=side, qty=qty)
+        place(bot, symbol="BTC/USD", qty="0.1", time_in_force="gtc")
+        whole = bot.get("/v2/positions")
+        assert [row["qty"] for row in whole] == ["6", "0.09975"]
+        # 3 at 93 and 4 at 94, of which a sale leaves the average alone, and 1 at 91.
+        expected = ((3 * Decimal(93) + 4 * Decimal(94)) / 7 * 5 + 91) / 6
+        assert Decimal(whole[0]["avg_entry_price"]) == pytest.approx(expected, abs=Decimal("1E-9"))
+        for chunk in (1, 2, 4, 7):
+            monkeypatch.setattr(positions, "_CHUNK", chunk)
+            assert bot.get("/v2/positions") == whole
 
     def test_short_ones_are_negative(self, share):
         bot = make_bot(multiplier=2)

@@ -107,11 +107,11 @@ def test_adds_up_through_fees_interest_dividends_splits_and_a_new_beginning(days
     accrue_charges(now=clock.now())
     days.balance()
 
+    place(bot, symbol="BTC/USD", qty="0.012345678", time_in_force="gtc")
+    place(bot, symbol="BTC/USD", qty="0.001234567", time_in_force="gtc", side="sell")
     place(bot, qty=333)
     place(bot, qty=None, notional="77.77")
     place(bot, qty="0.123456789")
-    place(bot, symbol="BTC/USD", qty="0.012345678", time_in_force="gtc")
-    place(bot, symbol="BTC/USD", qty="0.001234567", time_in_force="gtc", side="sell")
     place(bot, symbol="SHRT", qty=40, side="sell")
     rows = days.balance()
     assert units(rows, "BTCUSD") == Decimal(bot.get("/v2/positions/BTCUSD")["qty"])
@@ -120,6 +120,7 @@ def test_adds_up_through_fees_interest_dividends_splits_and_a_new_beginning(days
     # A limit that fills in seven pieces, at seven prices.
     order = place(bot, qty=70, limit_price="33.00", time_in_force="gtc")
     for cents in range(7):
+        days.clock.shift(timedelta(seconds=1))
         move(share, f"32.9{cents}", f"32.9{cents}", size=10)
     assert bot.get(f"/v2/orders/{order['id']}")["status"] == "filled"
     pieces = [
