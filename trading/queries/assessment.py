@@ -20,7 +20,7 @@ from trading.engine.rules_groups import check_group, take_profit_price
 from trading.engine.rules_orders import check_terms, is_fractional
 from trading.engine.terms import Terms
 from trading.engine.triggers import collar_price, mark_of, trade_price
-from trading.engine.types import OrderClass, OrderType, Phase, PositionIntent, Refusal, Side
+from trading.engine.types import OrderClass, OrderType, Phase, PositionIntent, Refusal, Side, TimeInForce
 from trading.models import TradingAccount
 from trading.queries.accounts import effective_multiplier, fee_model_of, figures_with
 from trading.queries.checks import check_account
@@ -277,7 +277,8 @@ def _check_price(market: Market, terms: Terms) -> Refusal | None:
             message=f"There is no price for {symbol} at the moment, so no order can be taken for it.",
             field="instrument",
         )
-    if terms.type is OrderType.MARKET and market.is_open and tick.is_stale:
+    waits = terms.time_in_force in (TimeInForce.OPG, TimeInForce.CLS)
+    if terms.type is OrderType.MARKET and market.is_open and tick.is_stale and not waits:
         return Refusal(
             code="price_stale",
             message=(

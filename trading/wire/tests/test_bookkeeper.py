@@ -106,6 +106,7 @@ def test_adds_up_through_fees_interest_dividends_splits_and_a_new_beginning(days
         move(thing, price, price)
     accrue_charges(now=clock.now())
     days.balance()
+    days.clock.shift(timedelta(seconds=1))
 
     place(bot, symbol="BTC/USD", qty="0.012345678", time_in_force="gtc")
     place(bot, symbol="BTC/USD", qty="0.001234567", time_in_force="gtc", side="sell")

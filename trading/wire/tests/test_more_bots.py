@@ -282,7 +282,7 @@ class TestResearcher:
         return today
 
     def test_reads_every_time_frame_adjustment_and_page(self, sdk, history):
-        data, end = sdk.stocks, datetime.now(UTC) - timedelta(days=1)
+        data, end = sdk.stocks, datetime.now(UTC) - timedelta(minutes=15)
         asked = {
             "symbol_or_symbols": ["CCC", "AAA", "BBB", "NOSUCH"],
             "start": end - timedelta(days=120),
