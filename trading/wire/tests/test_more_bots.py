@@ -220,7 +220,7 @@ class TestLostStream:
         async def on_update(update: Any) -> None:
             told.append((update.event, update.order.id))
 
-        stream = TradingStream(sdk.bot.key_id, sdk.bot.secret, url_override=f"{sdk.socket_base}/stream")
+        stream: Any = TradingStream(sdk.bot.key_id, sdk.bot.secret, url_override=f"{sdk.socket_base}/stream")
         stream._reconnect_min_backoff = 0.2
         stream.subscribe_trade_updates(on_update)
         thread = threading.Thread(target=stream.run, daemon=True)
