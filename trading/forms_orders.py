@@ -11,6 +11,7 @@ from django import forms
 from django.urls import reverse_lazy
 from django.utils.text import format_lazy
 
+from holdings.forms import with_point
 from marketdata.models import Instrument
 from marketdata.queries import SeveralInstruments, the_instrument_called
 from portfolio_site.kernel.forms import Chosen, ComboboxInput
@@ -47,8 +48,16 @@ _WORDS = {
 }
 
 
+class _NumberField(forms.DecimalField):
+    """A number with a decimal point or comma."""
+
+    def to_python(self, value: Any) -> Decimal | None:
+        found: Decimal | None = super().to_python(with_point(value) if isinstance(value, str) else value)
+        return found
+
+
 def _number(*, label: str, required: bool = False, invalid: str, help_text: str = "") -> forms.DecimalField:
-    return forms.DecimalField(
+    return _NumberField(
         label=label,
         required=required,
         help_text=help_text,

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("orders/blotter/", blotter.blotter, name="blotter"),
     path("orders/new/", ticket.choose, name="choose"),
     path("orders/paper-account/", accounts.open_account, name="open_account"),
+    path("orders/of/<int:instrument_id>/", blotter.of_instrument, name="of_instrument"),
     path("orders/cancel-all/", blotter.cancel_all, name="cancel_all"),
     path("orders/<uuid:order_id>/", orders.detail, name="detail"),
     path("orders/<uuid:order_id>/replace/", orders.replace, name="replace"),

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from holdings.forms.entries import EntryFilterForm, HoldingForm, TransactionForm
-from holdings.forms.fields import SEARCH_URL, ExactDecimalField, InstrumentField, currency_choices, refuse
+from holdings.forms.fields import (
+    SEARCH_URL,
+    ExactDecimalField,
+    InstrumentField,
+    currency_choices,
+    refuse,
+    with_point,
+)
 from holdings.forms.imports import ImportForm, too_large_message
 from holdings.forms.portfolios import AccountForm, NewPortfolioForm, PortfolioForm
 
@@ -21,4 +28,5 @@ __all__ = [
     "currency_choices",
     "refuse",
     "too_large_message",
+    "with_point",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -34,6 +35,12 @@ _COMMON = (
     "SGD",
     "HKD",
 )
+#: What stands between thousands and is never a decimal sign.
+_BLANKS = re.compile(r"[\s\u202f\xa0'’]")
+_IN_THOUSANDS = {
+    ",": re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+"),
+    ".": re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+"),
+}
 _COINS = ("BTC", "ETH", "USDC", "USDT")
 
 
@@ -44,8 +51,33 @@ def currency_choices(*extra: str) -> list[tuple[str, str]]:
     return [(code, code) for code in codes if is_currency(code) or code in extra]
 
 
+def with_point(text: str) -> str:
+    """A number as it was typed, with a point for its decimals and without separators of thousands: `1,234.50`, `1.234,50` and
+    `1 234,50` are all `1234.50`, `12,5` is `12.5`. What is no such number comes back with its commas.
+
+    A lone comma before three digits (`1,000`) is refused: to one reader it is a thousand, to another one.
+    """
+    text = _BLANKS.sub("", text)
+    commas, points = text.count(","), text.count(".")
+    if commas and points:
+        decimal = max(",.", key=text.rindex)
+        whole, _, fraction = text.rpartition(decimal)
+        grouped = _IN_THOUSANDS["." if decimal == "," else ","]
+        return re.sub(r"[.,]", "", whole) + "." + fraction if grouped.fullmatch(whole) else text
+    if commas + points > 1:
+        mark = "," if commas else "."
+        return text.replace(mark, "") if _IN_THOUSANDS[mark].fullmatch(text) else text
+    if commas and _IN_THOUSANDS[","].fullmatch(text):
+        raise forms.ValidationError(
+            "This can be read in two ways: as %(thousands)s, or as %(small)s. Write one of them.",
+            code="ambiguous",
+            params={"thousands": text.replace(",", ""), "small": text.replace(",", ".")},
+        )
+    return text.replace(",", ".")
+
+
 class ExactDecimalField(forms.Field):
-    """A plain decimal number, exactly as typed. A decimal comma is understood; NaN and `1e400` are not numbers here."""
+    """A plain decimal number, exactly as typed (`with_point`). NaN and `1e400` are not numbers here."""
 
     default_error_messages = {
         "invalid": "Give a number, like 12.5.",
@@ -63,9 +95,7 @@ class ExactDecimalField(forms.Field):
         """The Decimal, None for nothing, or an error at the field."""
         if value in self.empty_values:
             return None
-        text = str(value).strip().replace("\u202f", "").replace("\xa0", "").replace(" ", "").replace("’", "")
-        if "," in text:
-            text = text.replace(",", "") if "." in text else text.replace(",", ".")
+        text = with_point(str(value))
         if len(text) > 60 or not text.lstrip("+-").replace(".", "", 1).isdigit() or not text.isascii():
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         try:

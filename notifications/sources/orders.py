@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.urls import reverse
 
 from notifications.messages import Message
-from portfolio_site.kernel.formatting import format_number, format_price
+from portfolio_site.kernel.formatting import format_number, format_price, format_sentence
 from trading.events import (
     MarginCalled,
     OrderAccepted,
@@ -156,7 +156,7 @@ def _ended(
     if event.filled_quantity:
         body += f" {_number(event.filled_quantity, locale)} had been filled before."
     if event.reason:
-        body += f" {event.reason}"
+        body += f" {format_sentence(event.reason, locale=locale, but=(event.symbol,))}"
     return _message(event, kind=kind, level=level, title=f"Order {word}: {event.symbol}", body=body)
 
 

@@ -136,6 +136,10 @@ class TestOrders:
         )
         rejected = _told(_ended(OrderRejected, person, reason="The price is missing."))
         assert (rejected.body, rejected.level) == ("Sell 3 AAPL. The price is missing.", "danger")
+        person.locale = "de"
+        person.save()
+        short = _told(_ended(OrderRejected, person, reason="It needs 12500.50 USD."))
+        assert short.body == "Sell 3 AAPL. It needs 12.500,50 USD."
         assert _told(_ended(OrderExpired, person)).title == "Order expired: AAPL"
 
     def test_replaced_leads_to_the_new_order(self, person):

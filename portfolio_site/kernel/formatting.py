@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from functools import lru_cache
 from typing import Final, Literal
@@ -35,6 +35,10 @@ WriteDecimal = Callable[[Decimal], str]
 # Babel quantises in the current context; numeric(28,12) sums need more than the default 28 digits.
 _CONTEXT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _CODE_BEFORE_DIGIT: Final = re.compile(r"([A-Za-z])(\d)")
+#: A number that stands alone; times of day (14:03:05), days and parts of words or ids are none.
+_ALONE: Final = re.compile(r"(?<![\w.:-])(\d+(?:\.\d+)?)(?![\w:]|\.\d|-\w)", re.ASCII)
+#: More digits than this are no figure that anybody reads.
+_LONGEST: Final = 40
 # Languages and regions told apart when a browser, not a person's profile, says what it prefers.
 _OFFERED: Final = [
     *("en_US", "en_GB", "en_AU", "en_CA", "en_IE", "en_NZ", "en_IN", "de_DE", "de_AT", "de_CH", "es_ES"),
@@ -109,6 +113,28 @@ def format_number(
     _require_decimal(number)
     least, upper = (digits, digits) if digits is not None else (0, 12 if most is None else most)
     return _with_sign(number, lambda v: _decimal(v, locale, least, upper), sign)
+
+
+def format_sentence(text: str, *, locale: str = DEFAULT_LOCALE, but: Container[str] = ()) -> str:
+    """Write the numbers that stand alone in a sentence as the locale does, to the digit: `needs 1000000.00 USD` becomes
+    `needs 1,000,000.00 USD`. Times, days, ids and what is in `but` (a symbol of digits) stay as they are.
+    """
+    return "".join(
+        part if is_text else figure_text(part, locale=locale) for is_text, part in figures_in(text, but=but)
+    )
+
+
+def figures_in(text: str, *, but: Container[str] = ()) -> list[tuple[bool, str]]:
+    """Take a sentence apart: (is text, part), the numbers that stand alone for themselves."""
+    return [(index % 2 == 0 or part in but, part) for index, part in enumerate(_ALONE.split(text)) if part]
+
+
+def figure_text(number: str, *, locale: str = DEFAULT_LOCALE) -> str:
+    """Write a number that is a text (`1000000.00`) with the locale's separators and as many decimals."""
+    whole, _, fraction = number.partition(".")
+    if len(number) > _LONGEST or (len(whole) > 1 and whole.startswith("0")):
+        return number
+    return format_number(Decimal(number), locale=locale, digits=len(fraction))
 
 
 def format_percent_of(

@@ -31,10 +31,12 @@ _WHY_NOT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelResult:
-    """What became of one order when all were canceled: it is canceled, or the ``refusal`` says why not."""
+    """What became of one order when all were canceled: it is canceled, its broker is asked to cancel it (``is_asked``), or the
+    ``refusal`` says why not."""
 
     order_id: UUID
     refusal: str = ""
+    is_asked: bool = False
 
 
 def cancel_order(*, order_id: UUID, actor: Any, repeat: str = "answer", now: datetime) -> OrderView:
@@ -94,7 +96,9 @@ def cancel_open(
         refused = order.is_open and not at_broker
         results.append(
             CancelResult(
-                order_id=order.pk, refusal="This order cannot be cancelled at the moment." if refused else ""
+                order_id=order.pk,
+                refusal="This order cannot be cancelled at the moment." if refused else "",
+                is_asked=at_broker and order.is_open,
             )
         )
     desk.save()

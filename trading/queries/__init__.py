@@ -50,13 +50,16 @@ from trading.queries.baskets import (
     working_baskets,
 )
 from trading.queries.blotter import (
+    USUAL_SORT,
     Narrowing,
     OpenGroup,
+    OpenPage,
+    blotter_fills,
     chain_of,
     counts_by_state,
     ended_orders,
     family_of,
-    open_groups,
+    open_page,
 )
 from trading.queries.broker_assets import AssetAtBroker, asset_at_broker
 from trading.queries.brokers import (
@@ -124,6 +127,7 @@ __all__ = [
     "EXTENDED_EXCHANGES",
     "MAX_ORDERS",
     "NEW_YORK",
+    "USUAL_SORT",
     "AccountCard",
     "AccountFigures",
     "AccountHistory",
@@ -150,6 +154,7 @@ __all__ = [
     "Narrowing",
     "OpenGroup",
     "OpenOrder",
+    "OpenPage",
     "OrderPreview",
     "OrderView",
     "Paid",
@@ -170,6 +175,7 @@ __all__ = [
     "asset_at_broker",
     "badges_of",
     "baskets_of_orders",
+    "blotter_fills",
     "broker_connection",
     "broker_connections_of",
     "buying_power",
@@ -197,9 +203,9 @@ __all__ = [
     "log_number_at",
     "market_of",
     "news_for",
-    "open_groups",
     "open_order_with_market",
     "open_orders_with_market",
+    "open_page",
     "order_by_client_id",
     "order_of_account",
     "order_preview",

@@ -8,14 +8,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.paginator import Page, Paginator
 from django.db import connection
-from django.db.models import Count, Q
+from django.db.models import Count, F, Max, Q, QuerySet, UUIDField
+from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.functions import Coalesce
 
 from trading.engine.types import Role
-from trading.models import OPEN_STATUSES, Order, OrderQuerySet
+from trading.models import OPEN_STATUSES, Fill, Order, OrderQuerySet
 from trading.queries.orders import (
-    MAX_LISTED,
     OpenOrder,
+    fills_queryset,
     orders_queryset,
     with_market,
 )
@@ -27,6 +30,25 @@ STATES: dict[str, tuple[str, ...]] = {
     "filled": ("filled",),
     "ended": ("canceled", "expired", "replaced"),
     "rejected": ("rejected",),
+}
+#: What the blotter can be sorted by, all its lists alike: a key of the tables below, with a minus for the largest first.
+USUAL_SORT = "-placed"
+_OPEN_KEYS: dict[str, Combinable] = {
+    "placed": F("submitted_at"),
+    "symbol": F("instrument__symbol"),
+    "quantity": F("quantity") - F("filled_quantity"),
+    "price": Coalesce("limit_price", "stop_price"),
+}
+_ENDED_KEYS: dict[str, Combinable] = {
+    **_OPEN_KEYS,
+    "quantity": F("quantity"),
+    "price": F("filled_avg_price"),
+}
+_FILL_KEYS: dict[str, Combinable] = {
+    "placed": F("executed_at"),
+    "symbol": F("order__instrument__symbol"),
+    "quantity": F("quantity"),
+    "price": F("price"),
 }
 _PLACES = {Role.ENTRY: 0, Role.NONE: 0, Role.TAKE_PROFIT: 1, Role.STOP_LOSS: 2}
 
@@ -48,19 +70,43 @@ SELECT id FROM (SELECT id, place FROM earlier UNION SELECT id, place FROM later)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrowing:
-    """What the blotter shows: of one account, of symbols that begin so, in one state; empty: everything."""
+    """What the blotter shows: of one account, of symbols that begin so, in one state, placed (or filled) from ``since`` on and
+    before ``until``; empty: everything. ``sort`` is placed, symbol, quantity or price, with a minus for the largest first."""
 
     portfolio_id: int | None = None
     symbol: str = ""
     state: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    sort: str = USUAL_SORT
 
     def of(self, rows: OrderQuerySet) -> OrderQuerySet:
-        """The rows that the account and the symbol leave."""
+        """The orders that the account, the symbol and the days leave."""
         if self.portfolio_id is not None:
             rows = rows.filter(portfolio_id=self.portfolio_id)
         if self.symbol:
             rows = rows.filter(instrument__symbol__istartswith=self.symbol)
+        if self.since is not None:
+            rows = rows.filter(submitted_at__gte=self.since)
+        if self.until is not None:
+            rows = rows.filter(submitted_at__lt=self.until)
         return rows
+
+    def of_fills(self, rows: QuerySet[Fill]) -> QuerySet[Fill]:
+        """The fills that the account, the symbol and the days leave."""
+        if self.portfolio_id is not None:
+            rows = rows.filter(portfolio_id=self.portfolio_id)
+        if self.symbol:
+            rows = rows.filter(order__instrument__symbol__istartswith=self.symbol)
+        if self.since is not None:
+            rows = rows.filter(executed_at__gte=self.since)
+        if self.until is not None:
+            rows = rows.filter(executed_at__lt=self.until)
+        return rows
+
+    def key(self, keys: dict[str, Combinable]) -> tuple[Combinable, bool]:
+        """What to sort by, of these, and whether the largest comes first."""
+        return keys[self.sort.lstrip("-")], self.sort.startswith("-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +130,42 @@ def counts_by_state(user: Any, narrowing: Narrowing) -> dict[str, int]:
     return found
 
 
-def open_groups(user: Any, narrowing: Narrowing, *, now: datetime) -> list[OpenGroup]:
-    """The open orders, the newest group first, exits right under their entry; at most ``MAX_LISTED`` orders. One statement
-    plus the quotes."""
-    rows = narrowing.of(orders_queryset(user).open()).order_by("-submitted_at", "id")[:MAX_LISTED]
-    groups: dict[UUID, list[OpenOrder]] = {}
-    for each in with_market(list(rows), now=now):
-        groups.setdefault(each.order.parent_id or each.order.id, []).append(each)
-    return [OpenGroup(members=tuple(sorted(group, key=_place))) for group in groups.values()]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPage:
+    """A page of open groups. ``page`` counts groups, not orders."""
+
+    groups: list[OpenGroup]
+    page: Page[Any]
+
+
+def open_page(
+    user: Any, narrowing: Narrowing, *, number: str | int | None = 1, per_page: int, now: datetime
+) -> OpenPage:
+    """The open orders in their groups, exits right under their entry, whole groups only: a group stands where its latest (or
+    largest) member belongs. Three statements plus the quotes."""
+    key, is_descending = narrowing.key(_OPEN_KEYS)
+    groups = (
+        narrowing.of(Order.objects.visible_to(user).open())
+        .order_by()
+        .values(head=Coalesce("parent_id", "id", output_field=UUIDField()))
+        .annotate(key=Max(key), newest=Max("submitted_at"))
+        .order_by(_by("key", is_descending), "-newest", "head")
+    )
+    page = Paginator(groups, per_page).get_page(number)
+    members: dict[UUID, list[OpenOrder]] = {row["head"]: [] for row in page.object_list}
+    rows = orders_queryset(user).open().filter(Q(pk__in=list(members)) | Q(parent_id__in=list(members)))
+    for each in with_market(list(rows) if members else [], now=now):
+        members[each.order.parent_id or each.order.id].append(each)
+    return OpenPage(
+        groups=[OpenGroup(members=tuple(sorted(group, key=_place))) for group in members.values() if group],
+        page=page,
+    )
+
+
+def _by(name: str, is_descending: bool) -> OrderBy:
+    """By this column; what has none comes last either way."""
+    column = F(name)
+    return column.desc(nulls_last=True) if is_descending else column.asc(nulls_last=True)
 
 
 def _place(each: OpenOrder) -> tuple[int, str]:
@@ -100,11 +174,24 @@ def _place(each: OpenOrder) -> tuple[int, str]:
 
 
 def ended_orders(user: Any, narrowing: Narrowing) -> OrderQuerySet:
-    """The orders that have come to their end, the newest first; of one state where the blotter is narrowed to it."""
+    """The orders that have come to their end, as the blotter is sorted; of one state where it is narrowed to it."""
     rows = narrowing.of(orders_queryset(user).closed())
     if narrowing.state in STATES:
         rows = rows.filter(status__in=STATES[narrowing.state])
-    return rows.order_by("-submitted_at", "id")
+    key, is_descending = narrowing.key(_ENDED_KEYS)
+    return rows.order_by(_ordered(key, is_descending), "-submitted_at", "id")
+
+
+def blotter_fills(user: Any, narrowing: Narrowing) -> QuerySet[Fill]:
+    """The fills, as the blotter is sorted; ``fill_views`` makes views of a page."""
+    key, is_descending = narrowing.key(_FILL_KEYS)
+    return narrowing.of_fills(fills_queryset(user)).order_by(
+        _ordered(key, is_descending), "-executed_at", "-number", "id"
+    )
+
+
+def _ordered(key: Combinable, is_descending: bool) -> OrderBy:
+    return OrderBy(key, descending=is_descending, nulls_last=True)
 
 
 def family_of(user: Any, order: OrderView) -> list[OrderView]:

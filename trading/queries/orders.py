@@ -19,7 +19,7 @@ from trading.queries.brokers import sentences_at_brokers
 from trading.queries.market import market_with, tradable_of
 from trading.queries.values import FillView, OrderView, fill_views, order_view
 
-#: Lists on pages are never longer than this; the API pages through all.
+#: Lists that are not paged through are never longer than this.
 MAX_LISTED = 200
 
 
@@ -91,17 +91,14 @@ def fills_for(
     *,
     portfolio_id: int | None = None,
     order_id: UUID | None = None,
-    symbol: str = "",
     limit: int = 50,
 ) -> list[FillView]:
-    """Fills that ``user`` may see, newest first; of symbols that begin with ``symbol``. One statement."""
+    """Fills that ``user`` may see, newest first. One statement."""
     rows = fills_queryset(user)
     if portfolio_id is not None:
         rows = rows.filter(order__portfolio_id=portfolio_id)
     if order_id is not None:
         rows = rows.filter(order_id=order_id)
-    if symbol:
-        rows = rows.filter(order__instrument__symbol__istartswith=symbol)
     newest = rows.order_by("-executed_at", "-number", "id")[: min(limit, MAX_LISTED)]
     return fill_views(newest)
 

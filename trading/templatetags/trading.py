@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.template import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from holdings.domain.numbers import plain
+from portfolio_site.kernel.display import display_for
+from portfolio_site.kernel.formatting import figure_text, figures_in
 from portfolio_site.kernel.templatetags.holdfast import status
+from trading.forms_account import FEE_CHOICES
 from trading.forms_orders import CLASS_CHOICES
 from trading.models import ROLE_CHOICES, TIME_IN_FORCE_CHOICES, TYPE_CHOICES
 from trading.queries.activities import Activity
@@ -44,24 +47,24 @@ def account_badge_of(portfolio_id: int, kind: str) -> SafeString:
     return status(badges_of([portfolio_id]).get(portfolio_id, "broker"))
 
 
-#: A number that stands alone; times of day (14:03:05) and parts of words are none.
-_NUMBER = re.compile(r"(?<![\w.:-])(\d+(?:\.\d+)?)(?![\w:]|\.\d|-\d)")
-
-
-@register.filter
-def private_figures(sentence: str) -> SafeString:
-    """A sentence of a trail, escaped, with its figures hidden in privacy mode like all other amounts."""
-    parts = _NUMBER.split(sentence)
+@register.simple_tag(takes_context=True)
+def told(context: Context, sentence: str, but: str = "") -> SafeString:
+    """A sentence of the counter (a refusal, a line of a trail), escaped: its figures with the person's separators, and hidden in
+    privacy mode like all other amounts. ``but`` is a symbol that may consist of digits."""
+    locale = display_for(context.get("request")).locale
     return format_html_join(
         "",
         "{}",
         (
             (
-                format_html('<span class="amount"><span class="amount-value">{}</span></span>', part)
-                if index % 2
-                else part,
+                part
+                if is_text
+                else format_html(
+                    '<span class="amount"><span class="amount-value">{}</span></span>',
+                    figure_text(part, locale=locale),
+                ),
             )
-            for index, part in enumerate(parts)
+            for is_text, part in figures_in(sentence, but=(but,))
         ),
     )
 
@@ -71,6 +74,7 @@ _WORDS = {
     "time": dict(TIME_IN_FORCE_CHOICES),
     "class": dict(CLASS_CHOICES),
     "role": dict(ROLE_CHOICES),
+    "fees": {"": "No fees", **dict(FEE_CHOICES)},
     "event": {
         "pending_new": "Taken",
         "accepted": "Accepted",
@@ -110,7 +114,7 @@ _ACTIVITIES = {
 
 @register.filter
 def words_of(value: str, kind: str) -> str:
-    """A code of an order in words: ``{{ order.type|words_of:"type" }}``; kinds are type, time, class, role and event."""
+    """A code of an order in words: ``{{ order.type|words_of:"type" }}``; kinds are type, time, class, role, event and fees."""
     return str(_WORDS[kind].get(value, value.replace("_", " ")))
 
 

@@ -65,7 +65,7 @@ def test_figures_and_totals_follow_the_market_and_closing_takes_the_row_away(
     elsewhere(lambda: tick(share, "107.50"))
     expect(row).to_contain_text("$1,075.00")
     expect(row).to_contain_text("+$75.00")
-    together = page.get_by_role("row", name="Together")
+    together = page.get_by_role("row", name="Total")
     expect(together).to_contain_text("$1,075.00")
     expect(together).to_contain_text("+$75.00")
 

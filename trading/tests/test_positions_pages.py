@@ -227,8 +227,8 @@ class TestReverse:
         trade(account, trader, share, 10)
         address = reverse("trading:reverse_position", args=[account, share.pk])
         assert "sells nothing short" in desk.get(address).content.decode()
-        page = desk.post(address, {"client_order_id": "a", "step": "place"})
-        assert page.status_code == 422
+        page = sent(desk, address, {"client_order_id": "a", "step": "place"})
+        assert page.context["form"].non_field_errors()
         assert books.position_quantity(account, share.pk) == 10
 
     def test_does_neither_when_the_second_is_refused(self, margin, trader, share):

@@ -16,12 +16,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from holdings.domain.numbers import plain
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
+from portfolio_site.kernel.idempotency import fingerprint_of, once
 from portfolio_site.kernel.money import round_money
 from trading import operations, queries
 from trading.forms_account import PERCENTAGES, AccountSettingsForm, KillSwitchForm, ResetForm
 from trading.queries import AccountView, EquityPoint
 from trading.web.common import person
+from trading.web.drafts import Said, asked_again, said_of, typed_in
 
 _USUAL_RANGE = "1M"
 _HOURS_TELL = timedelta(days=3)
@@ -104,19 +105,19 @@ def chart(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 def settings(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """What its owner chooses: borrowing, limits, how the simulated exchange treats it."""
     account = own_account(request, portfolio_id)
-    form = AccountSettingsForm(request.POST or None, account=account)
+    form = AccountSettingsForm(typed_in(request), account=account)
+    said: Said | None = None
     if request.method == "POST" and form.is_valid():
         try:
             operations.change_settings(
                 portfolio_id=portfolio_id, actor=person(request), changes=form.changes(), now=clock.now()
             )
         except DomainError as refusal:
-            form.add_error(refusal.field if refusal.field in form.fields else None, _in_percent(refusal))
+            said = said_of(refusal, message=_in_percent(refusal))
         else:
             messages.success(request, "The settings are saved. They count for orders from now on.")
             return redirect("trading:account_page", portfolio_id)
-    context = {"account": account, "form": form}
-    return render(request, "trading/account/settings.html", context, status=422 if form.is_bound else 200)
+    return asked_again(request, form, "trading/account/settings.html", {"account": account}, said)
 
 
 @never_cache
@@ -125,7 +126,7 @@ def settings(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 def switch(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """The kill switch: no new orders, or (``on=no``) orders again."""
     account = own_account(request, portfolio_id)
-    form = KillSwitchForm(request.POST or None)
+    form = KillSwitchForm(typed_in(request))
     if request.method == "POST" and form.is_valid():
         on = request.POST.get("on") != "no"
         operations.set_kill_switch(
@@ -140,8 +141,7 @@ def switch(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             "No new orders are taken. Cancels still work." if on else "The account takes orders again.",
         )
         return redirect("trading:account_page", portfolio_id)
-    context = {"account": account, "form": form}
-    return render(request, "trading/account/switch.html", context, status=422 if form.is_bound else 200)
+    return asked_again(request, form, "trading/account/switch.html", {"account": account})
 
 
 @never_cache
@@ -151,11 +151,12 @@ def reset(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Begin anew: asks for the cash to start with and the account's number."""
     account, user = own_account(request, portfolio_id), person(request)
     if account.broker_connection_id is not None:
-        messages.error(request, "What lies at a broker cannot begin anew.")
+        messages.error(request, "An account at a broker cannot be reset.")
         return redirect("trading:account_page", portfolio_id)
     form = ResetForm(
-        request.POST or None, account=account, initial={"cash": queries.starting_cash_of(portfolio_id)}
+        typed_in(request), account=account, initial={"cash": queries.starting_cash_of(portfolio_id)}
     )
+    said: Said | None = None
     if request.method == "POST" and form.is_valid():
         data, now = form.cleaned_data, clock.now()
 
@@ -171,20 +172,17 @@ def reset(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 fingerprint=fingerprint_of([portfolio_id, str(data["cash"])]),
                 do=do,
             )
-        except KeyReused:
-            form.refuse_reuse()
         except DomainError as refusal:
-            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+            said = said_of(refusal)
         else:
-            messages.success(request, "The account begins anew.")
+            messages.success(request, "The account is reset.")
             return redirect("trading:account_page", portfolio_id)
     context = {
         "account": account,
-        "form": form,
         "open_orders": len(queries.open_orders_with_market(user, now=clock.now(), portfolio_id=portfolio_id)),
         "positions": queries.positions_of(portfolio_id, now=clock.now()),
     }
-    return render(request, "trading/account/reset.html", context, status=422 if form.is_bound else 200)
+    return asked_again(request, form, "trading/account/reset.html", context, said)
 
 
 def shown_account(request: HttpRequest, portfolio_id: int) -> AccountView:

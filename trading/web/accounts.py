@@ -5,16 +5,17 @@ from __future__ import annotations
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
+from portfolio_site.kernel.idempotency import fingerprint_of, once
 from trading import operations
 from trading.forms import PaperAccountForm
 from trading.web.common import person
+from trading.web.drafts import asked_again, said_of, typed_in
 
 #: What is offered beside the person's own base currency.
 CURRENCIES = ["USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD"]
@@ -27,12 +28,9 @@ def open_account(request: HttpRequest) -> HttpResponse:
     """Ask for a name and play money, and open the account once however often the form is sent."""
     user = person(request)
     currencies = list(dict.fromkeys(["USD", user.base_currency, *CURRENCIES]))
-    if request.method == "GET":
-        form = PaperAccountForm(currencies=currencies)
-        return render(request, "trading/open_account.html", {"form": form})
-    form = PaperAccountForm(request.POST, currencies=currencies)
-    if not form.is_valid():
-        return render(request, "trading/open_account.html", {"form": form}, status=422)
+    form = PaperAccountForm(typed_in(request), currencies=currencies)
+    if request.method == "GET" or not form.is_valid():
+        return asked_again(request, form, "trading/open_account.html", {})
     data = form.cleaned_data
 
     def do() -> tuple[int, dict[str, int]]:
@@ -56,12 +54,11 @@ def open_account(request: HttpRequest) -> HttpResponse:
             ),
             do=do,
         )
-    except KeyReused:
-        form.refuse_reuse()
-        return render(request, "trading/open_account.html", {"form": form}, status=422)
     except DomainError as refusal:
-        field = {"starting_cash": "cash", "base_currency": "currency"}.get(refusal.field or "", refusal.field)
-        form.add_error(field if field in form.fields else None, refusal.message)
-        return render(request, "trading/open_account.html", {"form": form}, status=422)
+        field = {"starting_cash": "cash", "base_currency": "currency"}.get(
+            refusal.field or "", refusal.field or ""
+        )
+        said = said_of(refusal, field=field)
+        return asked_again(request, form, "trading/open_account.html", {}, said)
     messages.success(request, "Your paper account is open. Prices may be simulated; the money always is.")
     return redirect("trading:account_page", answer.body["portfolio_id"])

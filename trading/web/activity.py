@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -24,6 +23,7 @@ from holdings.queries.insights.realised import harmless
 from trading import queries
 from trading.queries.activities import FEE_TYPES, TRADE_TYPES
 from trading.web.account_page import shown_account
+from trading.web.days import day_of, midnight
 
 PER_PAGE = 50
 #: Rows that a download reads at a time.
@@ -64,12 +64,12 @@ class Wanted:
     @property
     def after(self) -> datetime | None:
         """The last instant before the first day."""
-        return None if self.first is None else _midnight(self.first) - timedelta(microseconds=1)
+        return None if self.first is None else midnight(self.first) - timedelta(microseconds=1)
 
     @property
     def until(self) -> datetime | None:
         """The first instant after the last day."""
-        return None if self.last is None else _midnight(self.last + timedelta(days=1))
+        return None if self.last is None else midnight(self.last + timedelta(days=1))
 
     def query(self, **changes: str) -> str:
         """The same as a query string."""
@@ -142,22 +142,9 @@ def _wanted(request: HttpRequest) -> Wanted:
     return Wanted(
         kind=kind if kind in KINDS else "",
         symbol=request.GET.get("symbol", "").strip().replace("\x00", "")[:40],
-        first=_day(request.GET.get("from", "")),
-        last=_day(request.GET.get("to", "")),
+        first=day_of(request.GET.get("from", "")),
+        last=day_of(request.GET.get("to", "")),
     )
-
-
-def _day(text: str) -> date | None:
-    """A day that a clock can be put to; None for anything else."""
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if 1900 <= found.year <= 9000 else None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=timezone.get_current_timezone())
 
 
 def _money(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
 from holdings import queries as books
+from portfolio_site.kernel.display import display_for
+from portfolio_site.kernel.formatting import format_sentence
 from trading.operations import PortfolioUnknownError, ReadOnlyError
 
 #: The body of the dialog into which forms of the blotter are fetched.
@@ -33,6 +36,11 @@ def own_portfolio(request: HttpRequest, portfolio_id: int) -> Any:
 def can_trade(portfolio: Any) -> bool:
     """Whether orders are taken for it."""
     return bool(portfolio.kind in ("paper", "broker") and portfolio.archived_at is None)
+
+
+def in_words(request: HttpRequest, sentence: str, *, but: Container[str] = ()) -> str:
+    """A refusal of an operation with its figures as the person reads them. ``but`` are symbols that may consist of digits."""
+    return format_sentence(sentence, locale=display_for(request).locale, but=but)
 
 
 def wants_dialog(request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""A ticket between two pages: what was typed, and what was said to it, in the address.
+"""A ticket, or another form, between two pages: what was typed, and what was said to it, in the address.
 
 Every answer to a form that was sent is an address to read (303), so that going back, reloading or opening the page again
 asks nobody to "send the form again". What stands in the address is signed for one person and one page: a link from
@@ -11,8 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.core import signing
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+
+from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.forms import OneTimeFormMixin
+from portfolio_site.kernel.idempotency import KeyReused
+from trading.web.common import in_words
 
 _SALT = "trading.ticket"
 #: Longer addresses are cut off by some proxies. Who types more than this has typed nonsense.
@@ -55,7 +62,8 @@ def kept(
     text = signing.dumps(content, salt=_SALT, compress=True)
     if len(text) > _LONGEST:
         return None
-    return HttpResponseRedirect(f"{address}?{urlencode({'draft': text})}", status=303)
+    others = [(name, value) for name, value in request.GET.items() if name != "draft"]
+    return HttpResponseRedirect(f"{address}?{urlencode([*others, ('draft', text)])}", status=303)
 
 
 def draft_of(request: HttpRequest) -> Draft | None:
@@ -74,3 +82,59 @@ def draft_of(request: HttpRequest) -> Draft | None:
         fields=content["f"],
         said=None if said is None else Said(message=said[0], code=said[1], field=said[2], order_id=said[3]),
     )
+
+
+def typed_in(request: HttpRequest) -> Any:
+    """What a form is filled with: what is being sent, or what was sent before and came back (``came_back``); None for a fresh
+    one."""
+    if request.method == "POST":
+        return request.POST
+    draft = draft_of(request)
+    return None if draft is None else draft.fields
+
+
+def said_of(refusal: DomainError, **others: str) -> Said:
+    """What a refusal says; ``others`` are the form's own ``field``, ``message`` or ``order_id``."""
+    return Said(**{"message": refusal.message, "code": refusal.code, "field": refusal.field or "", **others})
+
+
+def came_back(
+    request: HttpRequest, form: forms.Form, said: Said | None = None
+) -> HttpResponseRedirect | None:
+    """Lead a form that was not taken back to its page, by an address; None where no address can hold it. Never for a form with
+    a password or a key in it: addresses are written into logs."""
+    # A search box sends its text beside what was chosen.
+    names = tuple(name + end for name in form.fields for end in ("", "_text", "_shown"))
+    return kept(request, request.path, step="edit", names=names, said=said)
+
+
+def asked_again(
+    request: HttpRequest,
+    form: forms.Form,
+    template: str,
+    context: dict[str, Any],
+    said: Said | None = None,
+) -> HttpResponse:
+    """The page of a form that is filled in with ``typed_in``: fresh, or with what is wrong with it. What was just sent and not
+    taken (``said``: by the operation) is led back to its own address, so that going back asks nobody to send it again."""
+    if request.method == "POST":
+        back = came_back(request, form, said)
+        if back is not None:
+            return back
+    else:
+        draft = draft_of(request)
+        said = None if draft is None else draft.said
+        if draft is not None:
+            form.is_valid()
+    if said is not None:
+        _say(request, form, said)
+    return render(
+        request, template, {**context, "form": form}, status=422 if request.method == "POST" else 200
+    )
+
+
+def _say(request: HttpRequest, form: forms.Form, said: Said) -> None:
+    if said.code == KeyReused.code and isinstance(form, OneTimeFormMixin):
+        form.refuse_reuse()
+    else:
+        form.add_error(said.field if said.field in form.fields else None, in_words(request, said.message))

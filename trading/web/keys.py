@@ -15,10 +15,11 @@ from django.views.decorators.http import require_http_methods
 from accounts.requests import origin_of
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
+from portfolio_site.kernel.idempotency import fingerprint_of, once
 from trading import operations, queries
 from trading.forms_keys import ApiKeyForm
 from trading.web.common import can_trade, own_portfolio, person
+from trading.web.drafts import Said, asked_again, said_of, typed_in
 
 _MOST_ENDED = 20
 
@@ -32,31 +33,33 @@ def index(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     if not can_trade(portfolio):
         status = 200 if request.method == "GET" else 422
         return render(request, "trading/not_tradable.html", {"portfolio": portfolio}, status=status)
-    form = ApiKeyForm(request.POST or None)
+    form = ApiKeyForm(typed_in(request))
     issued: operations.IssuedKey | None = None
+    said: Said | None = None
     if request.method == "POST" and form.is_valid():
         try:
             issued = _issue(request, portfolio_id, form)
-        except KeyReused:
-            form.refuse_reuse()
         except DomainError as error:
-            form.add_error(error.field if error.field in form.fields else None, error.message)
+            said = said_of(error)
         else:
             if issued is None:
                 messages.info(request, "This key was made already. Its secret was shown that one time only.")
                 return redirect("trading:keys", portfolio_id)
-            form = ApiKeyForm()
+    if issued is not None:
+        form = ApiKeyForm()
     keys = queries.api_keys_of(person(request), portfolio_id)
     context = {
         "portfolio": portfolio,
         "account": queries.visible_account(person(request), portfolio_id),
-        "form": form,
         "issued": issued,
         "live": [key for key in keys if key.is_live],
         "ended": [key for key in keys if not key.is_live][:_MOST_ENDED],
         "base_url": f"{settings.SITE_URL}/alpaca",
     }
-    return render(request, "trading/keys.html", context, status=422 if form.is_bound else 200)
+    if issued is not None:
+        # The secret is shown in the answer to the form, and nowhere else.
+        return render(request, "trading/keys.html", {**context, "form": form})
+    return asked_again(request, form, "trading/keys.html", context, said)
 
 
 @login_required

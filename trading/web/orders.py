@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,10 +15,13 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from holdings.domain.numbers import plain
 from portfolio_site.kernel import clock
 from trading import operations, queries
+from trading.engine.types import OrderClass, OrderType
 from trading.forms_orders import ReplaceForm
-from trading.web.common import done_in_dialog, person, wants_dialog
+from trading.web.common import done_in_dialog, in_words, person, wants_dialog
+from trading.web.drafts import Said, came_back, draft_of, said_of, typed_in
 
 
 @never_cache
@@ -40,10 +45,37 @@ def detail(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "fills": fills,
         "fees": sum((fill.fees for fill in fills), start=0),
         "may_trade": order.user_id == user.pk,
+        "again": _again(order),
         "user_pk": user.pk,
     }
     part = request.headers.get("HX-Target") == "order"
     return render(request, "trading/partials/_order.html" if part else "trading/detail.html", context)
+
+
+def _again(order: queries.OrderView) -> str:
+    """The address of a ticket that is filled in like an order that has ended; empty for members of a group."""
+    if order.is_open or order.order_class != OrderClass.SIMPLE:
+        return ""
+    is_trailing = order.type == OrderType.TRAILING_STOP
+    fields: dict[str, Decimal | str | int | None] = {
+        "side": order.side,
+        "instrument": order.instrument_id,
+        "type": order.type,
+        "quantity": None if order.notional is not None else order.quantity,
+        "notional": order.notional,
+        "limit_price": order.limit_price,
+        "stop_price": None if is_trailing else order.stop_price,
+        "trail_price": order.trail_price,
+        "trail_percent": order.trail_percent,
+        "time_in_force": order.time_in_force,
+        "extended_hours": "on" if order.extended_hours else None,
+    }
+    query = {
+        name: plain(value) if isinstance(value, Decimal) else value
+        for name, value in fields.items()
+        if value is not None
+    }
+    return f"{reverse('trading:new', args=[order.portfolio_id])}?{urlencode(query)}"
 
 
 @never_cache
@@ -65,16 +97,17 @@ def replace(request: HttpRequest, order_id: UUID) -> HttpResponse:
         "portfolio_name": found.portfolio_name,
         "in_dialog": wants_dialog(request),
     }
+    form = ReplaceForm(typed_in(request), order=order)
     if request.method == "GET":
-        form = ReplaceForm(order=order)
         refusal = "" if order.is_replaceable else _why_not(order)
-        return _answer(request, {**context, "form": form, "refusal": refusal}, status=200)
-    form = ReplaceForm(request.POST, order=order)
+        if not refusal:
+            _say_again(request, form)
+        return _shown(request, {**context, "form": form, "refusal": refusal})
     earlier = _first_answer(user, order, request.POST.get("client_order_id", ""))
     if earlier is not None:
         return _done(request, earlier)
     if not form.is_valid():
-        return _answer(request, {**context, "form": form}, status=422)
+        return _not_done(request, context, form)
     try:
         new = operations.replace_order(
             order_id=order_id,
@@ -89,13 +122,12 @@ def replace(request: HttpRequest, order_id: UUID) -> HttpResponse:
         earlier = None if again is None else _first_answer(user, again, form.cleaned_data["client_order_id"])
         if earlier is not None:
             return _done(request, earlier)
-        return _answer(request, {**context, "form": form, "refusal": late.message}, status=409)
+        return _too_late(request, context, form, late.message)
     except operations.ClientOrderIdTakenError:
         refusal = "This form was sent before. Look at the order as it is now, and change it again."
-        return _answer(request, {**context, "form": form, "refusal": refusal}, status=409)
+        return _too_late(request, context, form, refusal)
     except operations.OrderRefusedError as refused:
-        form.refuse(message=refused.message, code=refused.code, field=refused.field)
-        return _answer(request, {**context, "form": form}, status=422)
+        return _not_done(request, context, form, said_of(refused))
     return _done(request, new)
 
 
@@ -125,6 +157,40 @@ def _done(request: HttpRequest, new: queries.OrderView) -> HttpResponse:
     return done_in_dialog(title=f"Order changed: {new.symbol}", address="" if is_blotter else address)
 
 
-def _answer(request: HttpRequest, context: dict[str, Any], *, status: int) -> HttpResponse:
-    template = "trading/partials/_replace.html" if wants_dialog(request) else "trading/replace.html"
-    return render(request, template, context, status=status)
+def _not_done(
+    request: HttpRequest, context: dict[str, Any], form: ReplaceForm, said: Said | None = None
+) -> HttpResponse:
+    """The form with what is wrong: in the dialog at once, on a page of its own by an address to read."""
+    back = None if wants_dialog(request) else came_back(request, form, said)
+    if back is not None:
+        return back
+    if said is not None:
+        _refuse(request, form, said)
+    return _shown(request, {**context, "form": form}, status=422)
+
+
+def _too_late(request: HttpRequest, context: dict[str, Any], form: ReplaceForm, refusal: str) -> HttpResponse:
+    """The order is no longer as the form was made for: said in the dialog, or on the order's own page."""
+    if wants_dialog(request):
+        return _shown(request, {**context, "form": form, "refusal": refusal})
+    messages.error(request, refusal)
+    return HttpResponseRedirect(reverse("trading:detail", args=[form.order.id]), status=303)
+
+
+def _say_again(request: HttpRequest, form: ReplaceForm) -> None:
+    draft = draft_of(request)
+    if draft is not None and form.is_valid() and draft.said is not None:
+        _refuse(request, form, draft.said)
+
+
+def _refuse(request: HttpRequest, form: ReplaceForm, said: Said) -> None:
+    sentence = in_words(request, said.message, but=(form.order.symbol,))
+    form.refuse(message=sentence, code=said.code, field=said.field or None)
+
+
+def _shown(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """A page of its own, or what the dialog shows. To the dialog a refusal is an answer like any other (200): browsers write
+    other statuses of scripts on their console as faults of the page."""
+    if wants_dialog(request):
+        return render(request, "trading/partials/_replace.html", context)
+    return render(request, "trading/replace.html", context, status=status)

@@ -16,14 +16,14 @@ from django.views.decorators.http import require_GET, require_http_methods
 from marketdata.models import Instrument
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-from portfolio_site.kernel.idempotency import KeyReused, fingerprint_of, once
+from portfolio_site.kernel.idempotency import fingerprint_of, once
 from trading import operations, queries
 from trading.engine.liquidity import to_step
 from trading.forms_positions import CloseAllForm, ClosePositionForm, ReverseForm
 from trading.queries import AccountView, PositionView, closing_terms
 from trading.web.account_page import own_account, shown_account
-from trading.web.common import person
-from trading.web.drafts import Draft, Said, draft_of, kept
+from trading.web.common import in_words, person
+from trading.web.drafts import Draft, Said, asked_again, draft_of, kept, said_of, typed_in
 
 #: Parts of a position that a click fills in, in percent.
 PARTS = (25, 50, 75, 100)
@@ -79,8 +79,7 @@ def close(request: HttpRequest, portfolio_id: int, instrument_id: int) -> HttpRe
                 reverse("trading:detail", args=[taken.details["order_id"]]), status=303
             )
         except DomainError as refusal:
-            said = Said(message=refusal.message, code=refusal.code, field=refusal.field or "")
-            return _close_sent(request, account, position, form, said=said)
+            return _close_sent(request, account, position, form, said=said_of(refusal))
         return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
     return _close_sent(request, account, position, form, step="edit" if step == "edit" else "review")
 
@@ -116,7 +115,8 @@ def _close_answer(
     preview = _preview(account, position, data["quantity"])
     refusal = preview.refusal or draft.said
     if refusal is not None:
-        form.add_error("quantity" if refusal.field == "quantity" else None, refusal.message)
+        sentence = in_words(request, refusal.message, but=(position.symbol,))
+        form.add_error("quantity" if refusal.field == "quantity" else None, sentence)
         return _close_page(request, account, position, form, status=200)
     context = {"account": account, "position": position, "form": form, "preview": preview, "values": data}
     return render(request, "trading/positions/close_review.html", context)
@@ -134,7 +134,8 @@ def reverse_side(request: HttpRequest, portfolio_id: int, instrument_id: int) ->
     position = queries.position_of(portfolio_id, instrument_id, now=clock.now())
     if position is None:
         raise operations.PositionUnknownError
-    form = ReverseForm(request.POST or None)
+    form = ReverseForm(typed_in(request))
+    said: Said | None = None
     if request.method == "POST" and form.is_valid():
         try:
             _closed, opened = operations.reverse_position(
@@ -145,16 +146,15 @@ def reverse_side(request: HttpRequest, portfolio_id: int, instrument_id: int) ->
                 now=clock.now(),
             )
         except DomainError as refusal:
-            form.add_error(None, refusal.message)
+            said = said_of(refusal)
         else:
             return HttpResponseRedirect(reverse("trading:detail", args=[opened.id]), status=303)
     context = {
         "account": account,
         "position": position,
-        "form": form,
         "preview": _preview(account, position, abs(position.quantity)),
     }
-    return render(request, "trading/positions/reverse.html", context, status=422 if form.is_bound else 200)
+    return asked_again(request, form, "trading/positions/reverse.html", context, said)
 
 
 @never_cache
@@ -163,7 +163,8 @@ def reverse_side(request: HttpRequest, portfolio_id: int, instrument_id: int) ->
 def close_all(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Close every position of an account: what there is to review, then the deed, once."""
     account, user = own_account(request, portfolio_id), person(request)
-    form = CloseAllForm(request.POST or None)
+    form = CloseAllForm(typed_in(request))
+    said: Said | None = None
     if request.method == "POST" and form.is_valid():
         cancel = form.cleaned_data["cancel_orders"]
 
@@ -182,16 +183,14 @@ def close_all(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 fingerprint=fingerprint_of([portfolio_id, cancel]),
                 do=do,
             )
-        except KeyReused:
-            form.refuse_reuse()
         except DomainError as refusal:
-            form.add_error(None, refusal.message)
+            said = said_of(refusal)
         else:
             _tell(request, answer.body["placed"], answer.body["failed"])
             return redirect(f"{reverse('trading:positions')}?portfolio={portfolio_id}")
     found = queries.positions_page(user, portfolio_id=portfolio_id, now=clock.now())
-    context = {"account": account, "form": form, "group": found[0] if found else None}
-    return render(request, "trading/positions/close_all.html", context, status=422 if form.is_bound else 200)
+    context = {"account": account, "group": found[0] if found else None}
+    return asked_again(request, form, "trading/positions/close_all.html", context, said)
 
 
 def _tell(request: HttpRequest, placed: int, failed: list[str]) -> None:
@@ -199,7 +198,7 @@ def _tell(request: HttpRequest, placed: int, failed: list[str]) -> None:
         noun = "One closing order is" if placed == 1 else f"{placed} closing orders are"
         messages.success(request, f"{noun} placed.")
     for line in failed:
-        messages.error(request, line)
+        messages.error(request, in_words(request, line))
     if not placed and not failed:
         messages.info(request, "There was no position to close.")
 

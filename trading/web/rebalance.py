@@ -4,6 +4,7 @@ plan as advice."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +27,8 @@ from trading.forms_rebalance import BandForm, TargetWeightsForm
 from trading.operations import AskedLine
 from trading.queries import RebalancePlan
 from trading.queries.rebalancing import DIMENSIONS
-from trading.web.common import person
+from trading.web.common import in_words, person
+from trading.web.drafts import Said, asked_again, said_of, typed_in
 
 _SALT = "trading.rebalance"
 #: A review is good for so long; after that prices are others.
@@ -51,7 +53,8 @@ def targets(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     portfolio = _own(request, portfolio_id)
     found = _found(request, portfolio)
     suggested = {} if any(part.target is not None for part in found.parts) else queries.even_targets(found)
-    form = TargetWeightsForm(request.POST or None, plan=found, suggested=suggested, user=person(request))
+    form = TargetWeightsForm(typed_in(request), plan=found, suggested=suggested, user=person(request))
+    said: Said | None = None
     if request.method == "POST" and form.is_valid():
         try:
             set_targets(
@@ -62,12 +65,12 @@ def targets(request: HttpRequest, portfolio_id: int) -> HttpResponse:
                 now=clock.now(),
             )
         except DomainError as refusal:
-            form.add_error(None, refusal.message)
+            said = said_of(refusal, field="")
         else:
             messages.success(request, "The targets are saved.")
             return redirect(f"{reverse('trading:rebalance', args=[portfolio_id])}?by={found.dimension}")
-    context = {"portfolio": portfolio, "plan": found, "form": form, "dimensions": DIMENSIONS.items()}
-    return render(request, "trading/rebalance/targets.html", context, status=422 if form.is_bound else 200)
+    context = {"portfolio": portfolio, "plan": found, "dimensions": DIMENSIONS.items()}
+    return asked_again(request, form, "trading/rebalance/targets.html", context, said)
 
 
 @never_cache
@@ -75,15 +78,15 @@ def targets(request: HttpRequest, portfolio_id: int) -> HttpResponse:
 @require_POST
 def place(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Place the basket that was reviewed; however often it is sent, it is placed once."""
-    portfolio = _own(request, portfolio_id)
+    _own(request, portfolio_id)
     try:
         reviewed = signing.loads(request.POST.get("plan", ""), salt=_SALT, max_age=_GOOD_FOR)
     except signing.SignatureExpired:
-        return _plan_page(
-            request, portfolio, problem="The review is older than a quarter of an hour. Here is a fresh one."
+        return _not_placed(
+            request, portfolio_id, "The review is older than a quarter of an hour. Here is a fresh one."
         )
     except signing.BadSignature:
-        return _plan_page(request, portfolio, problem="Look at the plan first, then place it.")
+        return _not_placed(request, portfolio_id, "Look at the plan first, then place it.")
     if reviewed["portfolio"] != portfolio_id:
         raise operations.PortfolioUnknownError
     try:
@@ -98,11 +101,10 @@ def place(request: HttpRequest, portfolio_id: int) -> HttpResponse:
             now=clock.now(),
         )
     except operations.BasketRefusedError as refusal:
-        return _plan_page(
-            request, portfolio, problem=refusal.message, refused=refusal.details.get("lines", []), status=422
-        )
+        lines = refusal.details.get("lines", [])
+        return _not_placed(request, portfolio_id, refusal.message, lines if len(lines) > 1 else [])
     except operations.OrderRefusedError as refusal:
-        return _plan_page(request, portfolio, problem=refusal.message, status=422)
+        return _not_placed(request, portfolio_id, refusal.message)
     return HttpResponseRedirect(reverse("trading:basket", args=[basket_id]), status=303)
 
 
@@ -159,9 +161,19 @@ def _found(request: HttpRequest, portfolio: Any) -> RebalancePlan:
     )
 
 
-def _plan_page(
-    request: HttpRequest, portfolio: Any, *, problem: str = "", refused: Any = (), status: int = 200
+def _not_placed(
+    request: HttpRequest, portfolio_id: int, problem: str, refused: Sequence[Mapping[str, str]] = ()
 ) -> HttpResponse:
+    """Back to a fresh review, with what stood in the way of the one before."""
+    symbols = {line["symbol"] for line in refused}
+    messages.error(request, in_words(request, problem, but=symbols))
+    for line in refused:
+        messages.error(request, f"{line['symbol']}: {in_words(request, line['message'], but=symbols)}")
+    address, query = reverse("trading:rebalance", args=[portfolio_id]), request.GET.urlencode()
+    return HttpResponseRedirect(f"{address}?{query}" if query else address, status=303)
+
+
+def _plan_page(request: HttpRequest, portfolio: Any) -> HttpResponse:
     found = _found(request, portfolio)
     band = BandForm(
         {"tolerance": plain(USUAL_TOLERANCE), "least": plain(USUAL_LEAST), **request.GET.dict()},
@@ -174,15 +186,13 @@ def _plan_page(
         "plan": found,
         "dimensions": DIMENSIONS.items(),
         "band": band,
-        "problem": problem,
-        "refused": refused,
         "is_owner": is_owner,
         "can_place": is_owner and portfolio.is_paper and portfolio.archived_at is None and bool(found.orders),
         "working": queries.working_basket_id(portfolio.pk),
         "baskets": queries.latest_baskets(portfolio.pk),
         "signed": _signed(portfolio, found) if found.basket is not None else "",
     }
-    return render(request, "trading/rebalance/plan.html", context, status=status)
+    return render(request, "trading/rebalance/plan.html", context)
 
 
 def _signed(portfolio: Any, found: RebalancePlan) -> str:

@@ -20,8 +20,8 @@ from trading import operations, queries
 from trading.engine.types import Side
 from trading.forms_orders import OrderForm, offer_json
 from trading.operations.reading import MAX_CLIENT_ORDER_ID
-from trading.web.common import can_trade, own_portfolio, person
-from trading.web.drafts import Draft, Said, draft_of, kept
+from trading.web.common import can_trade, in_words, own_portfolio, person
+from trading.web.drafts import Draft, Said, draft_of, kept, said_of
 
 WANTED = (
     "side",
@@ -139,13 +139,8 @@ def _place(request: HttpRequest, portfolio: Any) -> HttpResponse:
         # The page that follows finds the order of this ticket by itself.
         return _answered(request, portfolio, step="edit")
     except operations.OrderRefusedError as refusal:
-        said = Said(
-            message=refusal.message,
-            code=refusal.code,
-            field=refusal.field or "",
-            order_id=str(refusal.details["order_id"]) if refusal.code == "duplicate_order" else "",
-        )
-        return _answered(request, portfolio, step="review", said=said)
+        twin = str(refusal.details["order_id"]) if refusal.code == "duplicate_order" else ""
+        return _answered(request, portfolio, step="review", said=said_of(refusal, order_id=twin))
     # 303: whatever is pressed twice, or in two tabs, ends at the page of the one order.
     return HttpResponseRedirect(reverse("trading:detail", args=[order.id]), status=303)
 
@@ -165,7 +160,8 @@ def _review(request: HttpRequest, portfolio: Any, form: OrderForm, *, said: Said
     elif said is not None and not said.order_id:
         refusal = (said.message, said.code, said.field)
     if refusal is not None:
-        form.refuse(message=refusal[0], code=refusal[1], field=refusal[2] or None)
+        sentence = in_words(request, refusal[0], but=(preview.instrument.symbol,))
+        form.refuse(message=sentence, code=refusal[1], field=refusal[2] or None)
         return _ticket(request, portfolio, form, estimate=preview)
     values = {
         name: form.cleaned_data[name].pk if name == "instrument" else form.cleaned_data[name]

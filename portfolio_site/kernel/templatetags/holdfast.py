@@ -279,7 +279,8 @@ def sort_header(
     target = (field if current == f"-{field}" else f"-{field}") if state != "none" else first
     href = f"?sort={target}"
     if query is not None:
-        query.pop("page", None)
+        for name in [name for name in query if name == "page" or name.endswith("_page")]:
+            del query[name]
         query["sort"] = target
         href = f"?{query.urlencode()}"
     classes = " ".join(part for part in ("num" if numeric else "", css) if part)
@@ -290,6 +291,14 @@ def sort_header(
         href,
         label,
     )
+
+
+@register.simple_tag(takes_context=True)
+def page_address(context: Context, number: int, param: str = "") -> str:
+    """The address of another page of a list, with the rest of the query kept; `param` where a page has several lists."""
+    query = context["request"].GET.copy()
+    query[param or "page"] = str(number)
+    return f"?{query.urlencode()}"
 
 
 @register.simple_tag(takes_context=True)

@@ -274,3 +274,27 @@ class TestFormTemplates:
         html = str(SampleForm({}))
         assert " style=" not in html
         assert "onclick" not in html
+
+
+class TestSentences:
+    @pytest.mark.parametrize(
+        ("text", "locale", "shown"),
+        [
+            ("needs 1000000.00 USD.", "en-us", "needs 1,000,000.00 USD."),
+            ("needs 1000000.00 USD.", "de-de", "needs 1.000.000,00 USD."),
+            ("steps of 0.000001.", "de-de", "steps of 0,000001."),
+            ("at 14:03:05 UTC on 2026-03-09", "en-us", "at 14:03:05 UTC on 2026-03-09"),
+            (
+                "order 55084001-e29b-41d4-a716-446655440000",
+                "en-us",
+                "order 55084001-e29b-41d4-a716-446655440000",
+            ),
+            ("PA12345678 and v1.2.3", "en-us", "PA12345678 and v1.2.3"),
+            ("007", "en-us", "007"),
+            ("9" * 50, "en-us", "9" * 50),
+            ("70000 trades at 70001", "en-us", "70000 trades at 70,001"),
+            ("٣٤٥٦", "en-us", "٣٤٥٦"),
+        ],
+    )
+    def test_have_their_figures_written_as_the_locale_does(self, text: str, locale: str, shown: str) -> None:
+        assert formatting.format_sentence(text, locale=locale, but=("70000",)) == shown

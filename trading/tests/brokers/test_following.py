@@ -33,6 +33,18 @@ class TestAfterwards:
         assert (order.status, order.reserved_cash) == ("canceled", 0)
         assert desk.there()[0].status == "canceled"
 
+    def test_cancelling_all_says_what_the_broker_is_only_asked_for(self, desk: Desk):
+        from django.test import Client
+        from django.urls import reverse
+
+        desk.place(limit_price="90")
+        desk.send()
+        client = Client()
+        client.force_login(desk.user)
+        answer = client.post(reverse("trading:cancel_all"), follow=True)
+        assert "The broker is asked to cancel 1 order." in answer.content.decode()
+        assert "1 order cancelled" not in answer.content.decode()
+
     def test_a_cancel_that_comes_too_late_leaves_the_fill(self, desk: Desk):
         order = desk.place(limit_price="90")
         desk.send()
