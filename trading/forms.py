@@ -14,6 +14,8 @@ from trading.forms_account import MULTIPLIER_CHOICES
 class PaperAccountForm(OneTimeFormMixin):
     """Opening a paper account: a name, play money, a currency."""
 
+    mark_optional = False
+
     name = forms.CharField(max_length=120, initial="Paper trading")
     cash = forms.DecimalField(
         label="Starting cash",

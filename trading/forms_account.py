@@ -80,11 +80,11 @@ class AccountSettingsForm(FieldsetsMixin, forms.Form):
     fee_schedule = forms.ChoiceField(label="Fees", required=False)
     margin_rate = ExactDecimalField(label="Interest on borrowed cash", suffix="% a year")
     borrow_rate = ExactDecimalField(label="Fee on borrowed shares", suffix="% a year")
-    max_order_notional = ExactDecimalField(label="Most money in one order", required=False)
-    max_order_quantity = ExactDecimalField(label="Most units in one order", required=False)
-    max_position_notional = ExactDecimalField(label="Most money in one instrument", required=False)
+    max_order_notional = ExactDecimalField(label="Maximum order value", required=False)
+    max_order_quantity = ExactDecimalField(label="Maximum order quantity", required=False)
+    max_position_notional = ExactDecimalField(label="Maximum position value", required=False)
     max_open_orders = forms.IntegerField(
-        label="Most open orders",
+        label="Maximum open orders",
         required=False,
         min_value=1,
         max_value=100_000,

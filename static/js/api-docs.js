@@ -40,9 +40,12 @@
   // Redoc shows its maker's mark from an address elsewhere. Nothing here asks anybody else, so it gets ours, hidden by the style.
   function marks() {
     const ours = document.querySelector("link[rel=icon]").href;
-    HTMLImageElement.prototype.setAttribute = function (name, value) {
-      const isForeign = name === "src" && /^https?:/.test(value) && new URL(value).origin !== location.origin;
-      Element.prototype.setAttribute.call(this, name, isForeign ? ours : value);
+    const here = (address) => (/^https?:/.test(address) && new URL(address).origin !== location.origin ? ours : address);
+    const images = HTMLImageElement.prototype;
+    const src = Object.getOwnPropertyDescriptor(images, "src");
+    Object.defineProperty(images, "src", { ...src, set(address) { src.set.call(this, here(address)); } });
+    images.setAttribute = function (name, value) {
+      Element.prototype.setAttribute.call(this, name, name === "src" ? here(value) : value);
     };
   }
 

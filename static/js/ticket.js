@@ -125,6 +125,15 @@
       form.dispatchEvent(new Event("input", { bubbles: true }));
     }
 
+    /** What was wrong with a field is not said of what is typed in it now. The estimate tells what is wrong with that. */
+    function forgive(input) {
+      if (input.getAttribute("aria-invalid") !== "true") return;
+      document.getElementById(input.id + "_error")?.remove();
+      input.removeAttribute("aria-invalid");
+      input.classList.remove("is-invalid");
+    }
+    form.addEventListener("input", (event) => event.isTrusted && forgive(event.target));
+
     field("time_in_force").addEventListener("input", () => { timeIsOwn = true; });
     form.addEventListener("input", sync);
     form.addEventListener("change", sync);
@@ -186,6 +195,7 @@
       } else if (fill) {
         pick(sizeBox, "quantity", false);
         field("quantity").value = fill.dataset.fillQuantity;
+        forgive(field("quantity"));
         changed();
         field("quantity").focus();
       }

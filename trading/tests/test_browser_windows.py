@@ -122,3 +122,34 @@ def test_the_blotter_is_sorted_and_stays_sorted_when_it_renews_itself(live_site,
     elsewhere(lambda: rest(account, trader, share, "93"))
     expect(prices).to_have_text(["$95.00", "$93.00", "$92.00", "$90.00"])
     assert page.evaluate("window.sameDocument")
+
+
+def test_a_fault_is_not_said_of_what_is_typed_after_it(live_site, context, log_in_browser):
+    trader, account, share = elsewhere(prepare)
+    log_in_browser(trader)
+    page = context.new_page()
+    page.goto(f"{live_site.url}/portfolios/{account}/orders/new/?instrument={share.pk}&quantity=777777")
+    page.get_by_role("button", name="Review order").click()
+    fault = page.locator("#id_quantity_error")
+    expect(fault).to_contain_text("This order needs")
+    expect(page.get_by_label("Quantity")).to_be_focused()
+    page.get_by_label("Quantity").press_sequentially("1")
+    expect(fault).to_have_count(0)
+    page.get_by_label("Quantity").fill("7")
+    expect(page.get_by_label("Quantity")).not_to_have_attribute("aria-invalid", "true")
+    page.locator("#order-preview").get_by_text("$700.14").first.wait_for()
+    expect(page.locator("#order-preview .alert")).to_have_count(0)
+
+
+def test_on_a_phone_the_button_that_places_is_not_under_the_bar(live_site, context, log_in_browser):
+    trader, account, share = elsewhere(prepare)
+    log_in_browser(trader)
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 700})
+    page.goto(f"{live_site.url}/portfolios/{account}/orders/new/?instrument={share.pk}&quantity=3")
+    page.get_by_role("button", name="Review order").click()
+    button = page.get_by_role("button", name="Place order")
+    expect(button).to_be_focused()
+    bar = page.locator(".hf-tabbar").bounding_box()
+    place = button.bounding_box()
+    assert place["y"] + place["height"] <= bar["y"]

@@ -187,7 +187,9 @@ class TestTheSameOrderAgain:
         assert "the same order again" not in desk.get(detail).content.decode()
         desk.post(reverse("trading:cancel", args=[placed.id]))
         address = re.search(
-            r'href="([^"]+)"[^>]*>.{0,600}Fill in the same order', desk.get(detail).content.decode(), re.DOTALL
+            r'href="([^"]+)"[^>]*>.{0,600}Fill in the same order',
+            desk.get(detail).content.decode(),
+            re.DOTALL,
         )
         assert address
         again = desk.get(desk.get(detail).context["again"])
