@@ -51,9 +51,8 @@ _WORDS = {
 class _NumberField(forms.DecimalField):
     """A number with a decimal point or comma."""
 
-    def to_python(self, value: Any) -> Decimal | None:
-        found: Decimal | None = super().to_python(with_point(value) if isinstance(value, str) else value)
-        return found
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(with_point(value) if isinstance(value, str) else value)
 
 
 def _number(*, label: str, required: bool = False, invalid: str, help_text: str = "") -> forms.DecimalField:

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, UUIDField
-from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.expressions import Expression, OrderBy
 from django.db.models.functions import Coalesce
 
 from trading.engine.types import Role
@@ -33,18 +33,18 @@ STATES: dict[str, tuple[str, ...]] = {
 }
 #: What the blotter can be sorted by, all its lists alike: a key of the tables below, with a minus for the largest first.
 USUAL_SORT = "-placed"
-_OPEN_KEYS: dict[str, Combinable] = {
+_OPEN_KEYS: dict[str, Expression | F] = {
     "placed": F("submitted_at"),
     "symbol": F("instrument__symbol"),
     "quantity": F("quantity") - F("filled_quantity"),
     "price": Coalesce("limit_price", "stop_price"),
 }
-_ENDED_KEYS: dict[str, Combinable] = {
+_ENDED_KEYS: dict[str, Expression | F] = {
     **_OPEN_KEYS,
     "quantity": F("quantity"),
     "price": F("filled_avg_price"),
 }
-_FILL_KEYS: dict[str, Combinable] = {
+_FILL_KEYS: dict[str, Expression | F] = {
     "placed": F("executed_at"),
     "symbol": F("order__instrument__symbol"),
     "quantity": F("quantity"),
@@ -104,7 +104,7 @@ class Narrowing:
             rows = rows.filter(executed_at__lt=self.until)
         return rows
 
-    def key(self, keys: dict[str, Combinable]) -> tuple[Combinable, bool]:
+    def key(self, keys: dict[str, Expression | F]) -> tuple[Expression | F, bool]:
         """What to sort by, of these, and whether the largest comes first."""
         return keys[self.sort.lstrip("-")], self.sort.startswith("-")
 
@@ -190,7 +190,7 @@ def blotter_fills(user: Any, narrowing: Narrowing) -> QuerySet[Fill]:
     )
 
 
-def _ordered(key: Combinable, is_descending: bool) -> OrderBy:
+def _ordered(key: Expression | F, is_descending: bool) -> OrderBy:
     return OrderBy(key, descending=is_descending, nulls_last=True)
 
 

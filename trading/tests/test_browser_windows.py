@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from django.db import connection
 from playwright.sync_api import expect
@@ -110,7 +112,7 @@ def test_the_dialogs_are_pages_of_their_own_too(live_site, context, log_in_brows
 def test_the_blotter_is_sorted_and_stays_sorted_when_it_renews_itself(live_site, context, log_in_browser):
     trader, account, share = elsewhere(prepare)
     for price in ("90", "95", "92"):
-        elsewhere(lambda price=price: rest(account, trader, share, price))
+        elsewhere(partial(rest, account, trader, share, price))
     log_in_browser(trader)
     page = context.new_page()
     page.goto(f"{live_site.url}/orders/")
