@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdings.events import PortfolioChanged
-from marketdata.events import PricesRefreshed
+from marketdata.events import CorporateActionFound, PricesRefreshed
 from portfolio_site.kernel.events import Delivery, Envelope, Lane, subscribe, subscribe_batch
 from portfolio_site.kernel.jobs import enqueue
 from trading import events, tasks
@@ -27,6 +27,7 @@ def register() -> None:
     """Register the counter's listeners. Calling it again changes nothing."""
     subscribe("trading.matching", PricesRefreshed, on_prices_refreshed, lane=Lane.PROMPT)
     subscribe("trading.brokers", BrokerInstructed, on_broker_instructed, lane=Lane.PROMPT)
+    subscribe("trading.actions_found", CorporateActionFound, on_actions_found)
     subscribe("trading.archived", PortfolioChanged, on_portfolio_changed)
     subscribe_batch("trading.baskets", _BASKET_NEWS, on_orders_of_baskets)
 
@@ -42,6 +43,12 @@ def on_prices_refreshed(event: PricesRefreshed, _envelope: Envelope) -> None:
     if event.instrument_ids:
         announce_prices(event.instrument_ids)
         enqueue(tasks.match_orders, instrument_ids=event.instrument_ids)
+
+
+def on_actions_found(event: CorporateActionFound, _envelope: Envelope) -> None:
+    """A split that becomes known reaches accounts at once: new prices are not to stand beside old units until the timetable's
+    pass."""
+    enqueue(tasks.apply_corporate_actions, instrument_ids=[event.instrument_id])
 
 
 def on_portfolio_changed(event: PortfolioChanged, _envelope: Envelope) -> None:

@@ -59,6 +59,12 @@ def keep_accounts() -> None:
     operations.close_trading_day(now=now)
 
 
+@shared_task(name="trading.tasks.apply_corporate_actions")
+def apply_corporate_actions(instrument_ids: list[int]) -> int:
+    """Apply the splits and dividends of these instruments whose day has come; returns how many times."""
+    return operations.apply_corporate_actions(now=clock.now(), instrument_ids=instrument_ids)
+
+
 @shared_task(name="trading.tasks.send_to_broker")
 def send_to_broker(connection_id: str) -> int:
     """Say to a broker what waits to be said; returns how many instructions came to their end."""

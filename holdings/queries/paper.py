@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,8 +11,9 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Sum
 
-from holdings.domain.numbers import quotient
+from holdings.domain.numbers import quotient, scaled
 from holdings.models import Position, Transaction
+from holdings.models.journal import TransactionQuerySet
 from holdings.queries.journal import ratio_of
 
 _COMING = ("buy", "delivery_in")
@@ -135,13 +137,15 @@ _HELD_BEFORE = """
 SELECT p.portfolio_id, p.quantity - coalesce(t.traded, 0)
 FROM (
     SELECT portfolio_id, sum(quantity) AS quantity FROM holdings_position
-    WHERE instrument_id = %(instrument)s GROUP BY portfolio_id
+    WHERE instrument_id = %(instrument)s AND (%(portfolio)s::bigint IS NULL OR portfolio_id = %(portfolio)s)
+    GROUP BY portfolio_id
 ) p
 JOIN holdings_portfolio f ON f.id = p.portfolio_id AND f.kind = 'paper' AND f.archived_at IS NULL
 LEFT JOIN (
     SELECT x.portfolio_id, sum(CASE WHEN x.type = 'buy' THEN x.quantity ELSE -x.quantity END) AS traded
     FROM holdings_transaction x
     WHERE x.instrument_id = %(instrument)s AND x.type IN ('buy', 'sell') AND x.occurred_at >= %(since)s
+      AND (%(portfolio)s::bigint IS NULL OR x.portfolio_id = %(portfolio)s)
       AND NOT EXISTS (SELECT 1 FROM holdings_transactionvoid v WHERE v.transaction_id = x.id)
     GROUP BY x.portfolio_id
 ) t ON t.portfolio_id = p.portfolio_id
@@ -171,11 +175,38 @@ def portfolios_that_owe() -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def paper_holders_before(instrument_id: int, since: datetime) -> dict[int, Decimal]:
-    """Units of an instrument that each paper portfolio held just before an instant, negative when short.
+def paper_holders_before(
+    instrument_id: int, since: datetime, *, portfolio_id: int | None = None
+) -> dict[int, Decimal]:
+    """Units of an instrument that each paper portfolio (or that one) held just before an instant, negative when short.
 
-    What was traded since is taken away again; no split may lie between. One statement.
+    What was traded since is taken away again; where the units were split since, they are counted from the first entry on.
+    Two statements, and another where there was such a split.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_HELD_BEFORE, {"instrument": instrument_id, "since": since})
-        return dict(cursor.fetchall())
+        cursor.execute(_HELD_BEFORE, {"instrument": instrument_id, "since": since, "portfolio": portfolio_id})
+        found: dict[int, Decimal] = dict(cursor.fetchall())
+    entries = Transaction.objects.filter(
+        instrument_id=instrument_id, portfolio__kind="paper", portfolio__archived_at__isnull=True
+    ).counting()
+    if portfolio_id is not None:
+        entries = entries.filter(portfolio_id=portfolio_id)
+    split = list(
+        entries.filter(type="split", occurred_at__gte=since).values_list("portfolio_id", flat=True).distinct()
+    )
+    if split:
+        found = {pk: units for pk, units in found.items() if pk not in split}
+        found |= _units_by_entries(entries.filter(portfolio_id__in=split, occurred_at__lt=since))
+    return found
+
+
+def _units_by_entries(entries: TransactionQuerySet) -> dict[int, Decimal]:
+    held: dict[int, Decimal] = defaultdict(Decimal)
+    rows = entries.filter(type__in=["buy", "sell", "split"]).in_order()
+    for portfolio_id, kind, units, text in rows.values_list("portfolio_id", "type", "quantity", "ratio"):
+        ratio = ratio_of(text) if kind == "split" else None
+        if ratio is not None:
+            held[portfolio_id] = scaled(held[portfolio_id], ratio)
+        else:
+            held[portfolio_id] += units if kind == "buy" else -units
+    return {pk: units for pk, units in held.items() if units}

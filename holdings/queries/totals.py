@@ -19,6 +19,7 @@ from django.db import connection
 
 from holdings.domain.numbers import exact
 from holdings.models import PortfolioKind, Sight
+from holdings.queries.carrying import splits_after
 from holdings.queries.pricing import CLOSE_LASTS_DAYS, rates_now
 from holdings.queries.valuing import HoldingRow, weight_of
 from marketdata.queries import (
@@ -137,13 +138,14 @@ def total_of(rows: Iterable[HoldingRow | HeldAsset]) -> GroupTotal:
 
 
 class Unpriced(Exception):
-    """Something that is held has neither quote nor close, or a price that is made when it is read: ask `snapshot`."""
+    """Something that is held has neither quote nor close, or a price that is made when it is read or carried past a split: ask
+    `snapshot`."""
 
 
 def totals_of(sight: Sight, portfolio_id: int | None, *, now: datetime) -> Totals | None:
     """The totals of the portfolio, or of the owner's oldest tracked one; None where this person sees none such.
 
-    Raises `Unpriced`. Two statements; a third where a quote is not of today, as a close may be newer then.
+    Raises `Unpriced`. Two statements; two more where a quote is not of today, as a close may be newer then, or a split.
     """
     values = {"owner": sight.owner_id, "all": sight.everybody, "portfolio": portfolio_id}
     with connection.cursor() as cursor:
@@ -175,6 +177,8 @@ def _totals(
     morning = datetime.combine(today, time(0), tzinfo=UTC)
     older = [row[1] for row in held if row[1] not in quotes or quotes[row[1]].quoted_at < morning]
     closes = closes_on(older, today) if older else {}
+    if older and splits_after([pk], _days_of(older, quotes, closes)):
+        raise Unpriced
     facts = (rates, closes, stale, today)
     if known is not None and known.quotes is quotes and known.facts == facts:
         return known.totals
@@ -185,6 +189,21 @@ def _totals(
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
     return made
+
+
+def _days_of(
+    ids: Iterable[int], quotes: Mapping[int, QuoteFacts], closes: Mapping[int, DatedPrice]
+) -> dict[int, date]:
+    """The days of the prices that stand for now."""
+    found = {}
+    for pk in ids:
+        quote, close = quotes.get(pk), closes.get(pk)
+        days = [close.date] if close is not None else []
+        if quote is not None:
+            days.append(quote.quoted_at.astimezone(UTC).date())
+        if days:
+            found[pk] = max(days)
+    return found
 
 
 class _Kept(NamedTuple):

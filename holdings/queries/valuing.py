@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from holdings.domain.numbers import exact, quotient
 from holdings.models import Portfolio
 from holdings.queries.books import Book, Thing, books_of, unit_of
+from holdings.queries.carrying import carried, splits_after
 from holdings.queries.pricing import PriceNow, prices_now, rates_now
 from marketdata.models import AssetClass
 
@@ -170,12 +171,17 @@ def snapshot(portfolio: Portfolio, *, now: datetime) -> Snapshot:
 
 def snapshots(portfolios: Iterable[Portfolio], *, now: datetime) -> dict[int, Snapshot]:
     """Several portfolios as they are now, by id. One statement for their books, and those that prices and exchange rates
-    need; the number does not depend on how many portfolios there are."""
+    need (one more for splits where prices are not of today); the number does not depend on how many portfolios there are."""
     wanted = list(portfolios)
     books = books_of([portfolio.pk for portfolio in wanted])
     things = {row.thing.pk: row.thing for book in books.values() for row in book.positions}
     units = {pk: thing.unit for pk, thing in things.items()}
     prices = prices_now(things, portfolio_ids=[portfolio.pk for portfolio in wanted], units=units, now=now)
+    today = now.astimezone(UTC).date()
+    splits = splits_after(
+        [portfolio.pk for portfolio in wanted],
+        {pk: price.day for pk, price in prices.items() if price.day < today},
+    )
     codes = {thing.currency for thing in things.values()}
     codes |= {row.currency for book in books.values() for row in book.cash}
     codes |= {row.currency for book in books.values() for row in book.liabilities}
@@ -187,7 +193,8 @@ def snapshots(portfolios: Iterable[Portfolio], *, now: datetime) -> dict[int, Sn
         if key not in rates:
             rates[key] = rates_now(codes, base=portfolio.base_currency, on=day)
         with exact():
-            found[portfolio.pk] = _Valuer(portfolio, day, prices, rates[key]).snapshot(books[portfolio.pk])
+            own = carried(prices, splits.get(portfolio.pk, {}))
+            found[portfolio.pk] = _Valuer(portfolio, day, own, rates[key]).snapshot(books[portfolio.pk])
     return found
 
 

@@ -16,6 +16,7 @@ from portfolio_site.kernel.errors import DomainError
 from trading.engine.liquidity import to_step
 from trading.operations.access import own_desk
 from trading.operations.canceling import cancel_open
+from trading.operations.corporate_actions import apply_own_splits
 from trading.operations.errors import ClientOrderIdTakenError, OrderRefusedError, PositionUnknownError
 from trading.operations.placing import place_order
 from trading.operations.reading import check_client_order_id, check_number
@@ -66,10 +67,11 @@ def close_position(
             "The percentage lies between 0 and 100.", code="percentage_invalid", field="percentage"
         )
     with transaction.atomic():
-        own_desk(portfolio_id, actor, now=now)
+        desk = own_desk(portfolio_id, actor, now=now)
         before = _placed_before(portfolio_id, client_order_id, instrument_id=instrument_id, quantity=quantity)
         if before is not None:
             return before
+        apply_own_splits(desk, instrument_id)
         instrument = Instrument.objects.filter(pk=instrument_id).first()
         position = books.position_quantity(portfolio_id, instrument_id)
         if instrument is None or not position:
@@ -194,6 +196,8 @@ def close_all_positions(
             error: DomainError | None = None
             try:
                 with transaction.atomic():
+                    if apply_own_splits(desk, instrument.pk):
+                        position = books.position_quantity(portfolio_id, instrument.pk)
                     order = _close(portfolio_id, actor, instrument, position, abs(position), now=now)
             except DomainError as refusal:
                 error = refusal

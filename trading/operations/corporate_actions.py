@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
 import structlog
@@ -21,9 +21,10 @@ from django.db.models import Q
 from holdings import queries as books
 from holdings.operations import Entry, post_account_entry
 from marketdata.models import ActionKind, CorporateAction
+from marketdata.operations import carry_quote_past_split
 from portfolio_site.kernel.errors import DomainError
 from portfolio_site.kernel.money import round_money
-from trading.engine.splits import Split
+from trading.engine.splits import LARGEST_TERM, Split, ratio_of
 from trading.engine.states import CANCELABLE, OrderStatus
 from trading.engine.terms import Tradable
 from trading.engine.types import Side
@@ -31,9 +32,11 @@ from trading.engine.wording import plain, price_text
 from trading.models import OPEN_STATUSES, AppliedAction, Order
 from trading.operations import ending
 from trading.operations.desk import ZERO, Desk, open_desk
+from trading.operations.errors import OrderRefusedError
 from trading.queries.market import NEW_YORK, tradable_of
 
 log = structlog.get_logger(__name__)
+_WIDE = Context(prec=60)
 #: An action that becomes known later than this is left alone.
 LATEST = timedelta(days=7)
 #: Trading of an exchange's day begins before its session.
@@ -55,8 +58,69 @@ def apply_corporate_actions(*, now: datetime, instrument_ids: Iterable[int] | No
     # Of one day the split comes last: a dividend is for the units that were held before.
     for action in actions.order_by("ex_date", "kind", "instrument_id"):
         if effective_at(action) <= now:
+            _carry_quote(action)
             applied += _apply_everywhere(action, now)
     return applied
+
+
+def apply_splits_lately(*, now: datetime) -> int:
+    """Apply the splits of these days, where there are any: before somebody draws conclusions from new prices and old units.
+    One statement when there are none."""
+    today = now.astimezone(UTC).date()
+    lately = CorporateAction.objects.filter(
+        kind=ActionKind.SPLIT, ex_date__range=(today - timedelta(days=1), today)
+    )
+    ids = list(lately.values_list("instrument_id", flat=True))
+    return apply_corporate_actions(now=now, instrument_ids=ids) if ids else 0
+
+
+def apply_own_splits(desk: Desk, instrument_id: int) -> bool:
+    """Apply the splits of an instrument that this portfolio has not seen yet, under its lock: what it trades next is in new
+    units at new prices. Returns whether there were any.
+
+    Raises ``OrderRefusedError`` (``split_pending``) where the books refuse one.
+    """
+    today = desk.now.astimezone(UTC).date()
+    known = AppliedAction.objects.filter(
+        portfolio_id=desk.portfolio.id, instrument_id=instrument_id, kind=ActionKind.SPLIT
+    ).values("ex_date")
+    due = (
+        CorporateAction.objects.filter(
+            instrument_id=instrument_id, kind=ActionKind.SPLIT, ex_date__range=(today - LATEST, today)
+        )
+        .exclude(ex_date__in=known)
+        .select_related("instrument")
+        .order_by("ex_date")
+    )
+    done = False
+    for action in due:
+        since = effective_at(action)
+        if since > desk.now:
+            continue
+        _carry_quote(action)
+        held = books.paper_holders_before(instrument_id, since, portfolio_id=desk.portfolio.id)
+        try:
+            with transaction.atomic():
+                done |= _apply(desk, action, held.get(desk.portfolio.id, ZERO))
+        except DomainError as error:
+            log.exception("corporate_action_failed", portfolio_id=desk.portfolio.id, action=str(action))
+            raise OrderRefusedError(
+                f"{action.instrument.symbol} was split, and the split could not be booked in this account: no order is taken "
+                "for it until that is mended.",
+                code="split_pending",
+                field="instrument",
+            ) from error
+    return done
+
+
+def _carry_quote(action: CorporateAction) -> None:
+    """New units never meet a price of old ones: a quote from before the split is divided by it."""
+    if action.kind == ActionKind.SPLIT:
+        carry_quote_past_split(
+            instrument_id=action.instrument_id,
+            ratio=ratio_of(action.value),
+            effective_at=effective_at(action),
+        )
 
 
 def splits_due(*, instrument_ids: Iterable[int], now: datetime) -> bool:
@@ -120,7 +184,7 @@ def _apply(desk: Desk, action: CorporateAction, units: Decimal) -> bool:
             _post(
                 desk,
                 action,
-                Entry(type="split", occurred=effective_at(action), ratio=_ratio_text(action.value)),
+                Entry(type="split", occurred=effective_at(action), ratio=_ratio_text(ratio_of(action.value))),
             )
         _adjust_orders(desk, action)
     return True
@@ -136,8 +200,9 @@ def _post(desk: Desk, action: CorporateAction, entry: Entry) -> None:
     )
 
 
-def _ratio_text(value: Decimal) -> str:
-    ratio = Fraction(value).limit_denominator(10_000)
+def _ratio_text(ratio: Fraction) -> str:
+    if ratio.denominator > LARGEST_TERM:  # it was a decimal, and is written as one
+        return plain(_WIDE.divide(Decimal(ratio.numerator), Decimal(ratio.denominator)))
     return f"{ratio.numerator}:{ratio.denominator}"
 
 
@@ -173,11 +238,11 @@ def _adjust_orders(desk: Desk, action: CorporateAction) -> None:
     )
     for order in sorted(found, key=lambda each: (each.parent_id is not None, str(each.pk))):
         if order.is_open:
-            _adjust(desk, order, action.value, thing)
+            _adjust(desk, order, ratio_of(action.value), thing)
     desk.save()
 
 
-def _adjust(desk: Desk, order: Order, ratio: Decimal, thing: Tradable) -> None:
+def _adjust(desk: Desk, order: Order, ratio: Fraction, thing: Tradable) -> None:
     split = Split(ratio=ratio, side=Side(order.side), thing=thing)
     if order.notional is None and not split.units(order.remaining):
         if OrderStatus(order.status) in CANCELABLE:
@@ -198,6 +263,8 @@ def _continued(desk: Desk, order: Order) -> Order:
     new.pk = uuid.uuid4()
     new._state.adding = True
     new.instrument = order.instrument
+    # The head of its group may have been continued a moment ago, and is not stored yet.
+    new.parent_id = order.parent_id
     new.client_order_id = str(uuid.uuid4())
     new.quantity = order.remaining
     new.filled_quantity, new.filled_avg_price, new.filled_amount = ZERO, None, ZERO
@@ -236,7 +303,7 @@ def _change(order: Order, split: Split) -> None:
         )
 
 
-def _story(order: Order, ratio: Decimal) -> str:
+def _story(order: Order, ratio: Fraction) -> str:
     prices = ", ".join(
         f"{name} {price_text(price)}"
         for name, price in (("limit", order.limit_price), ("stop", order.stop_price))

@@ -113,6 +113,11 @@ class Desk:
             self._positions[instrument_id] = books.position_quantity(self.portfolio.id, instrument_id)
         return self._positions[instrument_id]
 
+    @property
+    def positions(self) -> Mapping[int, Decimal]:
+        """The positions that are known so far, by instrument, with everything booked on this desk."""
+        return self._positions
+
     def know(self, *, currency: str, cash: Decimal, instrument_id: int, position: Decimal) -> None:
         """Take over what somebody else has just read under the same lock."""
         self._cash.setdefault(currency, cash)

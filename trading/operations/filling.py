@@ -36,7 +36,7 @@ def fill(desk: Desk, order: Order, execution: Execution) -> bool:
     desk.date_after_journal()
     market = desk.markets[order.instrument_id]
     cost = _cost(desk, order, market, execution)
-    if order.opens_position and not _is_covered(desk, order, market, cost):
+    if order.opens_position and not _is_covered(desk, order, cost):
         _refuse_for_money(desk, order, execution.price)
         return False
     route(desk, order)
@@ -144,27 +144,33 @@ def _cost(desk: Desk, order: Order, market: Market, execution: Execution) -> Cos
     )
 
 
-def _is_covered(desk: Desk, order: Order, market: Market, cost: Cost) -> bool:
+def _is_covered(desk: Desk, order: Order, cost: Cost) -> bool:
     """Whether what the order holds pays for the fill, with free money on top where it does not."""
-    wanted: Decimal = _used(desk, order, cost)
     if not order.reserves_margin and order.side == Side.BUY and cost.total > desk.cash(order.currency):
         return False  # no loan is given on it, however much buying power there is
-    if wanted <= order.reserved_cash:
+    if _used(desk, order, cost) <= order.reserved_cash:
         return True
-    free: Decimal = free_money(desk, order, market) + order.reserved_cash
-    return wanted <= free
+    free, multiplier = _free_money(desk, order)
+    # With too little equity to borrow a fee costs what it is: what the order was taken for is what it needs.
+    return _used(desk, order, cost, multiplier) <= free + order.reserved_cash
 
 
-def free_money(desk: Desk, order: Order, market: Market) -> Decimal:
-    """What no open order holds, of the pot that this order draws on."""
+def _free_money(desk: Desk, order: Order) -> tuple[Decimal, int]:
+    """What no open order holds, of the pot that this order draws on; and the multiplier that is in force."""
     holds = desk.holds(currency=order.currency, instrument_id=order.instrument_id)
     cash = desk.cash(order.currency)
     if _multiplier(desk, order) == 1:
-        return cash - holds.cash
+        return cash - holds.cash, 1
     figures = figures_with(
-        desk.account, cash=cash, reserved_margin=holds.margin, reserved_cash=holds.cash_only, now=desk.now
+        desk.account,
+        cash=cash,
+        reserved_margin=holds.margin,
+        reserved_cash=holds.cash_only,
+        now=desk.now,
+        units=desk.positions,
     )
-    return figures.buying_power if order.reserves_margin else figures.non_marginable_buying_power
+    free = figures.buying_power if order.reserves_margin else figures.non_marginable_buying_power
+    return free, figures.multiplier
 
 
 def _apply(desk: Desk, order: Order, market: Market, execution: Execution, cost: Cost) -> bool:
@@ -198,11 +204,11 @@ def _apply(desk: Desk, order: Order, market: Market, execution: Execution, cost:
     return done
 
 
-def _used(desk: Desk, order: Order, cost: Cost) -> Decimal:
+def _used(desk: Desk, order: Order, cost: Cost, multiplier: int | None = None) -> Decimal:
     return needed(
         amount=cost.amount,
         fees=cost.fees if order.side == Side.BUY else ZERO,
-        multiplier=_multiplier(desk, order),
+        multiplier=_multiplier(desk, order) if multiplier is None else multiplier,
         is_marginable=order.reserves_margin,
     )
 
@@ -268,10 +274,16 @@ def _tell(desk: Desk, order: Order, row: Fill, *, done: bool) -> None:
 
 
 def _refuse_for_money(desk: Desk, order: Order, price: Decimal) -> None:
-    reason = (
-        f"By the time the order could trade, the price had risen to {price_text(price)} "
-        f"{order.currency}, more than the account can pay."
-    )
+    if order.limit_price is None:
+        reason = (
+            f"By the time the order could trade, the price had risen to {price_text(price)} "
+            f"{order.currency}, more than the account can pay."
+        )
+    else:
+        reason = (
+            f"By the time the order could trade, at {price_text(price)} {order.currency}, the account could no longer "
+            "pay for it."
+        )
     code = "insufficient_buying_power"
     if order.status in (OrderStatus.ACCEPTED, OrderStatus.PENDING_NEW):
         reject(desk, order, code=code, reason=reason)

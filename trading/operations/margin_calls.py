@@ -26,6 +26,7 @@ from trading.engine.types import OrderType, Side, TimeInForce
 from trading.models import Order, TradingAccount
 from trading.operations.canceling import cancel_open
 from trading.operations.charging import DAY_EXCHANGE
+from trading.operations.corporate_actions import apply_splits_lately
 from trading.operations.desk import Desk, open_desk
 from trading.operations.paper_accounts import announce
 from trading.operations.placing import take
@@ -45,8 +46,12 @@ def watch_margins(*, now: datetime) -> int:
     in_call = TradingAccount.objects.filter(margin_call_at__isnull=False).values_list(
         "portfolio_id", flat=True
     )
+    wanted = sorted({*owing, *in_call})
+    if wanted:
+        # New prices on old units look like a disaster that is none.
+        apply_splits_lately(now=now)
     calls = 0
-    for portfolio_id in sorted({*owing, *in_call}):
+    for portfolio_id in wanted:
         try:
             with transaction.atomic():
                 calls += _watch(open_desk(portfolio_id=portfolio_id, actor=None, now=now))

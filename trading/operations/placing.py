@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from trading.models import Order
 from trading.operations import ending
 from trading.operations.access import lock_own
 from trading.operations.brokering.handing import hand_over
+from trading.operations.corporate_actions import apply_own_splits
 from trading.operations.desk import Desk, desk_with
 from trading.operations.errors import ClientOrderIdTakenError, OrderRefusedError
 from trading.operations.gates import check_gates
@@ -103,7 +105,8 @@ def place_order(
     )
     with transaction.atomic():
         portfolio = lock_own(portfolio_id, actor)
-        facts = read_order_facts(
+        read = partial(
+            read_order_facts,
             portfolio_id=portfolio_id,
             user=actor,
             instrument_id=instrument_id,
@@ -111,6 +114,10 @@ def place_order(
             for_sale=terms.side is Side.SELL,
             now=now,
         )
+        facts = read()
+        if facts is not None and facts.split_due:
+            apply_own_splits(Desk(portfolio=portfolio, account=None, actor=None, now=now), instrument_id)
+            facts = read()
         if facts is None or symbol not in (None, facts.market.instrument.symbol):
             raise OrderRefusedError(
                 "There is no such instrument.", code="instrument_not_found", field="instrument"

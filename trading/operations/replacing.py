@@ -20,6 +20,7 @@ from trading.models import Order
 from trading.operations import ending
 from trading.operations.access import own_order
 from trading.operations.brokering.handing import ask_to_replace
+from trading.operations.corporate_actions import apply_own_splits
 from trading.operations.desk import ZERO, Desk
 from trading.operations.errors import (
     ClientOrderIdTakenError,
@@ -78,6 +79,7 @@ def replace_order(
     check_client_order_id(client_order_id)
     with transaction.atomic():
         desk, old = own_order(order_id, actor, now=now)
+        apply_own_splits(desk, old.instrument_id)
         _check_replaceable(old)
         _check_waiting_exit(old, quantity)
         check_gates(desk)

@@ -263,11 +263,13 @@ def figures_with(
     reserved_margin: Decimal,
     reserved_cash: Decimal,
     now: datetime,
+    units: Mapping[int, Decimal] | None = None,
 ) -> AccountFigures:
-    """The figures of an account whose cash and reservations are at hand. Three or four statements."""
+    """The figures of an account whose cash and reservations are at hand; ``units`` of instruments as well where the stored
+    positions are not those that the cash belongs to. Three or four statements."""
     return figures_of(
         cash=cash,
-        positions=held_positions(account, now=now),
+        positions=held_positions(account, now=now, units=units),
         multiplier=effective_multiplier(account),
         may_short=may_short(account),
         reserved_margin=reserved_margin,
@@ -275,17 +277,22 @@ def figures_with(
     )
 
 
-def held_positions(account: TradingAccount, *, now: datetime) -> list[Held]:
+def held_positions(
+    account: TradingAccount, *, now: datetime, units: Mapping[int, Decimal] | None = None
+) -> list[Held]:
     """What the account holds in its own currency, each at its current price: the last trade, else the last close.
 
-    A position without any price counts as nothing. Three or four statements.
+    A position without any price counts as nothing. ``units`` stand for the stored ones of their instruments. Three or four
+    statements.
     """
-    return list(held_by_instrument(account, now=now).values())
+    return list(held_by_instrument(account, now=now, units=units).values())
 
 
-def held_by_instrument(account: TradingAccount, *, now: datetime) -> dict[int, Held]:
+def held_by_instrument(
+    account: TradingAccount, *, now: datetime, units: Mapping[int, Decimal] | None = None
+) -> dict[int, Held]:
     """The same by the instrument's number."""
-    quantities = books.position_quantities(account.portfolio_id)
+    quantities = {**books.position_quantities(account.portfolio_id), **(units or {})}
     if not quantities:
         return {}
     instruments = {

@@ -8,9 +8,10 @@ account's figures.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from holdings import queries as books
@@ -21,8 +22,20 @@ from trading.queries.market import NEW_YORK, value_factor
 
 ZERO = Decimal(0)
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+#: When a day's close is known, in New York.
+CLOSE = time(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price, and when it was made: one from before a split is carried past it."""
+
+    value: Decimal
+    at: datetime
+
+
 #: (instrument, instant) -> its price then; None where there was none.
-Pricing = Callable[[int, datetime], Decimal | None]
+Pricing = Callable[[int, datetime], Price | None]
 
 
 @dataclass(slots=True)
@@ -62,6 +75,10 @@ class AccountHistory:
         self.instruments = {
             thing.pk: thing for thing in Instrument.objects.filter(pk__in=ids, currency=currency)
         }
+        self._splits: dict[int, list[tuple[datetime, Decimal]]] = defaultdict(list)
+        for entry in self.movements:
+            if entry.ratio is not None and entry.instrument_id is not None:
+                self._splits[entry.instrument_id].append((entry.at, entry.ratio))
 
     @property
     def began_at(self) -> datetime | None:
@@ -89,8 +106,17 @@ class AccountHistory:
             thing = self.instruments.get(pk)
             price = pricing(pk, at) if units and thing is not None else None
             if price is not None and thing is not None:
-                total += _EXACT.multiply(_EXACT.multiply(units, price), value_factor(thing))
+                worth = _EXACT.multiply(units, self._carried(pk, price, at))
+                total += _EXACT.multiply(worth, value_factor(thing))
         return total
+
+    def _carried(self, pk: int, price: Price, at: datetime) -> Decimal:
+        """A price in the units of an instant: divided by the splits since it was made."""
+        value = price.value
+        for when, ratio in self._splits.get(pk, ()):
+            if price.at < when <= at:
+                value = _EXACT.divide(value, ratio)
+        return value
 
 
 def daily_pricing(ids: Iterable[int], start: date, end: date) -> Pricing:
@@ -99,12 +125,15 @@ def daily_pricing(ids: Iterable[int], start: date, end: date) -> Pricing:
     by_thing = closes(wanted, start, end, carry_in=True) if wanted else {}
     days = {pk: sorted(found) for pk, found in by_thing.items()}
 
-    def price(pk: int, at: datetime) -> Decimal | None:
+    def price(pk: int, at: datetime) -> Price | None:
         known = days.get(pk)
         if not known:
             return None
         place = bisect_right(known, at.astimezone(NEW_YORK).date())
-        return by_thing[pk][known[place - 1]] if place else None
+        if not place:
+            return None
+        day = known[place - 1]
+        return Price(by_thing[pk][day], datetime.combine(day, CLOSE, NEW_YORK))
 
     return price
 
@@ -119,11 +148,13 @@ def intraday_pricing(ids: Iterable[int], start: datetime, end: datetime) -> Pric
         bars = intraday_bars(pk, start=start - timedelta(days=5), end=end)
         minutes[pk] = ([bar.at + timedelta(minutes=1) for bar in bars], [bar.close for bar in bars])
 
-    def price(pk: int, at: datetime) -> Decimal | None:
+    def price(pk: int, at: datetime) -> Price | None:
         ends, prices = minutes[pk]
         place = bisect_right(ends, at)
         if place:
-            return prices[place - 1]
-        return before[pk].price if pk in before else None
+            return Price(prices[place - 1], ends[place - 1])
+        if pk not in before:
+            return None
+        return Price(before[pk].price, datetime.combine(before[pk].date, CLOSE, NEW_YORK))
 
     return price

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
@@ -52,7 +52,14 @@ def _named(alias: str, columns: Sequence[str]) -> str:
 
 _FACTS = Statement(f"""
 SELECT {_named("a", _ACCOUNT)}, {_named("i", _THING)}, {_named("t", _TERMS)}, {QUOTE_COLUMNS},
-       c.is_halted, c.reason, h.*,
+       c.is_halted, c.reason,
+       EXISTS (SELECT FROM marketdata_corporateaction x
+               WHERE x.instrument_id = i.id AND x.kind = 'split'
+                 AND x.ex_date BETWEEN %(today)s::date - 7 AND %(today)s::date
+                 AND NOT EXISTS (SELECT FROM trading_appliedaction y
+                                 WHERE y.portfolio_id = %(portfolio)s AND y.instrument_id = i.id
+                                   AND y.kind = 'split' AND y.ex_date = x.ex_date)),
+       h.*,
        (SELECT id FROM trading_order WHERE portfolio_id = %(portfolio)s AND client_order_id = %(client)s),
        {books.BOOK_FACTS}
 FROM marketdata_instrument i
@@ -71,7 +78,8 @@ WHERE i.id = %(instrument)s AND (%(user)s::bigint IS NULL OR {may_see_sql("i")})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFacts:
     """What an order of one instrument meets. ``account`` is None where the portfolio has no trading account yet;
-    ``site_halted`` and ``site_reason`` are the site's kill switch."""
+    ``site_halted`` and ``site_reason`` are the site's kill switch. ``split_due``: the instrument was split lately, and the
+    portfolio may not have seen it yet."""
 
     account: TradingAccount | None
     market: Market
@@ -79,6 +87,7 @@ class OrderFacts:
     books: books.BookFacts
     site_halted: bool
     site_reason: str
+    split_due: bool = False
 
 
 def read_order_facts(
@@ -104,6 +113,7 @@ def read_order_facts(
             "sells": for_sale,
             "user": None if user is None else user.pk,
             "auditors": AUDITOR_GROUP,
+            "today": now.astimezone(UTC).date(),
         }
     )
     if row is None:
@@ -111,7 +121,7 @@ def read_order_facts(
     account = instance_of(TradingAccount, _ACCOUNT, row[_ACCOUNT_ROW])
     instrument, thing = _tradable(row[_THING_ROW], row[_TERMS_ROW])
     quote = row[_QUOTE_ROW]
-    halted, reason, *holds, found = row[_QUOTE_ROW.stop :]
+    halted, reason, split_due, *holds, found = row[_QUOTE_ROW.stop :]
     quotes = {} if quote[0] is None else quotes_of([quote], now=now)
     return OrderFacts(
         account=account,
@@ -120,6 +130,7 @@ def read_order_facts(
         books=books.book_facts_of(portfolio_id, instrument_id, found, for_sale=for_sale),
         site_halted=bool(halted),
         site_reason=reason or "",
+        split_due=bool(split_due),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -14,10 +15,12 @@ from trading.engine.entry_price import Step, entry_of
 from trading.engine.fees import JoinedFees, Trade, parse_fee_model
 from trading.engine.margin import Held, daily_charge, figures_of, maintenance_requirement, must_liquidate
 from trading.engine.reservation import needed, short_price
-from trading.engine.splits import Split
+from trading.engine.splits import Split, ratio_of
 from trading.engine.terms import Tradable
 from trading.engine.triggers import collar_price
 from trading.engine.types import Liquidity, Side
+
+F = Fraction
 
 D = Decimal
 
@@ -292,11 +295,23 @@ class TestSplit:
     THING = Tradable(symbol="X", currency="USD", quantity_step=D(1))
 
     def test_prices_ask_for_nothing_better_than_before(self):
-        buy = Split(ratio=D(3), side=Side.BUY, thing=self.THING)
-        sell = Split(ratio=D(3), side=Side.SELL, thing=self.THING)
+        buy = Split(ratio=F(3), side=Side.BUY, thing=self.THING)
+        sell = Split(ratio=F(3), side=Side.SELL, thing=self.THING)
         assert (buy.price(D(100)), sell.price(D(100)), buy.price(None)) == (D("33.33"), D("33.34"), None)
         assert (buy.units(D(7)), buy.exact(D(100))) == (21, D("33.333333333333"))
 
     def test_reverse_split_rounds_units_down(self):
-        split = Split(ratio=D("0.1"), side=Side.BUY, thing=self.THING)
+        split = Split(ratio=F(1, 10), side=Side.BUY, thing=self.THING)
         assert (split.units(D(39)), split.units(D(9))) == (3, 0)
+
+    def test_a_rounded_ratio_is_the_one_it_stands_for(self):
+        """One for three comes as 0.333333333333: thirty are ten then, not nine."""
+        assert ratio_of(D("0.333333333333")) == F(1, 3)
+        assert ratio_of(D("0.066666666667")) == F(1, 15)
+        assert ratio_of(D(4)) == 4
+        assert ratio_of(D("0.00002")) == F(1, 50_000)
+        third, fifteenth = (ratio_of(D(text)) for text in ("0.333333333333", "0.066666666667"))
+        sell = Split(ratio=third, side=Side.SELL, thing=self.THING)
+        assert (sell.units(D(30)), sell.price(D(10)), sell.exact(D(8))) == (10, D(30), 24)
+        buy = Split(ratio=fifteenth, side=Side.BUY, thing=self.THING)
+        assert (buy.units(D(45)), buy.price(D(10))) == (3, D(150))

@@ -11,6 +11,7 @@ from holdings import queries as books
 from portfolio_site.kernel.models import OutboxEvent
 from trading.models import Order, TradingAccount
 from trading.operations import (
+    AccountModels,
     OrderRefusedError,
     accrue_charges,
     call_due_at,
@@ -72,6 +73,29 @@ class TestBorrowing:
         assert (refusal.code, refusal.details["buying_power"]) == ("insufficient_buying_power", "20000")
         assert trade(quantity=200, limit_price="100").status == "filled"
         assert refusal_of(trade, quantity=1, limit_price="50").code == "insufficient_buying_power"
+
+    def test_little_equity_pays_a_fee_once(self, trader, even):
+        """Below 2 000 nothing is borrowed: what the order was taken for is enough when it trades."""
+        small = open_paper_account(
+            owner=trader, name="Small", cash=D(1000), currency="USD", multiplier=2,
+            models=AccountModels(fee_schedule="percent:0.01"), now=NOW,
+        )  # fmt: skip
+        set_quote(even, "99", "99")
+        placed = order(small, trader, even, quantity=10, limit_price="99")
+        assert (placed.status, placed.reason) == ("filled", "")
+        assert books.cash_balance(small, "USD") == D("0.10")
+
+    def test_two_orders_of_a_morning_are_reckoned_with_what_the_first_bought(self, margin, trader, even):
+        """Both waited, and the price has run away from what they hold: the first one's shares count for the second."""
+        listed = make_instrument("LISTED", provider="manual", exchange="XNYS", quantity_step=D(1))
+        night = NOW.replace(hour=3)
+        set_quote(listed, "100", "100", at=night)
+        first, second = (order(margin, trader, listed, quantity=85, now=night) for _ in range(2))
+        assert (first.status, second.status) == ("accepted", "accepted")
+        set_quote(listed, "112", "112", at=NOW)
+        match_resting_orders(instrument_ids=[listed.pk], now=NOW)
+        assert books.position_quantity(margin, listed.pk) == 170
+        assert account_figures(margin, now=NOW).buying_power == 20000 - 170 * 112
 
     def test_open_orders_hold_buying_power(self, trade, margin):
         trade(quantity=100, limit_price="90")
