@@ -208,5 +208,5 @@ def _units_by_entries(entries: TransactionQuerySet) -> dict[int, Decimal]:
         if ratio is not None:
             held[portfolio_id] = scaled(held[portfolio_id], ratio)
         else:
-            held[portfolio_id] += units if kind == "buy" else -units
+            held[portfolio_id] += (units or 0) * (1 if kind == "buy" else -1)
     return {pk: units for pk, units in held.items() if units}

@@ -152,7 +152,9 @@ def _is_covered(desk: Desk, order: Order, cost: Cost) -> bool:
         return True
     free, multiplier = _free_money(desk, order)
     # With too little equity to borrow a fee costs what it is: what the order was taken for is what it needs.
-    return _used(desk, order, cost, multiplier) <= free + order.reserved_cash
+    wanted: Decimal = _used(desk, order, cost, multiplier)
+    held: Decimal = order.reserved_cash
+    return wanted <= free + held
 
 
 def _free_money(desk: Desk, order: Order) -> tuple[Decimal, int]:

@@ -56,7 +56,7 @@ def compare(body: Any, method: str) -> None:
 @given(journals.steps, st.sampled_from(("fifo", "lifo", "hifo")), st.booleans())
 def test_lots_of_every_order(drawn, method, shorts):
     body = drawn_body(drawn, TYPES, method=method, shorts=shorts)
-    assume(body["transactions"])
+    assume(len(body["transactions"]) > 0)
     compare(body, method)
 
 
@@ -64,7 +64,7 @@ def test_lots_of_every_order(drawn, method, shorts):
 @given(journals.steps)
 def test_the_average(drawn):
     body = drawn_body(drawn, TYPES, method="average")
-    assume(body["transactions"])
+    assume(len(body["transactions"]) > 0)
     compare(body, "average")
 
 
@@ -72,7 +72,7 @@ def test_the_average(drawn):
 @given(journals.steps)
 def test_the_pool_of_the_united_kingdom(drawn):
     body = drawn_body(drawn, PLAIN, whole_splits=True, method="section104")
-    assume(body["transactions"])
+    assume(len(body["transactions"]) > 0)
     compare(body, "section104")
 
 
@@ -81,7 +81,7 @@ def test_the_pool_of_the_united_kingdom(drawn):
 def test_what_a_wash_sale_defers_is_neither_lost_nor_doubled(drawn, seed):
     """What is put off the gains of now is in the cost of what is held, or has lowered a later gain: nowhere else."""
     body = drawn_body(drawn, TYPES, method="fifo")
-    assume(body["transactions"])
+    assume(len(body["transactions"]) > 0)
     dice = Random(seed)
     for row in body["transactions"]:
         if row["type"] in ("buy", "sell") and dice.random() < 0.5:
@@ -105,7 +105,7 @@ def test_the_money_weighted_return_balances_what_went_in_and_came_out(drawn, off
     """At the rate that is shown, everything paid in and out and the value at both ends balance; at no other one if it is
     called the only one."""
     body = journals.build(drawn, shorts=shorts)
-    assume(body["transactions"])
+    assume(len(body["transactions"]) > 0)
     last = date.fromisoformat(body["as_of"]).toordinal()
     start = date.fromordinal(min(last - 1, journals.FIRST.toordinal() - 1 + offset)).isoformat()
     result = figures(body, start=start)

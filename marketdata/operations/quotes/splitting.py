@@ -30,7 +30,7 @@ def carry_quote_past_split(*, instrument_id: int, ratio: Fraction, effective_at:
     """Divide a quote from before a split by its ``ratio`` (new units for an old one); sizes and volume are multiplied. It is
     of the moment of the split then: what a source still tells from before is older. Once for each split, whoever asks how
     often; returns whether it was now. One statement."""
-    values = {
+    values: dict[str, int | Decimal | datetime] = {
         "instrument": instrument_id,
         "new": Decimal(ratio.numerator),
         "old": Decimal(ratio.denominator),
