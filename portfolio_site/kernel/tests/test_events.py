@@ -3,63 +3,26 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.db import connection, transaction
-from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from portfolio_site.kernel.events import (
-    Delivery,
     Envelope,
-    Event,
     Lane,
     dispatch_pending,
-    event,
     publish,
     registry,
     subscribe,
-    subscribe_batch,
 )
-from portfolio_site.kernel.events.delivering import Deliverer
 from portfolio_site.kernel.events.dispatcher import deliver_batch
-from portfolio_site.kernel.events.waking import WAKE_CHANNEL
 from portfolio_site.kernel.models import EventReceipt, OutboxEvent
-from tests.support.own_valkey import OwnValkey
-
-
-@event("kernel.tests.happened")
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happened(Event):
-    """An event for these tests only."""
-
-    number: int
-    amount: Decimal | None = None
-    at: datetime | None = None
-    who: UUID | None = None
-    ids: list[int] | None = None
-
-
-@pytest.fixture
-def heard() -> Iterator[list[int]]:
-    """A subscriber that notes the numbers it hears."""
-    numbers: list[int] = []
-    subscribe("kernel.tests.ear", Happened, lambda item, _: numbers.append(item.number))
-    yield numbers
-    registry._handlers.pop("kernel.tests.happened", None)
-
-
-def tell(number: int, stream: str = "s") -> None:
-    """Store one event without sending its delivery task."""
-    OutboxEvent.objects.create(name="kernel.tests.happened", stream=stream, payload={"number": number})
+from portfolio_site.kernel.tests.happenings import Happened, Listener, again, tell, waiting
 
 
 @pytest.mark.django_db
@@ -181,55 +144,6 @@ class TestDelivery:
         assert sorted(heard) == list(range(60))
         for stream in range(3):
             assert [n for n in heard if n % 3 == stream] == list(range(stream, 60, 3))
-
-
-class Listener:
-    """A subscriber to batches that notes what it was handed, and refuses the numbers that it is told to."""
-
-    def __init__(
-        self, *, lane: Lane = Lane.LATER, alone: bool = False, name: str = "kernel.tests.many"
-    ) -> None:
-        self.calls: list[list[int]] = []
-        self.transactions: list[int] = []
-        self.refuses: set[int] = set()
-        self.reply: Callable[[], None] = lambda: None
-        subscribe_batch(name, [Happened], self, lane=lane, alone=(lambda _: True) if alone else None)
-
-    def __call__(self, deliveries: Sequence[Delivery]) -> None:
-        numbers = [each.item.number for each in deliveries]
-        if self.refuses & set(numbers):
-            raise ValueError("not this one")
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_current_xact_id()::text::bigint")
-            number = cursor.fetchone()[0]
-        self.reply()
-        # What is rolled back was not heard.
-        transaction.on_commit(lambda: self._note(numbers, number))
-
-    def _note(self, numbers: list[int], transaction_id: int) -> None:
-        self.calls.append(numbers)
-        self.transactions.append(transaction_id)
-
-    @property
-    def heard(self) -> list[int]:
-        return [number for call in self.calls for number in call]
-
-
-@pytest.fixture
-def forget() -> Iterator[None]:
-    """What a test subscribes is gone after it."""
-    yield
-    registry._handlers.pop("kernel.tests.happened", None)
-
-
-def again() -> None:
-    """What failed is due for another attempt now."""
-    OutboxEvent.objects.filter(dispatched_at=None).update(next_attempt_at=F("created_at"))
-
-
-def waiting() -> list[int]:
-    rows = OutboxEvent.objects.filter(dispatched_at=None).order_by("pk")
-    return [payload["number"] for payload in rows.values_list("payload", flat=True)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -381,91 +295,3 @@ class TestLanes:
         tell(1)
         done = deliver_batch(Lane.PROMPT)
         assert (done and done.delivered, waiting()) == (1, [])
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("forget")
-class TestDeliverer:
-    """The process that delivers, as a thread."""
-
-    @pytest.fixture
-    def running(self, own_valkey: OwnValkey, settings: Any) -> Iterator[OwnValkey]:
-        settings.REDIS_LOCATION = own_valkey.url
-        # Nobody but the deliverer delivers here.
-        settings.CELERY_TASK_ALWAYS_EAGER = False
-        deliverer = Deliverer()
-        thread = threading.Thread(target=deliverer.run)
-        thread.start()
-        yield own_valkey
-        deliverer.stop()
-        thread.join(20)
-        assert not thread.is_alive()
-
-    def test_hears_of_commits(self, running: OwnValkey) -> None:
-        many = Listener(lane=Lane.PROMPT)
-        self._until(lambda: running.client().pubsub_numsub(WAKE_CHANNEL)[0][1] == 1)
-        for number in range(5):
-            with transaction.atomic():
-                publish(Happened(number=number), stream="s")
-        self._until(lambda: len(many.heard) == 5)
-        assert many.heard == list(range(5))
-
-    def test_finds_what_nobody_told_it_of(self, running: OwnValkey) -> None:
-        many = Listener()
-        running.kill()
-        tell(1)
-        self._until(lambda: many.heard == [1])
-        tell(2)
-        self._until(lambda: many.heard == [1, 2])
-
-    def test_hears_of_commits_again_when_valkey_was_away(self, running: OwnValkey) -> None:
-        many = Listener(lane=Lane.PROMPT)
-        listens = lambda: running.client().pubsub_numsub(WAKE_CHANNEL)[0][1] == 1  # noqa: E731
-        self._until(listens)
-        running.kill()
-        tell(1)
-        self._until(lambda: many.heard == [1])
-        running.start()
-        self._until(listens)
-        tell(2)
-        self._until(lambda: many.heard == [1, 2])
-
-    def test_goes_on_when_its_connections_are_cut(self, running: OwnValkey) -> None:
-        many = Listener()
-        tell(1)
-        self._until(lambda: many.heard == [1])
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        tell(2)
-        self._until(lambda: many.heard == [1, 2])
-
-    def _until(self, is_so: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
-        while not is_so():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("forget")
-class TestWaking:
-    def test_is_one_message_for_a_transaction_and_no_job_where_somebody_listens(
-        self, own_valkey: OwnValkey, settings: Any, heard: list[int]
-    ) -> None:
-        settings.REDIS_LOCATION = own_valkey.url
-        with own_valkey.client().pubsub() as ear:
-            ear.subscribe(WAKE_CHANNEL)
-            assert ear.get_message(timeout=5)["type"] == "subscribe"
-            with transaction.atomic():
-                publish(Happened(number=1))
-                publish(Happened(number=2))
-            assert ear.get_message(timeout=5)["type"] == "message"
-            assert ear.get_message(timeout=0.2) is None
-        assert heard == []
-        with transaction.atomic():
-            publish(Happened(number=3))
-        # Nobody listens any more: a job does it.
-        assert heard == [1, 2, 3]
