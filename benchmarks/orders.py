@@ -1,6 +1,6 @@
 """The order path under load: orders over HTTP against the production set-up, and a tick over everything that rests.
 
-    python benchmarks/orders.py [--seconds 4] [--accounts 1000] [--clients 8] [--workers 4] [--margin 1] [--skip-tick]
+    python benchmarks/orders.py [--seconds 4] [--paced 20] [--accounts 1000] [--clients 8] [--workers 4] [--margin 1] [--skip-tick]
 
 Starts PostgreSQL (fsync and synchronous_commit on) and Valkey for itself, gunicorn, daphne and a worker as docker-compose does,
 and loads them from a process of its own over loopback. In the same run: pgbench with an order's row work one statement at a time,
@@ -135,7 +135,9 @@ def orders(options: argparse.Namespace, servers: Servers, load: Load, people: Se
     print(f"{'ratio to pgbench (aim 0.4)':<44} {per_second / plain:>7.2f}")
     print(f"{'ratio to the key only (aim 0.5)':<44} {per_second / door:>7.2f}\n", flush=True)
 
-    paced = load(**base | {"keys": [one.key for one in heard]}, kind="orders", seconds=seconds, rate=RATE)
+    paced = load(
+        **base | {"keys": [one.key for one in heard]}, kind="orders", seconds=options.paced, rate=RATE
+    )
     told(f"{RATE} orders a second", paced)
     drain()
     listened(load(do="heard")["heard"], seed.committed_at([pk for pk, _ in paced["answers"]]))
@@ -244,6 +246,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--paced", type=float, default=20, help="seconds of 100 orders a second")
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--workers", type=int, default=4)
