@@ -1,6 +1,7 @@
 """The order path under load: orders over HTTP against the production set-up, and a tick over everything that rests.
 
-    python benchmarks/orders.py [--seconds 4] [--paced 20] [--accounts 1000] [--clients 8] [--workers 4] [--margin 1] [--skip-tick]
+    python benchmarks/orders.py [--seconds 4] [--paced 20] [--accounts 1000] [--clients 8] [--workers 4] [--margin 1]
+                                [--skip-http] [--skip-tick]
 
 Starts PostgreSQL (fsync and synchronous_commit on) and Valkey for itself, gunicorn, daphne and a worker as docker-compose does,
 and loads them from a process of its own over loopback. In the same run: pgbench with an order's row work one statement at a time,
