@@ -11,9 +11,11 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.signup import prevent_enumeration
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal.httpkit import clean_client_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
@@ -27,6 +29,18 @@ SITE_NAME = "Holdfast"
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-up makes traders, mails speak of Holdfast, and refused sign-ins are written down."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address before the trusted proxies. Where fewer of them wrote into `X-Forwarded-For` than are trusted, each
+        that did is one of them, and the first names the client: the request came in behind the outermost."""
+        try:
+            ip: str = super().get_client_ip(request)
+        except ImproperlyConfigured:
+            first = clean_client_ip(request.headers["X-Forwarded-For"].split(",")[0])
+            if first is None:
+                raise PermissionDenied("Unable to determine client IP address") from None
+            return first
+        return ip
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Whether strangers may make accounts here (`SIGNUP_OPEN`)."""

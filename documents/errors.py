@@ -16,6 +16,13 @@ class DocumentTooLarge(DomainError):
     status = 413
 
 
+class StoreUnreachable(DomainError):
+    """The private store does not answer, or not as it should. Nothing was changed; trying again later may help."""
+
+    code = "store_unreachable"
+    status = 503
+
+
 class LinkInvalid(NotFoundError):
     """A link that was changed, or made for somebody else."""
 

@@ -14,12 +14,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
-from django.core.files.storage import Storage, storages
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 
 from documents.errors import LinkExpired, LinkInvalid
 from documents.models import Document
+from documents.store import private_storage
 
 LIFETIME: Final = timedelta(minutes=5)
 _SALT: Final = "documents.link"
@@ -42,11 +42,6 @@ class Ticket:
     document_id: UUID
     user_id: int
     is_bearer: bool
-
-
-def private_storage() -> Storage:
-    """Where documents lie."""
-    return storages["private"]
 
 
 def signed_path(document_id: UUID, user_id: int, now: datetime, *, is_bearer: bool = False) -> str:

@@ -18,11 +18,12 @@ from django.core.files import File
 from django.db import IntegrityError, transaction
 
 from documents.errors import DocumentNotFound, DocumentTooLarge, LinkInvalid
-from documents.links import Link, link_to, private_storage, read_token
+from documents.links import Link, link_to, read_token
 from documents.models import Document, DocumentKind, FileToRemove
 from documents.naming import safe_filename
 from documents.queries import DocumentView, view_of, visible_document
 from documents.sniffing import EXTENSIONS, sniff
+from documents.store import answering, opened, private_storage
 from portfolio_site.kernel.audit import add_audit_context
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ def store_document(
 
     The content type is found out from the bytes, and the name's extension follows it. With a ``source`` the same call
     made again (after a crash) returns the document that is there. Not to be called inside a transaction: storing may be
-    slow. Raises `DocumentTooLarge` beyond 50 MB.
+    slow. Raises `DocumentTooLarge` beyond 50 MB, and `StoreUnreachable`.
     """
     if source:
         existing = Document.objects.filter(owner_id=owner_id, source=source).first()
@@ -61,7 +62,8 @@ def store_document(
     with transaction.atomic(durable=True):
         FileToRemove.objects.create(storage_key=key, remove_after=now + GRACE)
     content.seek(0)
-    saved_as = private_storage().save(key, File(content))
+    with answering():
+        saved_as = private_storage().save(key, File(content))
     if saved_as != key:
         private_storage().delete(saved_as)
         raise RuntimeError("the private storage did not keep the name of a new file")
@@ -138,7 +140,7 @@ def open_by_link(*, token: str, actor: Any, now: datetime) -> tuple[Document, Fi
 def open_document(*, document_id: UUID, actor: Any, now: datetime) -> tuple[DocumentView, File[bytes]]:
     """One of the actor's documents and its bytes, for rooms above that read what they put away.
 
-    Raises `DocumentNotFound`.
+    Raises `DocumentNotFound`, `StoreUnreachable`.
     """
     document = visible_document(actor, document_id, now=now)
     return view_of(document), _opened(document)
@@ -146,7 +148,7 @@ def open_document(*, document_id: UUID, actor: Any, now: datetime) -> tuple[Docu
 
 def _opened(document: Document) -> File[bytes]:
     try:
-        return private_storage().open(document.storage_key)
+        return opened(document.storage_key)
     except FileNotFoundError:
         log.exception("document_file_missing", document=str(document.pk), key=document.storage_key)
         raise DocumentNotFound("The file of this document is missing. Delete it and make it again.") from None

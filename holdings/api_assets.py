@@ -272,7 +272,9 @@ class AssetsView(APIView):
             )
             return 201, _asset(portfolio, asset_id)
 
-        return idempotent(request, route="portfolio.assets", do=do)
+        # Into another portfolio it is another request, though its body is the same.
+        asked = request.data if portfolio_id is None else [request.data, portfolio_id]
+        return idempotent(request, route="portfolio.assets", do=do, payload=asked)
 
 
 class AssetView(APIView):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from documents.errors import DocumentTooLarge
 from documents.operations import delete_document, open_document
 from documents.queries import DocumentView
 from holdings import operations
+from holdings.forms import too_large_message
 from holdings.models import BackupInterval, BackupPlan
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import DecimalString, idempotent
@@ -21,9 +25,12 @@ from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from portfolio_site.kernel.api.strict import StrictSerializer
 from portfolio_site.kernel.errors import NotFoundError
+from portfolio_site.kernel.idempotency import earlier, fingerprint_of
 
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 _TAGS = ["backups"]
+_ROUTE = "backups"
+_UPLOAD_ROUTE = "backups.upload"
 
 
 class BackupSerializer(serializers.Serializer[Any]):
@@ -71,6 +78,12 @@ class BackupDetailSerializer(BackupSerializer):
     """A backup and what it holds; every checksum in it was verified for this answer."""
 
     portfolios = MemberSerializer(many=True)
+
+
+class BackupUploadSerializer(StrictSerializer):
+    """A backup file."""
+
+    file = serializers.FileField()
 
 
 class RestoreRequestSerializer(StrictSerializer):
@@ -157,14 +170,60 @@ class BackupsView(APIView):
         """Put one away."""
         given = NewBackupSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        key = request.headers.get("Idempotency-Key", "")
+        key = request.headers.get("Idempotency-Key")
+        if key is not None:
+            # Before the work, which is not done inside a transaction: a bad key, or another's body, stores nothing.
+            wanted = fingerprint_of(request.data)
+            answer = earlier(key=key, user=request.user, route=_ROUTE, fingerprint=wanted)
+            if answer is not None:
+                return Response(answer.body, status=answer.status, headers={"Idempotency-Replayed": "true"})
         made = operations.make_backup(
             owner=request.user,
             portfolio_id=given.validated_data.get("portfolio_id"),
             now=clock.now(),
-            source=operations.backup_source(key),
+            source=operations.backup_source(key or ""),
         )
-        return idempotent(request, route="backups", do=lambda: (201, BackupSerializer(made).data))
+        return idempotent(request, route=_ROUTE, do=lambda: (201, BackupSerializer(made).data))
+
+
+class BackupUploadView(APIView):
+    """A backup from elsewhere."""
+
+    @extend_schema(
+        operation_id="backups_upload",
+        summary="Upload a backup",
+        description="Takes in a backup that another site made, checks every byte of it, and keeps it for a day: restore it by "
+        "its `id`. Nothing is restored yet.",
+        parameters=[IDEMPOTENCY_HEADER],
+        request={"multipart/form-data": BackupUploadSerializer},
+        responses={201: BackupDetailSerializer, 400: _PROBLEM, 401: _PROBLEM, 409: _PROBLEM, 413: _PROBLEM,
+                   422: _PROBLEM},
+        tags=_TAGS,
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """Take it in, once per `Idempotency-Key`."""
+        given = BackupUploadSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        file = given.validated_data["file"]
+        if file.size > settings.UPLOAD_MAX_BYTES:
+            raise DocumentTooLarge(too_large_message(file.size), field="file")
+        key, payload = request.headers.get("Idempotency-Key"), {"name": file.name, "sha256": _sha256_of(file)}
+        if key is not None:
+            # Before the bytes are put away, which is not done inside a transaction.
+            answer = earlier(
+                key=key, user=request.user, route=_UPLOAD_ROUTE, fingerprint=fingerprint_of(payload)
+            )
+            if answer is not None:
+                return Response(answer.body, status=answer.status, headers={"Idempotency-Replayed": "true"})
+        kept, manifest = operations.take_in_backup(
+            owner=request.user, filename=file.name, content=file, now=clock.now(),
+            source=f"upload-{operations.backup_source(key)}" if key else "",
+        )  # fmt: skip
+        body = {
+            **BackupSerializer(kept).data,
+            "portfolios": MemberSerializer(manifest.members, many=True).data,
+        }
+        return idempotent(request, route=_UPLOAD_ROUTE, do=lambda: (201, body), payload=payload)
 
 
 class BackupView(APIView):
@@ -263,6 +322,12 @@ class BackupPlanView(APIView):
         given.is_valid(raise_exception=True)
         plan = operations.set_backup_plan(owner=request.user, now=clock.now(), **given.validated_data)
         return Response(BackupPlanSerializer(plan).data)
+
+
+def _sha256_of(file: Any) -> str:
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    return digest
 
 
 def _opened(request: Request, backup_id: UUID) -> tuple[DocumentView, Any]:

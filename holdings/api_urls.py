@@ -21,7 +21,13 @@ from holdings.api_assets import (
     PortfolioSummaryView,
     StocksView,
 )
-from holdings.api_backups import BackupPlanView, BackupsView, BackupView, RestoreView
+from holdings.api_backups import (
+    BackupPlanView,
+    BackupsView,
+    BackupUploadView,
+    BackupView,
+    RestoreView,
+)
 from holdings.api_books import AccountsView, ArchiveView, LotsView, ManyTransactionsView
 from holdings.api_charts import (
     AllocationChartView,
@@ -32,6 +38,7 @@ from holdings.api_charts import (
 )
 from holdings.api_insights import AllocationView, ExplainView, IncomeView, PerformanceView, RealisedView
 from holdings.api_journal import TransactionDetailView, TransactionsView
+from holdings.api_planned import PlannedEntriesView, PlannedEntryView
 
 
 def register(router: BaseRouter) -> None:
@@ -41,6 +48,7 @@ def register(router: BaseRouter) -> None:
 
 urlpatterns = [
     path("backups/", BackupsView.as_view(), name="backups"),
+    path("backups/upload/", BackupUploadView.as_view(), name="backup-upload"),
     path("backups/plan/", BackupPlanView.as_view(), name="backup-plan"),
     path("backups/<uuid:backup_id>/", BackupView.as_view(), name="backup"),
     path("backups/<uuid:backup_id>/restore/", RestoreView.as_view(), name="backup-restore"),
@@ -78,6 +86,12 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/transactions/bulk/",
         ManyTransactionsView.as_view(),
         name="portfolio-transactions-bulk",
+    ),
+    path("portfolios/<int:portfolio_id>/planned/", PlannedEntriesView.as_view(), name="portfolio-planned"),
+    path(
+        "portfolios/<int:portfolio_id>/planned/<int:draft_id>/",
+        PlannedEntryView.as_view(),
+        name="portfolio-planned-entry",
     ),
     path("portfolios/<int:portfolio_id>/accounts/", AccountsView.as_view(), name="portfolio-accounts"),
     path("portfolios/<int:portfolio_id>/archive/", ArchiveView.as_view(), name="portfolio-archive"),

@@ -27,6 +27,7 @@ from trading.api_serializers import (
     NewOrderSerializer,
     OrderDetailSerializer,
     OrderSerializer,
+    ReplaceOrderSerializer,
 )
 from trading.models import SIDE_CHOICES, Order
 
@@ -58,6 +59,8 @@ Refusals are problem details with a stable `code` and the `field` they are about
 | 409 | `client_order_id_taken` | the id belongs to a different order; `order_id` says which |
 """.strip()
 
+#: Of a replacement sent again: what has to be as it was the first time. A stop that trails moves by itself.
+_COMPARED = ("quantity", "limit_price", "time_in_force")
 _PROBLEM = OpenApiResponse(ProblemSerializer, description="Problem details")
 
 
@@ -182,6 +185,36 @@ class OrderViewSet(SelectFieldsMixin, GenericViewSet[Order]):
         return Response(OrderSerializer(order).data, status=201 if order.submitted_at == now else 200)
 
     @extend_schema(
+        summary="Replace an order",
+        description=(
+            "Changes an open order by putting a new one in its place: the answer is the new order (`replaces_id` names the "
+            "old one), and what was filled stays. What the old one held is free for it. With a `client_order_id`, sending it "
+            "again answers the order that is there. An order that cannot be replaced (any more) is refused with "
+            "`422 order_not_replaceable` and its `order_status`."
+        ),
+        request=ReplaceOrderSerializer,
+        responses={
+            200: OrderSerializer,
+            400: _PROBLEM,
+            401: _PROBLEM,
+            403: _PROBLEM,
+            404: _PROBLEM,
+            409: _PROBLEM,
+            422: _PROBLEM,
+        },
+    )
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Replace an order, once for each name."""
+        given = ReplaceOrderSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        order = _replaced_before(request, pk, given.validated_data)
+        if order is None:
+            order = operations.replace_order(
+                order_id=pk, actor=request.user, now=clock.now(), **given.validated_data
+            )
+        return Response(OrderSerializer(order).data)
+
+    @extend_schema(
         summary="Cancel an order",
         description=(
             "Take back what is open of it. Canceling a canceled order answers it again; an order that has come to "
@@ -222,6 +255,25 @@ def _client_order_id(request: Request, data: dict[str, Any]) -> str:
             field="client_order_id",
         )
     return str(given)
+
+
+def _replaced_before(request: Request, order_id: UUID, wanted: dict[str, Any]) -> Any:
+    """The order that an earlier request of this name put in the place of another; None where there was none.
+
+    Raises ``ClientOrderIdTakenError`` where that request asked for something else.
+    """
+    old = queries.visible_order(request.user, order_id)
+    if old is None:
+        raise operations.OrderUnknownError
+    new = queries.visible_order(request.user, old.replaced_by_id) if old.replaced_by_id else None
+    if new is None or new.client_order_id != wanted.get("client_order_id"):
+        return None
+    # Of an order that was filled in part, what the new one works on is the rest.
+    compared = _COMPARED if not old.filled_quantity else _COMPARED[1:]
+    asked = {name: value for name, value in wanted.items() if name in compared}
+    if any(getattr(new, name) != value for name, value in asked.items()):
+        raise operations.ClientOrderIdTakenError(new.id)
+    return new
 
 
 def _instrument_id(request: Request, data: dict[str, Any]) -> int:

@@ -100,6 +100,29 @@ class NewOrderSerializer(StrictSerializer):
         return attrs
 
 
+class ReplaceOrderSerializer(StrictSerializer):
+    """What changes of an order; what is left out stays."""
+
+    quantity = DecimalString(
+        positive=True, required=False, help_text="Of the whole order, what is filled already included."
+    )
+    limit_price = DecimalString(positive=True, required=False)
+    stop_price = DecimalString(positive=True, required=False)
+    trail = DecimalString(
+        positive=True, required=False, help_text="A trailing stop's distance, in the unit that it has."
+    )
+    time_in_force = serializers.ChoiceField(choices=TIME_IN_FORCE_CHOICES, required=False)
+    client_order_id = serializers.CharField(
+        max_length=128, required=False, help_text="Your name for the new order; one is made up without."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Something has to change."""
+        if not attrs.keys() - {"client_order_id"}:
+            raise serializers.ValidationError("Say what should change.", code="required")
+        return attrs
+
+
 class TrailEntrySerializer(serializers.Serializer[Any]):
     """One sentence of an order's history."""
 

@@ -270,6 +270,43 @@ class TestRights:
         response = client.get("/api/v1/me/", headers=header(key), REMOTE_ADDR=ip)
         assert response.status_code == status
 
+    @pytest.mark.parametrize(
+        ("proxies", "forwarded", "status"),
+        [
+            # Nobody in front: whatever a client says of itself is not believed.
+            (0, "203.0.113.9", 403),
+            # One in front: what it wrote last is the address, what the client wrote before it is not.
+            (1, "203.0.113.9", 200),
+            (1, "198.51.100.1, 203.0.113.9", 200),
+            (1, "203.0.113.9, 198.51.100.1", 403),
+            (1, "203.0.113.9, nonsense", 403),
+            (1, ", ,", 403),
+            # Two in front, and a request that came in behind the outer one.
+            (2, "203.0.113.9, 192.0.2.8", 200),
+            (2, "203.0.113.9", 200),
+            (2, "198.51.100.1", 403),
+            (2, "nonsense", 403),
+            (2, "203.0.113.9, 198.51.100.1, 192.0.2.8", 403),
+        ],
+    )
+    def test_behind_proxies_is_taken_by_what_these_say(
+        self, client: Client, person: User, settings: Any, proxies: int, forwarded: str, status: int
+    ) -> None:
+        settings.ALLAUTH_TRUSTED_PROXY_COUNT = proxies
+        key = make(person, allowed_networks=["203.0.113.0/24"]).key
+        for url in ("/api/v1/me/", "/api/v1/instruments/search/?q=x"):
+            response = client.get(
+                url, headers={**header(key), "X-Forwarded-For": forwarded}, REMOTE_ADDR="192.0.2.1"
+            )
+            assert response.status_code == status
+        # No other door falls over it.
+        assert client.get("/", headers={"X-Forwarded-For": forwarded}).status_code == 200
+        wrong = {"email": person.email, "password": "wrong"}
+        answer = client.post(
+            "/api/auth/login", wrong, content_type="application/json", headers={"X-Forwarded-For": forwarded}
+        )
+        assert answer.status_code in {401, 403}
+
     @pytest.mark.parametrize("network", ["everywhere", "203.0.113.0/33", "", "1.2.3.4.5"])
     def test_refuses_what_is_no_network(self, person: User, network: str) -> None:
         with pytest.raises(DomainError) as caught:

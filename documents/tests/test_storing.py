@@ -12,8 +12,8 @@ from django.db.utils import DatabaseError
 
 from documents import models, operations
 from documents.errors import DocumentNotFound, DocumentTooLarge
-from documents.links import private_storage
 from documents.models import Document, FileToRemove
+from documents.store import private_storage
 from documents.tests.conftest import NOW
 
 # Commits are what this is about.

@@ -11,18 +11,22 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final, TypeVar
 
 FORMAT = "holdfast-backup/1"
 MANIFEST = "manifest.json"
 BESIDE = "beside.json"
-#: What one portfolio may come to when it is unpacked, and how many there may be: beyond it lies no portfolio of ours.
+#: What one portfolio may come to when it is unpacked, all of them together, and how many there may be: beyond it lies no
+#: backup of ours.
 LARGEST_MEMBER = 512 * 1024 * 1024
+LARGEST_WHOLE = 2 * 1024 * 1024 * 1024
 MOST_MEMBERS = 1000
 LARGEST_BESIDE = 32 * 1024 * 1024
 _BLOCK = 256 * 1024
+_PACKED: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_ENCRYPTED: Final = 0x1
 #: One hundredth larger than by the usual 6, in less than half the time.
 _LEVEL = 5
 
@@ -137,6 +141,8 @@ def read_manifest(source: BinaryIO) -> Manifest:
     try:
         with zipfile.ZipFile(source) as archive:
             manifest = _manifest(archive)
+            if sum(member.size for member in manifest.members) > LARGEST_WHOLE:
+                raise BackupUnreadable("The backup is larger than it can be.")
             for member in manifest.members:
                 if member.size > LARGEST_MEMBER:
                     raise BackupUnreadable(f"“{member.name}” is larger than any portfolio.")
@@ -207,22 +213,41 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
     names = archive.namelist()
     if MANIFEST not in names or archive.getinfo(MANIFEST).file_size > 4 * 1024 * 1024:
         raise BackupUnreadable("This is no backup: it has no manifest.")
+    if any(info.compress_type not in _PACKED or info.flag_bits & _ENCRYPTED for info in archive.infolist()):
+        raise BackupUnreadable("The backup is packed in another way than ours.")
     try:
         said = json.loads(archive.read(MANIFEST))
         if said["format"] != FORMAT:
             raise BackupUnreadable(f"This is no backup that this version reads ({str(said['format'])[:40]}).")
-        members = tuple(Member(**row) for row in said["portfolios"])
+        members = tuple(_typed(Member, row) for row in said["portfolios"])
         created_at = datetime.fromisoformat(said["created_at"])
         owner = str(said["owner"])
-        beside = Beside(**said["beside"]) if "beside" in said else None
+        beside = _typed(Beside, said["beside"]) if "beside" in said else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BackupUnreadable("The manifest of the backup is damaged.") from error
     if created_at.tzinfo is None or len(members) > MOST_MEMBERS:
         raise BackupUnreadable("The manifest of the backup is damaged.")
     expected = [MANIFEST, *([BESIDE] if beside is not None else ()), *(member.file for member in members)]
-    if sorted(names) != sorted(expected):
+    if sorted(names) != sorted(expected) or len(set(expected)) != len(expected):
         raise BackupUnreadable("The backup does not hold what its manifest says.")
     return Manifest(created_at=created_at, owner=owner, members=members, beside=beside)
+
+
+_Told = TypeVar("_Told", Member, Beside)
+
+
+def _typed(kind: type[_Told], row: Any) -> _Told:
+    """A part of the manifest, each value of its type. Raises `TypeError` and `ValueError` for what is none."""
+    for field in fields(kind):
+        value = row[field.name]
+        if field.type == "int":
+            if type(value) is not int or not 0 <= value < 2**63:
+                raise TypeError(field.name)
+        elif type(value) is not str or "\x00" in value:
+            raise TypeError(field.name)
+        else:
+            value.encode()  # half a character can neither be kept nor shown
+    return kind(**row)
 
 
 def _check(archive: zipfile.ZipFile, name: str, called: str, expected: int, sha256: str) -> None:

@@ -45,7 +45,7 @@ def named(name: str, end: date, first: date) -> Period:
         start = end - timedelta(days=_DAYS[name])
     elif name in _MONTHS:
         start = months_before(end, _MONTHS[name])
-    elif len(name) == 4 and name.isdigit():
+    elif len(name) == 4 and name.isascii() and name.isdigit():
         start, end = date(int(name) - 1, 12, 31), min(end, date(int(name), 12, 31))
     else:
         raise ValueError(f"unknown range {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -10,6 +11,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
+
+from django.db import transaction
 
 from documents.operations import open_document
 from holdings import operations, queries
@@ -20,10 +23,16 @@ from portfolio_site.kernel import clock
 from portfolio_site.kernel.api.fields import plain
 
 Json = dict[str, Any]
+#: A thousand to some, and one to others.
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
 def number(text: str, *, zero: bool = False) -> Decimal:
     """Read a quantity or price that somebody typed. Raises ValueError with a sentence."""
+    if _THOUSANDS.fullmatch(text.strip()):
+        raise ValueError(
+            f"“{text.strip()[:40]}” can be read in two ways. Write it without a comma, like 1500 or 1.5."
+        )
     try:
         value = Decimal(text.strip().replace(",", "."))
     except InvalidOperation:
@@ -155,20 +164,21 @@ class Desk:
     def restore(
         self, content: BinaryIO, *, into: int | None, exact: bool = False, preview: bool = False
     ) -> list[RestoreOutcome]:
-        """Bring every portfolio of a backup back; with `into` its one portfolio into that one."""
+        """Bring every portfolio of a backup back, or none of them; with `into` its one portfolio into that one."""
         manifest = operations.look_into_backup(content=content)
         if into is not None and len(manifest.members) != 1:
             raise RestoreRefused(
                 f"The backup holds {len(manifest.members)} portfolios; only one of its own goes into an existing one.",
                 field="into",
             )
-        return [
-            operations.restore_backup(
-                owner=self.user, content=content, file=member.file, portfolio_id=into, is_exact=exact,
-                is_preview=preview, now=clock.now(),
-            )
-            for member in manifest.members
-        ]  # fmt: skip
+        with transaction.atomic():
+            return [
+                operations.restore_backup(
+                    owner=self.user, content=content, file=member.file, portfolio_id=into, is_exact=exact,
+                    is_preview=preview, now=clock.now(),
+                )
+                for member in manifest.members
+            ]  # fmt: skip
 
 
 def save_as(content: BinaryIO, path: Path) -> None:

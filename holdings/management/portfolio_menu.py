@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -71,11 +72,20 @@ class Menu:
         self.say("Goodbye.")
 
     def line(self, prompt: str) -> str:
-        """One line of input. Raises `Leave` at its end."""
-        try:
-            return self._ask(prompt).strip()
-        except (EOFError, KeyboardInterrupt) as error:
-            raise Leave from error
+        """One line of input that can be read. Raises `Leave` at its end."""
+        while True:
+            try:
+                text = self._ask(prompt).strip()
+                text.encode()
+            except (EOFError, KeyboardInterrupt) as error:
+                raise Leave from error
+            except UnicodeError:
+                self.say("That is no text that can be read. Type it again.")
+                continue
+            if any(unicodedata.category(sign) == "Cc" for sign in text):
+                self.say("There are signs in it that mean something to a terminal only. Type it again.")
+                continue
+            return text
 
     def until(self, prompt: str, read: Callable[[str], T]) -> T:
         """Ask until the answer can be read; the reason stands before the next try. Raises `Back` at an empty one."""

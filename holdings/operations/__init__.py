@@ -67,7 +67,13 @@ from holdings.operations.posting import (
     restart_paper_journal,
 )
 from holdings.operations.rebuilding import rebuild_holdings
-from holdings.operations.restoring import RestoreOutcome, RestoreRefused, look_into_backup, restore_backup
+from holdings.operations.restoring import (
+    RestoreOutcome,
+    RestoreRefused,
+    look_into_backup,
+    restore_backup,
+    take_in_backup,
+)
 from holdings.operations.sample import create_sample_portfolio
 from holdings.operations.trades import PostedTrade, Trade, post_trade_within, write_trade
 
@@ -127,6 +133,7 @@ __all__ = [
     "restore_portfolio",
     "set_backup_plan",
     "set_holding",
+    "take_in_backup",
     "undo_import",
     "update_asset",
     "update_portfolio",

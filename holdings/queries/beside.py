@@ -8,6 +8,7 @@ from typing import Any, Final
 from holdings.models import Account, DraftTransaction, Portfolio, TargetDimension, TargetWeight
 from holdings.queries.exports import unique_names
 from holdings.queries.journal import domain_instrument
+from holdings.queries.targets import instrument_ids
 from marketdata.models import Instrument
 from marketdata.queries import watchlists_of
 
@@ -32,15 +33,15 @@ def beside(portfolios: Mapping[str, Portfolio], *, owner: Any, with_watchlists: 
             _planned(draft.entry, names[draft.portfolio_id], things)
         )
     for target in TargetWeight.objects.filter(portfolio__in=ids).order_by("dimension", "key"):
-        if target.dimension == TargetDimension.INSTRUMENT and target.key.isdigit():
-            things.add(int(target.key))
+        if target.dimension == TargetDimension.INSTRUMENT:
+            things.update(instrument_ids([target.key]))
         weights = told[ids[target.portfolio_id]]["targets"].setdefault(target.dimension, {})
         weights[target.key] = format(target.weight.normalize(), "f")
     lists = watchlists_of(owner) if with_watchlists else []
     things.update(pk for watchlist in lists for pk in watchlist.instrument_ids)
     return {
         "format": FORMAT,
-        "instruments": {str(row.pk): _thing(row) for row in _things(things)},
+        "instruments": {str(row.pk): _thing(row) for row in _things(things, owner)},
         "portfolios": told,
         "watchlists": [
             {"name": watchlist.name, "instruments": [str(pk) for pk in watchlist.instrument_ids]}
@@ -64,8 +65,9 @@ def _planned(entry: Mapping[str, Any], places: Mapping[str, str], things: set[in
     return body
 
 
-def _things(ids: Iterable[int]) -> Iterable[Instrument]:
-    return Instrument.objects.filter(pk__in=list(ids)).order_by("pk")
+def _things(ids: Iterable[int], owner: Any) -> Iterable[Instrument]:
+    """As their owner sees them: what a target names is no way to somebody else's things."""
+    return Instrument.objects.visible_to(owner).filter(pk__in=list(ids)).order_by("pk")
 
 
 def _thing(row: Instrument) -> dict[str, Any]:

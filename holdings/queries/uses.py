@@ -7,6 +7,7 @@ from collections import Counter
 from django.db.models import Q
 
 from holdings.models import DraftTransaction, TargetDimension, TargetWeight, Transaction
+from marketdata.models import Instrument
 
 
 def uses_of_instrument(instrument_id: int) -> list[str]:
@@ -22,7 +23,10 @@ def uses_of_instrument(instrument_id: int) -> list[str]:
     in_entry = Q(entry__instrument_id=instrument_id) | Q(entry__to_instrument_id=instrument_id)
     drafts = DraftTransaction.objects.filter(in_entry).values_list("portfolio__name", flat=True)
     found += [f"an entry to come of “{name}”" for name in sorted(set(drafts))]
-    targets = TargetWeight.objects.filter(dimension=TargetDimension.INSTRUMENT, key=str(instrument_id))
+    whose = Instrument.objects.filter(pk=instrument_id).values("owner_id")
+    targets = TargetWeight.objects.filter(
+        dimension=TargetDimension.INSTRUMENT, key=str(instrument_id), portfolio__owner_id__in=whose
+    )
     found += [
         f"the targets of “{name}”" for name in sorted(targets.values_list("portfolio__name", flat=True))
     ]

@@ -119,6 +119,45 @@ class TestApi:
         assert answers[0] == answers[1]
         assert Document.objects.count() == 1
 
+    def test_takes_in_a_backup_of_another_site(
+        self, as_owner: Client, as_outsider: Client, filled: Portfolio, at_noon: None
+    ) -> None:
+        made = as_owner.post("/api/v1/backups/", {}, content_type="application/json").json()
+        _, file = open_document(document_id=made["id"], actor=filled.owner, now=NOW)
+        with file:
+            whole = file.read()
+        key = {"Idempotency-Key": "once"}
+
+        def send(content: bytes, name: str = "../../evil\r\nX: y.exe", **headers: str) -> Any:
+            upload = SimpleUploadedFile("x.zip", content)
+            upload.name = name
+            return as_outsider.post("/api/v1/backups/upload/", {"file": upload}, headers=headers)
+
+        first, again = send(whole, **key), send(whole, **key)
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert first.json() == again.json()
+        assert first.json()["filename"].endswith(".zip")
+        assert not {"/", "\r", "\n"} & set(first.json()["filename"])
+        assert [row["name"] for row in first.json()["portfolios"]] == [filled.name]
+        assert send(whole + b"\n", **key).status_code == 409
+        assert len(as_outsider.get("/api/v1/backups/").json()["results"]) == 1
+        restored = as_outsider.post(
+            f"/api/v1/backups/{first.json()['id']}/restore/", {}, content_type="application/json"
+        )
+        assert restored.status_code == 200
+        assert Portfolio.objects.get(pk=restored.json()["portfolio_id"]).owner.email == "outsider@example.org"
+        for bad in (b"x", whole[:-30], b""):
+            refused = send(bad)
+            assert refused.status_code in {400, 422}, refused.content
+            assert refused.json()["errors"][0]["field"] == "file"
+        assert len(as_outsider.get("/api/v1/backups/").json()["results"]) == 1
+
+    def test_takes_in_no_more_than_it_reads(self, as_owner: Client, settings: Any) -> None:
+        settings.UPLOAD_MAX_BYTES = 100
+        answer = as_owner.post("/api/v1/backups/upload/", {"file": SimpleUploadedFile("x.zip", b"x" * 101)})
+        assert (answer.status_code, answer.json()["code"]) == (413, "document_too_large")
+
     def test_is_everybodys_own(self, as_owner: Client, as_outsider: Client, filled: Portfolio) -> None:
         made = as_owner.post("/api/v1/backups/", {"portfolio_id": filled.pk}, content_type=JSON).json()
         url = f"/api/v1/backups/{made['id']}/"

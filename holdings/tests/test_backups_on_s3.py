@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
+from django.core.management import call_command
+from django.test import Client
 from moto.server import ThreadedMotoServer
 
 from documents.operations import open_document
@@ -121,6 +127,95 @@ class TestBackupOnS3:
         with pytest.raises(RestoreRefused):
             restore(owner, backup, portfolio_id=None, is_exact=False, is_preview=False)
 
+        assert Portfolio.objects.count() == 1
+        assert Transaction.objects.count() == 2
+
+
+class _CutShort(BaseHTTPRequestHandler):
+    """Promises ten thousand bytes, and hangs up after a hundred."""
+
+    def _begin(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "10000")
+        self.send_header("ETag", '"x"')
+        self.end_headers()
+
+    def do_HEAD(self) -> None:
+        """What is promised."""
+        self._begin()
+
+    def do_GET(self) -> None:
+        """What is kept of it."""
+        self._begin()
+        self.wfile.write(b"x" * 100)
+
+    def log_message(self, *_: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def cut_short() -> Iterator[str]:
+    """The address of a store that goes away in the middle of every answer."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _CutShort)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class TestTheStoreGoesAway:
+    """Said as what it is, on pages, by the API and the command alike; nothing is changed, and nothing is half there."""
+
+    @pytest.fixture
+    def away(self, bucket: Any, settings: Any) -> Callable[[str], None]:
+        """From now on the store is at another address."""
+
+        def move(address: str) -> None:
+            options = settings.STORAGES["private"]["OPTIONS"] | {
+                "endpoint_url": address,
+                "client_config": Config(
+                    connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1},
+                    s3={"addressing_style": "path"},
+                ),
+            }  # fmt: skip
+            private = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+            settings.STORAGES = {**settings.STORAGES, "private": private}
+
+        return move
+
+    def test_before_a_backup_is_put_away(
+        self, away: Callable[[str], None], owner: Any, portfolio: Portfolio, client: Client
+    ) -> None:
+        away("http://127.0.0.1:9")
+        client.force_login(owner)
+        answer = client.post(
+            "/api/v1/backups/", {}, content_type="application/json", headers={"Idempotency-Key": "x"}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_unreachable")
+        page = client.post("/backups/new/", {"form_token": "0" * 32, "what": ""})
+        assert "does not answer" in page.content.decode()
+        assert not operations.backups_for(owner, now=LATER)
+
+    def test_while_a_backup_is_fetched(
+        self, away: Callable[[str], None], cut_short: str, owner: Any, portfolio: Portfolio, client: Client
+    ) -> None:
+        backup = operations.make_backup(owner=owner, now=NOW)
+        client.force_login(owner)
+        for address in ("http://127.0.0.1:9", cut_short):
+            away(address)
+            for answer in (
+                client.get(f"/api/v1/backups/{backup.id}/"),
+                client.post(f"/api/v1/backups/{backup.id}/restore/", {}, content_type="application/json"),
+            ):
+                assert (answer.status_code, answer.json()["code"]) == (503, "store_unreachable")
+            assert client.get(f"/backups/{backup.id}/restore/").status_code == 503
+            out = io.StringIO()
+            with pytest.raises(SystemExit) as left:
+                call_command("portfolio", "restore", "--user", owner.email, "--json", stdout=out)
+            assert left.value.code == 1
+            assert json.loads(out.getvalue())["error"]["code"] == "store_unreachable"
         assert Portfolio.objects.count() == 1
         assert Transaction.objects.count() == 2
 

@@ -15,6 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.tests.support import make_user
+from holdings.management.portfolio_desk import number
 from holdings.models import Portfolio
 from holdings.tests.support import NOW, assert_books_are_right, make_instrument, make_prices, make_rates
 from marketdata.operations import apply_quotes
@@ -109,10 +110,38 @@ class TestSubcommands:
         [("add", "ACME", "many"), ("add", "ACME", "-1"), ("add", "ACME", "1e99"), ("add", "ACME", "1", "--date", "x"),
          ("restore", "--file", "/nowhere")],
     )  # fmt: skip
-    def test_wrong_questions_have_status_2(self, arguments: tuple[str, ...]) -> None:
+    def test_wrong_questions_have_status_2(
+        self, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    ) -> None:
         with pytest.raises(CommandError) as caught:
-            run(*arguments)
+            call_command("portfolio", *arguments, "--user", "owner@example.org")
         assert caught.value.returncode == 2
+        out = io.StringIO()
+        with pytest.raises(SystemExit) as left:
+            call_command("portfolio", *arguments, "--user", "owner@example.org", "--json", stdout=out)
+        assert left.value.code == 2
+        error = json.loads(out.getvalue())["error"]
+        assert (error["code"], error["message"]) == ("wrong_question", str(caught.value))
+
+    @pytest.mark.parametrize(
+        "arguments", [("view", "--user", "nobody@example.org"), ("restore", "--backup", "x")]
+    )
+    def test_whatever_is_refused_is_json_where_that_was_asked_for(self, arguments: tuple[str, ...]) -> None:
+        out = io.StringIO()
+        with pytest.raises(SystemExit):
+            call_command("portfolio", *arguments, "--json", stdout=out)
+        assert json.loads(out.getvalue())["error"]["message"]
+
+    @pytest.mark.parametrize(
+        ("text", "read"), [("12,5", "12.5"), ("0,125", "0.125"), ("1500", "1500"), ("1,5000", "1.5"), ("1,000", None),
+                           ("12,345", None), ("1,000.50", None)],
+    )  # fmt: skip
+    def test_a_comma_is_no_guess(self, text: str, read: str | None) -> None:
+        if read is not None:
+            assert number(text) == Decimal(read)
+            return
+        with pytest.raises(ValueError, match=r"two ways|not a number"):
+            number(text)
 
     def test_unknown_people_have_no_portfolio(self) -> None:
         with pytest.raises(CommandError, match="no active person"):
@@ -203,6 +232,39 @@ class TestMenu:
         assert terminal.exitstatus == 0
         assert (tmp_path / "backup.zip").stat().st_size > 0
         assert_books_are_right(Portfolio.objects.get())
+
+    def test_what_means_harm_is_asked_again(self, terminal: Any) -> None:
+        choice = "What would you like to do (1-8)? "
+        terminal.expect_exact(choice)
+        for bad in (b"\xff\xfe", b"\xed\xa0\x80"):
+            os.write(terminal.child_fd, bad + b"\n")
+            terminal.expect_exact("no text that can be read")
+            terminal.expect_exact(choice)
+        for text in ("", "0", "9" * 300, "\u0661", "8; ls", "' OR 1=1 --", "{{7*7}}"):
+            terminal.sendline(text)
+            terminal.expect_exact("Type a number from 1 to 8.")
+            terminal.expect_exact(choice)
+        terminal.sendline("5")
+        terminal.expect_exact("back): ")
+        os.write(terminal.child_fd, b"AC\x01ME\n")
+        terminal.expect_exact("mean something to a terminal only")
+        terminal.expect_exact("back): ")
+        terminal.sendline("'; DROP TABLE holdings_portfolio; -- " + "x" * 500)
+        terminal.expect_exact("No instrument has this symbol.")
+        terminal.expect_exact(choice)
+        terminal.sendline("2")
+        terminal.expect_exact("back): ")
+        terminal.sendline("ACME")
+        for text in ("1e999", "NaN", "-Infinity", "1,000", "0", "9" * 60, "1 000"):
+            terminal.expect_exact("Quantity: ")
+            terminal.sendline(text)
+        terminal.expect_exact("Quantity: ")
+        terminal.sendline("")
+        terminal.expect_exact("Nothing was changed.")
+        terminal.expect_exact(choice)
+        terminal.sendline("8")
+        terminal.expect_exact("Goodbye.")
+        assert not Portfolio.objects.exists()
 
     def test_the_end_of_input_leaves_politely(self, terminal: Any) -> None:
         terminal.expect_exact("(1-8)? ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from documents.operations import open_document, store_document
+from documents.operations import open_document
 from holdings import operations
 from holdings.forms import refuse
 from holdings.forms.backups import BackupPlanForm, BackupUploadForm, NewBackupForm, RestoreForm
@@ -21,9 +20,6 @@ from holdings.models import BackupPlan
 from holdings.web.common import done_once, person
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.errors import DomainError
-
-#: How long an uploaded backup waits for a decision.
-UPLOAD_KEPT = timedelta(days=1)
 
 
 @login_required
@@ -76,16 +72,13 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _page(request, upload_form=form, status=422)
     file = form.cleaned_data["file"]
     try:
-        operations.look_into_backup(content=file)
+        kept, _ = operations.take_in_backup(
+            owner=person(request), filename=file.name, content=file, now=clock.now(),
+            source=f"upload:{form.cleaned_data['form_token']}",
+        )  # fmt: skip
     except DomainError as refusal:
         refuse(form, refusal)
         return _page(request, upload_form=form, status=422)
-    file.seek(0)
-    now = clock.now()
-    kept = store_document(
-        owner_id=person(request).pk, kind=operations.BACKUP_KIND, filename=file.name, content=file, now=now,
-        source=f"upload:{form.cleaned_data['form_token']}", expires_at=now + UPLOAD_KEPT,
-    )  # fmt: skip
     return redirect("holdings:backup_restore", backup_id=kept.id)
 
 

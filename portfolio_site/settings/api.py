@@ -26,6 +26,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_THROTTLE_CLASSES": [
         "portfolio_site.kernel.api.throttling.UserThrottle",
         "portfolio_site.kernel.api.throttling.KeyThrottle",
+        "portfolio_site.kernel.api.throttling.AnonThrottle",
     ],
     # A program that runs wild uses up its own key's limit, and half of its person's.
     "DEFAULT_THROTTLE_RATES": {"user": "1200/min", "key": "600/min", "anon": "60/min", "login": "10/min"},

@@ -13,6 +13,8 @@ from .environment import (
 
 PRIVATE_STORAGE: dict[str, Any]
 if S3_BUCKET:
+    from botocore.config import Config
+
     PRIVATE_STORAGE = {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
@@ -25,6 +27,14 @@ if S3_BUCKET:
             "querystring_auth": True,
             "querystring_expire": 300,
             "file_overwrite": False,
+            # A store that hangs is given up before the person is: by itself it would be waited for, for minutes.
+            "client_config": Config(
+                connect_timeout=5,
+                read_timeout=20,
+                retries={"total_max_attempts": 2},
+                s3={"addressing_style": "path"},
+                signature_version="s3v4",
+            ),
             "signature_version": "s3v4",
             "addressing_style": "path",
         },

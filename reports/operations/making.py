@@ -17,6 +17,7 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
+from documents.errors import StoreUnreachable
 from documents.operations import store_document
 from documents.queries import DocumentView
 from portfolio_site.kernel.errors import DomainError
@@ -66,14 +67,14 @@ def make_report(*, job_id: UUID, clock: Clock) -> bool:
         except GivenUp:
             log.info("report_given_up")
             return False
+        except StoreUnreachable:
+            # The store may be back by the next attempt.
+            _again(job, clock)
         except (DomainError, RendererUnavailable) as error:
             _fail(job, getattr(error, "message", None) or str(error), clock())
         except Exception:
             log.exception("report_failed")
-            if job.attempts >= MOST_ATTEMPTS:
-                _fail(job, FAULT, clock())
-            else:
-                _requeue(job)
+            _again(job, clock)
     return True
 
 
@@ -190,6 +191,14 @@ def _fail(job: ReportJob, sentence: str, now: datetime) -> None:
                 ReportFailed(job_id=job.pk, user_id=job.owner_id, title=job.title, error=sentence[:500]),
                 stream=stream_of(job.pk),
             )
+
+
+def _again(job: ReportJob, clock: Clock) -> None:
+    """Once more, unless that was the last attempt."""
+    if job.attempts >= MOST_ATTEMPTS:
+        _fail(job, FAULT, clock())
+    else:
+        _requeue(job)
 
 
 def _requeue(job: ReportJob) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from accounts.operations import create_token
 from accounts.tests.support import PASSWORD
+from documents.operations import open_document
 from portfolio_site.kernel import clock
 
 #: The file of another program.
@@ -47,6 +48,13 @@ def _refresh_token(answer_of: Callable[[str], Any]) -> dict[str, Any]:
     return {"refresh_token": answer_of("auth_login")["refresh_token"]}
 
 
+def _backup_of(book: dict[str, Any]) -> bytes:
+    """The bytes of the backup that is there."""
+    _, file = open_document(document_id=book["backup_id"], actor=book["owner"], now=clock.now())
+    with file:
+        return bytes(file.read())
+
+
 def requests_of(book: dict[str, Any]) -> dict[str, Asked]:
     """The requests, by the name of the operation, about the things of a book."""
     today = clock.now().date()
@@ -68,6 +76,7 @@ def requests_of(book: dict[str, Any]) -> dict[str, Asked]:
         "portfolio_asset_update": Asked({"quantity": "12", "price": "98.50"}),
         "prices": Asked({"symbols": ["ACME", "BTC", "NOPE"], "currency": "EUR"}),
         "backups_create": Asked({"portfolio_id": book["portfolio_id"]}),
+        "backups_upload": Asked(lambda _answer_of: {"file": _backup_of(book)}),
         "backup_plan_update": Asked({"every": "daily", "keep": 7}),
         "backups_restore": Asked({"file": "portfolio-001.json", "preview": True}),
         "broker_connections_create": Asked({"name": "At Alpaca", "environment": "paper", **NEW_KEYS}),
@@ -112,6 +121,9 @@ def requests_of(book: dict[str, Any]) -> dict[str, Asked]:
                 "limit_price": "95.00",
                 "client_order_id": "my-order-1",
             }
+        ),
+        "orders_partial_update": Asked(
+            {"limit_price": "51.00", "time_in_force": "day", "client_order_id": "my-order-2"}
         ),
         "portfolios_create": Asked({"name": "For the children", "base_currency": "EUR"}),
         "portfolios_partial_update": Asked({"name": "Long run", "cost_basis_method": "fifo"}),

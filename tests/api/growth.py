@@ -52,6 +52,13 @@ def grow(book: dict[str, Any]) -> None:
             currency="USD",
             found_at=now,
         )
+        planned = Entry(
+            type="deposit",
+            occurred=now.date() + timedelta(days=40 + number),
+            amount=Decimal(1),
+            currency="USD",
+        )
+        post_transaction(portfolio_id=portfolio.pk, entry=planned, actor=owner, now=now)
         Notification.objects.create(
             user=owner,
             kind="order.filled",

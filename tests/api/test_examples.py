@@ -50,7 +50,7 @@ class Settled:
     def __call__(self, value: Any) -> Any:
         """The value with everything random replaced, and its lists cut."""
         if isinstance(value, bytes):
-            return value.decode()
+            return "(the bytes of the file)" if b"\x00" in value else value.decode()
         if isinstance(value, dict):
             # How far a file can be compressed depends on the random numbers in it.
             return {self(name): 1200 if name == "size" else self(part) for name, part in value.items()}

@@ -11,7 +11,8 @@ from typing import Any
 from django.db.models import Sum
 
 from holdings import queries as books
-from holdings.queries.insights.allocation import CASH, label_of, targets_of
+from holdings.queries.insights.allocation import label_of
+from holdings.queries.targets import CASH, instrument_ids, targets_of
 from marketdata.models import Instrument
 from marketdata.queries import FxRateMissing, fx_rate, latest_quotes
 from portfolio_site.kernel.money import round_money
@@ -98,8 +99,7 @@ def rebalance_plan(
     instruments = Instrument.objects.in_bulk(list(held))
     if dimension == "instrument":
         # What is wanted and not held is looked up as its owner sees it: somebody else's private things are not there.
-        wanted = [int(key) for key in targets if key.isascii() and key.isdigit() and len(key) <= 18]
-        missing = [pk for pk in wanted if pk not in instruments]
+        missing = [pk for pk in instrument_ids(targets) if pk not in instruments]
         instruments |= Instrument.objects.visible_to(portfolio.owner).in_bulk(missing)
     cash = {code: amount for code, amount in books.cash_balances(portfolio_id).items() if amount}
     prices = current_prices(instruments, now=now)

@@ -178,6 +178,50 @@ class TestReadAndCancel:
         assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
         assert client.delete(reverse("api:order-detail", args=[resting.id])).status_code == 200
 
+    def test_replace_puts_a_new_order_in_its_place_once(self, client, resting):
+        url = reverse("api:order-detail", args=[resting.id])
+        body = {"limit_price": "91.50", "quantity": "12", "client_order_id": "second"}
+        first = client.patch(url, body, content_type="application/json")
+        assert first.status_code == 200, first.content
+        told = first.json()
+        assert (told["limit_price"], told["quantity"], told["client_order_id"]) == ("91.5", "12", "second")
+        assert (told["replaces_id"], told["status"]) == (str(resting.id), "new")
+        assert client.get(url).json()["replaced_by_id"] == told["id"]
+        again = client.patch(url, body, content_type="application/json")
+        assert (again.status_code, again.json()["id"]) == (200, told["id"])
+        other = client.patch(url, {**body, "quantity": "13"}, content_type="application/json")
+        assert (other.status_code, other.json()["code"]) == (409, "client_order_id_taken")
+        late = client.patch(url, {"limit_price": "92"}, content_type="application/json")
+        assert (late.status_code, late.json()["order_status"]) == (422, "replaced")
+        assert Order.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            ({}, 400),
+            ({"client_order_id": "x"}, 400),
+            ({"side": "sell", "quantity": "1"}, 400),
+            ({"quantity": "-1"}, 400),
+            ({"quantity": "0.0000000001"}, 422),
+            ({"limit_price": "91.501"}, 422),
+            ({"stop_price": "90"}, 422),
+            ({"time_in_force": "never"}, 400),
+            ({"quantity": "999999999"}, 422),
+        ],
+    )
+    def test_replace_refuses_what_does_not_fit(self, client, resting, body, status):
+        answer = client.patch(
+            reverse("api:order-detail", args=[resting.id]), body, content_type="application/json"
+        )
+        assert answer.status_code == status, answer.content
+        assert Order.objects.get().status == "new"
+
+    def test_replace_finds_nothing_of_somebody_elses(self, client, outsider, resting):
+        client.force_login(outsider)
+        url = reverse("api:order-detail", args=[resting.id])
+        assert client.patch(url, {"quantity": "1"}, content_type="application/json").status_code == 404
+        assert Order.objects.get().status == "new"
+
     def test_cancel_of_a_filled_order_says_why_not(self, client, post):
         problem = client.delete(reverse("api:order-detail", args=[post().json()["id"]]))
         assert problem.status_code == 422

@@ -502,6 +502,8 @@ class TestBlotter:
         second = make_account(trader)
         kept = order(second, trader, share, now=clock.now(), limit_price="70")
         address = reverse("trading:cancel_all")
+        for wrong in ("x", "²", "-1", "9" * 40):
+            assert desk.post(address, {"portfolio": wrong}).status_code == 404
         asked = desk.get(address, {"portfolio": account}, headers=IN_DIALOG)
         assert "<html" not in asked.content.decode()
         assert "and its exits" in text_of(asked)

@@ -131,7 +131,11 @@ def cancel_all(request: HttpRequest) -> HttpResponse:
     """Cancel every open order of one account (``portfolio``), or of all the person's accounts: a question on GET, the deed
     on POST."""
     user = person(request)
-    wanted = _number(request.POST.get("portfolio") or request.GET.get("portfolio", ""))
+    named = request.POST.get("portfolio") or request.GET.get("portfolio", "")
+    wanted = _number(named)
+    if named and wanted is None:
+        # Not all of them: something else was meant.
+        raise operations.PortfolioUnknownError
     accounts = [account for account in queries.accounts_for(user) if wanted in (None, account.portfolio_id)]
     if wanted is not None and not accounts:
         raise operations.PortfolioUnknownError

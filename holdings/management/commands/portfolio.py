@@ -6,7 +6,7 @@ import json
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -16,7 +16,7 @@ from accounts.queries import is_auditor
 from holdings.management.portfolio_desk import Desk, number, outcome_json, price_json, save_as
 from holdings.management.portfolio_menu import Menu
 from holdings.management.portfolio_tables import assets_table, backups_table, outcome_lines, price_line
-from portfolio_site.kernel.errors import DomainError
+from portfolio_site.kernel.errors import DomainError, NotFoundError
 
 
 class Command(BaseCommand):
@@ -40,21 +40,37 @@ class Command(BaseCommand):
         """Do what was asked for."""
         action = options["action"]
         email = options.get("user") or options["menu_user"]
-        desk = Desk(_person(email), options.get("portfolio"))
         if action is None:
-            Menu(desk, ask=input, say=self.stdout.write).run()
+            Menu(Desk(_person(email), None), ask=input, say=self.stdout.write).run()
             return
         try:
+            desk = Desk(_person(email), options["portfolio"])
             answer, text = getattr(self, f"do_{action}")(desk, options)
         except DomainError as error:
-            if options["json"]:
-                body = {"error": {"code": error.code, "field": error.field, "message": error.message}}
-                self.stdout.write(json.dumps(body, ensure_ascii=False))
-                sys.exit(1)
-            raise CommandError(error.message, returncode=1) from error
+            self._refuse(options, error.message, code=error.code, field=error.field, status=1)
+        except CommandError as error:
+            self._refuse(options, str(error), status=error.returncode)
+        except UnicodeError:
+            self._refuse(options, "There is something in the question that is no text.")
         except (ValueError, OSError) as error:
-            raise CommandError(str(error), returncode=2) from error
+            self._refuse(options, str(error))
         self.stdout.write(json.dumps(answer, ensure_ascii=False, indent=1) if options["json"] else text)
+
+    def _refuse(
+        self,
+        options: dict[str, Any],
+        message: str,
+        *,
+        code: str = "wrong_question",
+        field: str | None = None,
+        status: int = 2,
+    ) -> NoReturn:
+        """End with the reason: on the standard output as JSON where that was asked for, else on the error output."""
+        if options["json"]:
+            body = {"error": {"code": code, "field": field, "message": message}}
+            self.stdout.write(json.dumps(body, ensure_ascii=False))
+            sys.exit(status)
+        raise CommandError(message, returncode=status)
 
     def do_view(self, desk: Desk, options: dict[str, Any]) -> tuple[Any, str]:
         """Assets and totals."""
@@ -104,7 +120,7 @@ class Command(BaseCommand):
             found = desk.backups()
             chosen = options["backup"] or (found[0]["id"] if found else None)
             if chosen is None:
-                raise CommandError("There is no backup yet.", returncode=1)
+                raise NotFoundError("There is no backup yet.", code="no_backup")
             content = desk.fetch(UUID(chosen))
         with content:
             outcomes = desk.restore(

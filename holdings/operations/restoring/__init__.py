@@ -7,6 +7,6 @@ copied into the tables some thousand entries at a time, and the books are comput
 from __future__ import annotations
 
 from holdings.operations.restoring.outcome import RestoreOutcome, RestoreRefused
-from holdings.operations.restoring.use_case import look_into_backup, restore_backup
+from holdings.operations.restoring.use_case import look_into_backup, restore_backup, take_in_backup
 
-__all__ = ["RestoreOutcome", "RestoreRefused", "look_into_backup", "restore_backup"]
+__all__ = ["RestoreOutcome", "RestoreRefused", "look_into_backup", "restore_backup", "take_in_backup"]

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from holdings.entries import Entry
 from holdings.importers.base import ParsedInstrument
-from holdings.models import DraftTransaction, ImportBatch, TargetWeight, Transaction
+from holdings.models import DraftTransaction, ImportBatch, TargetDimension, TargetWeight, Transaction
 from holdings.operations.errors import AlreadyPosted, EntryRefused
 from holdings.operations.importing.things import match_instrument
 from holdings.operations.posting import keep_for_its_day
@@ -21,6 +21,7 @@ from holdings.operations.preparing import Preparer
 from holdings.operations.restoring.outcome import RestoreRefused
 from holdings.operations.targets import TargetsRefused, set_targets
 from holdings.queries.beside import ACCOUNTS, FORMAT, THINGS
+from holdings.queries.targets import CASH
 from marketdata.models import Instrument
 from marketdata.operations import create_watchlist
 from marketdata.queries import watchlists_of
@@ -168,12 +169,14 @@ def restore_targets(beside: Beside, *, portfolio_id: int, is_exact: bool, owner:
     """Set the target weights of the dimensions that have none, or of all that differ (`is_exact`); how many dimensions."""
     changed = 0
     for dimension, said in beside.targets.items():
-        weights = {
-            str(beside.instrument(key, owner=owner).pk)
-            if dimension == "instrument" and key in beside.things
-            else key: weight
-            for key, weight in said.items()
-        }
+        weights = dict(said)
+        if dimension == TargetDimension.INSTRUMENT:
+            # The numbers of another site mean nothing here: what the backup does not describe is left out.
+            weights = {
+                key if key == CASH else str(beside.instrument(key, owner=owner).pk): weight
+                for key, weight in said.items()
+                if key == CASH or key in beside.things
+            }
         rows = TargetWeight.objects.filter(portfolio_id=portfolio_id, dimension=dimension)
         there = dict(rows.values_list("key", "weight"))
         if there == weights or (there and not is_exact):

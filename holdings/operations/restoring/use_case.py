@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from django.db import transaction
 
+from documents.operations import store_document
+from documents.queries import DocumentView
 from holdings.domain import parsing
 from holdings.domain import types as domain
 from holdings.domain.backup_file import (
@@ -24,6 +26,7 @@ from holdings.importers.base import ParsedRow, named
 from holdings.importers.portfolio_file import PortfolioFileImporter, file_of, row_of
 from holdings.models import Account, ImportBatch, Portfolio
 from holdings.models.imports import ImportState
+from holdings.operations.backing_up import BACKUP_KIND
 from holdings.operations.errors import PaperJournalClosed, PortfolioUnknown
 from holdings.operations.importing import changes_between
 from holdings.operations.importing.things import ThingsOfFile
@@ -43,6 +46,8 @@ from holdings.operations.restoring.outcome import RestoreOutcome, RestoreRefused
 from holdings.queries.balances import cash_balances, position_quantities
 from portfolio_site.kernel.events import publish
 
+#: How long a backup from elsewhere waits for a decision.
+UPLOAD_KEPT: Final = timedelta(days=1)
 _SOURCE = f"import:{PortfolioFileImporter.code}"
 
 
@@ -56,6 +61,22 @@ def look_into_backup(*, content: BinaryIO) -> Manifest:
         return read_manifest(content)
     except BackupUnreadable as error:
         raise RestoreRefused(str(error), field="file") from error
+
+
+def take_in_backup(
+    *, owner: Any, filename: str, content: BinaryIO, now: datetime, source: str = ""
+) -> tuple[DocumentView, Manifest]:
+    """Keep a backup from elsewhere for a day, for the decision where it goes; what it holds. Nothing is restored.
+
+    Raises `RestoreRefused` for what is no whole backup; then nothing is kept. `source` as for `make_backup`.
+    """
+    manifest = look_into_backup(content=content)
+    content.seek(0)
+    kept = store_document(
+        owner_id=owner.pk, kind=BACKUP_KIND, filename=filename, content=content, now=now, source=source,
+        expires_at=now + UPLOAD_KEPT,
+    )  # fmt: skip
+    return kept, manifest
 
 
 def restore_backup(

@@ -8,14 +8,15 @@ from decimal import Decimal
 
 from holdings.domain.numbers import exact, quotient
 from holdings.domain.rebalancing import Held, Trade, trades_to
-from holdings.models import Account, Portfolio, Position, TargetDimension, TargetWeight, Transaction
+from holdings.models import Account, Portfolio, Position, TargetDimension, Transaction
 from holdings.queries.insights.lens import Lens
+from holdings.queries.targets import CASH, instrument_ids, targets_of
 from holdings.queries.valuing import HoldingRow, Snapshot, unit_of
 from marketdata.models import Instrument
 from marketdata.queries import latest_quotes
 
 ZERO = Decimal(0)
-CASH, NONE = "cash", ""
+NONE = ""
 DIMENSIONS = {
     "asset_class": "Asset class",
     "sector": "Sector",
@@ -131,7 +132,7 @@ def allocation_of(lens: Lens, dimension: str) -> Allocation:
                     ),
                 )
     targets = targets_of(portfolio.pk, dimension)
-    names = _names(targets, dimension) if targets.keys() - parts.keys() else {}
+    names = _names(targets, dimension, portfolio) if targets.keys() - parts.keys() else {}
     for key, target in targets.items():
         parts.setdefault(key, Part(key=key, label=names.get(key) or label_of(dimension, key))).target = target
     for part in parts.values():
@@ -145,14 +146,6 @@ def allocation_of(lens: Lens, dimension: str) -> Allocation:
     )
 
 
-def targets_of(portfolio_id: int, dimension: str) -> dict[str, Decimal]:
-    """Target weights by part. One statement."""
-    rows = TargetWeight.objects.filter(portfolio_id=portfolio_id, dimension=dimension).order_by(
-        "-weight", "key"
-    )
-    return {row.key: row.weight for row in rows}
-
-
 def rebalancing_of(lens: Lens, allocation: Allocation) -> Rebalancing | None:
     """The trades that restore the targets; None without targets, or where a price or rate is missing."""
     targets = {part.key: part.target for part in allocation.parts if part.target is not None}
@@ -160,8 +153,9 @@ def rebalancing_of(lens: Lens, allocation: Allocation) -> Rebalancing | None:
     if not targets or allocation.total is None or allocation.total <= 0 or shown.cash_value is None:
         return None
     rows = {row.instrument_id: row for row in shown.holdings}
-    wanted = [int(key) for key in targets if allocation.dimension == "instrument" and key.isdigit()]
-    instruments = Instrument.objects.in_bulk([*rows, *wanted])
+    wanted = instrument_ids(targets) if allocation.dimension == "instrument" else []
+    # As the owner sees them: a target is no way to look at somebody else's things.
+    instruments = Instrument.objects.visible_to(lens.portfolio.owner).in_bulk([*rows, *wanted])
     held = [
         found
         for part in allocation.parts
@@ -210,8 +204,8 @@ def _held(
             else None,
             step=instruments[row.instrument_id].quantity_step,
         )
-    if alone and not part.members and part.key.isdigit() and int(part.key) in instruments:
-        thing = instruments[int(part.key)]
+    thing = instruments.get(next(iter(instrument_ids([part.key])), 0)) if alone else None
+    if thing is not None and not part.members:
         quote = latest_quotes([thing.pk]).get(thing.pk)
         rate = None if quote is None else lens.converted(Decimal(1), thing.currency)
         unit = None if quote is None or rate is None else quote.last * unit_of(thing) * rate
@@ -312,13 +306,11 @@ def _cash_part(dimension: str, account_id: int, account: str, currency: str) -> 
     return (NONE, label_of("tag", NONE)) if dimension == "tag" else (CASH, "Cash")
 
 
-def _names(targets: dict[str, Decimal], dimension: str) -> dict[str, str]:
+def _names(targets: dict[str, Decimal], dimension: str, portfolio: Portfolio) -> dict[str, str]:
     if dimension != "instrument":
         return {}
-    ids = [int(key) for key in targets if key.isdigit()]
-    return {
-        str(pk): symbol for pk, symbol in Instrument.objects.filter(pk__in=ids).values_list("pk", "symbol")
-    }
+    visible = Instrument.objects.visible_to(portfolio.owner).filter(pk__in=instrument_ids(targets))
+    return {str(pk): symbol for pk, symbol in visible.values_list("pk", "symbol")}
 
 
 def _total(shown: Snapshot) -> Decimal | None:

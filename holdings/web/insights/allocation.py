@@ -18,7 +18,6 @@ from holdings.domain.numbers import plain
 from holdings.forms import ExactDecimalField, InstrumentField
 from holdings.operations.targets import TargetsRefused, set_targets
 from holdings.queries.insights.allocation import (
-    CASH,
     DIMENSIONS,
     TARGETABLE,
     Allocation,
@@ -28,6 +27,7 @@ from holdings.queries.insights.allocation import (
     rebalancing_of,
 )
 from holdings.queries.insights.lens import Lens
+from holdings.queries.targets import CASH, instrument_ids
 from holdings.web.common import own_portfolio, person, shown_portfolio
 from holdings.web.insights.common import page_context
 from marketdata.models import AssetClass
@@ -141,7 +141,7 @@ def _cells(lens: Lens) -> list[dict[str, str]]:
 
 
 def _part_url(portfolio_id: int, found: Allocation, part: Part) -> str:
-    if found.dimension == "instrument" and part.key.isdigit():
+    if found.dimension == "instrument" and instrument_ids([part.key]):
         return reverse("holdings:holding", args=[portfolio_id, int(part.key)])
     query = urlencode({"by": found.dimension, "in": part.key})
     return f"{reverse('holdings:allocation', args=[portfolio_id])}?{query}#part"

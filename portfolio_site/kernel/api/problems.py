@@ -70,6 +70,8 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
         return _respond(exc.status, body)
     if not isinstance(exc, exceptions.APIException):
         return None
+    if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        exc = _as_often(exc, context)
     headers = {}
     wait = getattr(exc, "wait", None)
     if wait is not None:
@@ -90,6 +92,18 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
         code = codes if isinstance(codes, str) else "error"
         body = problem(status=exc.status_code, code=code, detail=str(exc.detail))
     return _respond(exc.status_code, body, headers)
+
+
+def _as_often(refusal: exceptions.APIException, context: dict[str, Any]) -> exceptions.APIException:
+    """The refusal of somebody without a good key, or 429 for an address that was refused too often: limits of views are
+    counted after it is known who asks, and so never for those of whom it is not."""
+    # As below: it reads DRF's settings.
+    from portfolio_site.kernel.api.throttling import AnonThrottle
+
+    request, throttle = context.get("request"), AnonThrottle()
+    if request is None or throttle.allow_request(request, context.get("view")):
+        return refusal
+    return exceptions.Throttled(throttle.wait())
 
 
 def _respond(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

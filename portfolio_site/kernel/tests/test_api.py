@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from accounts.operations import create_token
 from accounts.tests.support import make_user
 from portfolio_site.kernel import clock
-from portfolio_site.kernel.api.throttling import KeyThrottle, LoginThrottle, UserThrottle
+from portfolio_site.kernel.api.throttling import AnonThrottle, KeyThrottle, LoginThrottle, UserThrottle
 
 ENDPOINT = "/api/v1/portfolios/"
 
@@ -76,6 +76,7 @@ class TestLimits:
     def limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(UserThrottle, "THROTTLE_RATES", {"user": "5/min"})
         monkeypatch.setattr(KeyThrottle, "THROTTLE_RATES", {"key": "3/min"})
+        monkeypatch.setattr(AnonThrottle, "THROTTLE_RATES", {"anon": "4/min"})
         cache.clear()
 
     @pytest.fixture
@@ -86,6 +87,23 @@ class TestLimits:
             for name in (f"{user.email[0]}1", f"{user.email[0]}2")
         }
         return lambda name: Client().get(ENDPOINT, headers={"Authorization": f"Token {keys[name]}"})
+
+    def test_of_an_address_holds_for_whoever_is_refused(self, ask: Callable[[str], Any]) -> None:
+        """Without a key and with a wrong one: guessing is not for free. Who has a good key is not held up by it."""
+        wrong = {"Authorization": "Token hf_000000000000_" + "0" * 43}
+        answers = [Client().get(ENDPOINT, headers=headers) for headers in ({}, wrong) for _ in range(3)]
+        assert [self.told(answer) for answer in answers[:4]] == [
+            (401, "4", "3"), (401, "4", "2"), (401, "4", "1"), (401, "4", "0"),
+        ]  # fmt: skip
+        assert [answer.status_code for answer in answers[4:]] == [429, 429]
+        assert answers[4].json()["code"] == "throttled"
+        assert 0 < int(answers[4].headers["Retry-After"]) <= 61
+        assert ask("a1").status_code == 200
+        assert Client().get(ENDPOINT, REMOTE_ADDR="192.0.2.77").status_code == 401
+
+    def test_of_an_address_holds_where_no_key_is_asked_for(self, limits: None, db: None) -> None:
+        statuses = [Client().get("/api/schema/").status_code for _ in range(5)]
+        assert statuses == [200] * 4 + [429]
 
     @staticmethod
     def told(answer: Any) -> tuple[int, str, str]:

@@ -78,4 +78,4 @@ class Names:
 
 def number_of(text: str | None) -> int | None:
     """An id of the domain as a primary key."""
-    return int(text) if text and text.isdigit() else None
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 18 else None
