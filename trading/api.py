@@ -9,7 +9,6 @@ import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,6 +18,7 @@ from holdings import queries as books
 from marketdata.queries import find_by_symbol
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import CursorPagination
+from portfolio_site.kernel.api.permissions import IsAuthenticatedAndMayWrite
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from portfolio_site.kernel.api.selection import SelectFieldsMixin
 from trading import operations, queries
@@ -108,7 +108,7 @@ class OrderViewSet(SelectFieldsMixin, GenericViewSet[Order]):
     write_scope = "trade"
 
     serializer_class = OrderSerializer
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticatedAndMayWrite,)
     pagination_class = OrderPagination
     filterset_class = OrderFilter
     lookup_value_converter = "uuid"
@@ -231,7 +231,7 @@ class OrderViewSet(SelectFieldsMixin, GenericViewSet[Order]):
 class BuyingPowerView(APIView):
     """What a portfolio can spend."""
 
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticatedAndMayWrite,)
 
     @extend_schema(
         summary="Buying power",

@@ -6,13 +6,13 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api.idempotent import IDEMPOTENCY_HEADER, idempotent
+from portfolio_site.kernel.api.permissions import IsAuthenticatedAndMayWrite
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from portfolio_site.kernel.api.strict import query_params, read_query
 from trading import operations, queries
@@ -59,7 +59,7 @@ def _own(request: Request, portfolio_id: int) -> AccountView:
 
 
 class _View(APIView):
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticatedAndMayWrite,)
 
 
 class _TradeView(_View):

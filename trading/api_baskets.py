@@ -9,7 +9,6 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +17,7 @@ from holdings import queries as books
 from holdings.operations.targets import TargetsRefused, set_targets
 from portfolio_site.kernel import clock
 from portfolio_site.kernel.api import DecimalString
+from portfolio_site.kernel.api.permissions import IsAuthenticatedAndMayWrite
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from portfolio_site.kernel.api.strict import StrictSerializer, query_params, read_query
 from trading import operations, queries
@@ -135,7 +135,7 @@ class RebalanceView(APIView):
     """The plan for a portfolio, its targets, and placing it."""
 
     write_scope = "trade"
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticatedAndMayWrite,)
 
     @extend_schema(
         summary="Plan a rebalancing",
@@ -206,7 +206,7 @@ class BasketView(APIView):
     """A basket."""
 
     write_scope = "trade"
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticatedAndMayWrite,)
 
     @extend_schema(
         summary="A basket and its orders", responses={200: BasketSerializer, 401: _PROBLEM, 404: _PROBLEM}

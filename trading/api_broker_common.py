@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiResponse
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portfolio_site.kernel.api.permissions import IsAuthenticatedAndMayWrite
 from portfolio_site.kernel.api.problems import ProblemSerializer
 from portfolio_site.kernel.idempotency import Answer, earlier, fingerprint_of, once
 from trading import operations, queries
@@ -26,7 +26,7 @@ CHANGE = {200: BrokerConnectionSerializer, 400: PROBLEM, 403: PROBLEM, 422: PROB
 class BrokerView(APIView):
     """A door of one's own accounts at brokers."""
 
-    permission_classes = (IsAuthenticated,)
+    permission_classes = (IsAuthenticatedAndMayWrite,)
 
 
 def own(request: Request, connection_id: UUID) -> None:

@@ -148,16 +148,17 @@ class TestWhatIsInIt:
 
     @pytest.mark.parametrize("file", ["portfolio-001.json", "beside.json"])
     def test_its_files_are_restored_or_refused(self, outsider: Any, parts: dict[str, Any], file: str) -> None:
-        for path in leaves(parts[file]):
-            for bad in HOSTILE:
+        for number, path in enumerate(leaves(parts[file])):
+            # Each place with a third of them: a third of the time, and every kind of place with all.
+            for bad in (*HOSTILE[number % 3 :: 3], "\x00", "\ud800"):
                 tried(outsider, packed({**parts, file: put(parts[file], path, bad)}))
 
     def test_names_of_things_too(self, outsider: Any, parts: dict[str, Any]) -> None:
         """Keys of objects: accounts, instruments, targets."""
         for file in ("portfolio-001.json", "beside.json"):
             for path in leaves(parts[file]):
-                for bad in ("\x00", "\ud800", "", "x" * 5000, "²", "-1"):
-                    if isinstance(path[-1], str):
+                for bad in ("\x00", "\ud800"):
+                    if isinstance(path[-1], str) and len(path) < 5:
                         content = put(parts[file], path, None)
                         inner = content
                         for step in path[:-1]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.files import File
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
@@ -40,9 +41,26 @@ class Answer:
     replayed: bool = False
 
 
+class _Encoder(DjangoJSONEncoder):
+    """JSON of what a form may hold: an uploaded file stands for its bytes."""
+
+    def default(self, o: Any) -> Any:
+        """What JSON has no word for."""
+        if not isinstance(o, File):
+            return super().default(o)
+        digest = hashlib.sha256()
+        for chunk in o.chunks():
+            digest.update(chunk)
+        o.seek(0)
+        return {"sha256": digest.hexdigest()}
+
+
 def fingerprint_of(payload: Any) -> str:
-    """Return the SHA-256 (hex) of a JSON-able payload, keys sorted: two requests are the same when this is."""
-    text = json.dumps(payload, sort_keys=True, cls=DjangoJSONEncoder, separators=(",", ":"))
+    """Return the SHA-256 (hex) of a JSON-able payload, keys sorted: two requests are the same when this is.
+
+    Uploaded files in it count by their bytes.
+    """
+    text = json.dumps(payload, sort_keys=True, cls=_Encoder, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpResponse
 from django.middleware.http import ConditionalGetMiddleware
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
 from .errors import DomainError
@@ -86,7 +87,11 @@ class ApiConditionalGetMiddleware(ConditionalGetMiddleware):
         """Tag the answer of a GET below `/api/`; what is anybody's own may be kept only by who asked."""
         if not request.path.startswith("/api/"):
             return response
-        if request.method == "GET" and response.status_code == 200:
+        # Who asks is said by a cookie or by this header: what is kept for the one is no answer to the other.
+        patch_vary_headers(response, ("Authorization",))
+        if response.status_code != 200:
+            return response
+        if request.method == "GET":
             response.headers.setdefault("Cache-Control", "private, no-cache")
         return super().process_response(request, response)
 

@@ -41,9 +41,10 @@ def signed(book: dict[str, Any]) -> dict[str, str]:
 
 class TestEveryAddress:
     def test_names_the_methods_it_has(self, book: dict[str, Any]) -> None:
-        headers = signed(book)
+        browser = Client()
+        browser.force_login(book["owner"])
         for address in API:
-            answer = Client().generic("BREW", url_of(address, book), headers=headers)
+            answer = browser.generic("BREW", url_of(address, book))
             assert_is_problem(answer, 405, address.name)
             assert "OPTIONS" in answer.headers["Allow"], address.name
 
@@ -102,7 +103,7 @@ class TestUnknownAddresses:
     @pytest.mark.parametrize(
         "path",
         ["/api/nothing", "/api/v1/nothing/", "/api/v2/portfolios/", "/api/v1/portfolios/x/", "/api/v1/orders/1/",
-         "/api/v1/portfolios/99999999999999999999/", "/api/portfolio/assets/x", "/api/v1/portfolios/../me/%00"],
+         "/api/portfolio/assets/x", "/api/v1/portfolios/../me/%00"],
     )  # fmt: skip
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
     def test_are_problems_too(self, db: None, path: str, method: str) -> None:
@@ -113,7 +114,11 @@ class TestForPeople:
     def test_a_fault_in_the_browsable_pages_is_a_page(self, book: dict[str, Any]) -> None:
         client = Client()
         client.force_login(book["owner"])
-        for path, status in (("/api/v1/portfolios/999999/", 404), ("/api/v1/portfolios/?page_size=0", 400)):
+        for path, status in (
+            ("/api/v1/portfolios/999999/", 404),
+            ("/api/v1/portfolios/99999999999999999999/", 404),
+            ("/api/v1/portfolios/?page_size=0", 400),
+        ):
             answer = client.get(path, headers={"Accept": "text/html"})
             assert answer.status_code == status
             assert answer.headers["Content-Type"].startswith("text/html"), path

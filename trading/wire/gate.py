@@ -145,6 +145,9 @@ class Visit:
             allowed = ", ".join(sorted(endpoint.methods))
             raise WireError(METHOD_NOT_ALLOWED, "method not allowed", headers={"Allow": allowed})
         call = Call(self.request, self.now, self.holder)
+        if self.request.method not in _READS and self.holder is not None:
+            # Whatever the handler does: who looks on behalf of others changes nothing, not even of their own.
+            call.refuse_read_only()
         with self._audited(handler):
             found = handler(call, **arguments)
         return found if isinstance(found, Reply) else Reply(found)

@@ -44,6 +44,18 @@ def load(text: str | bytes) -> object:
         raise PortfolioError([Problem("$", f"is not valid JSON: {' '.join(str(error).split())}")]) from error
 
 
+def is_storable(text: str) -> bool:
+    """Whether a text can be kept: not with a NUL, nor with half a character (a lone surrogate)."""
+    if "\x00" in text:
+        return False
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
+
+
 def shown(value: object) -> str:
     """A value in a message, short and on one line."""
     if isinstance(value, NotANumber):
@@ -111,6 +123,9 @@ class Reader:
             return ""
         if required and not value.strip():
             self.wrong(path, "must not be empty")
+        if not is_storable(value):
+            self.wrong(path, f"has a character that no text can keep: {shown(value)}")
+            return ""
         return value
 
     def flag(self, value: object, path: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
+from holdings.domain.parsing.reader import is_storable
 from holdings.entries import Entry
 from holdings.importers.base import ParsedInstrument
 from holdings.models import DraftTransaction, ImportBatch, TargetDimension, TargetWeight, Transaction
@@ -48,6 +49,8 @@ class Beside:
         """What stands beside one portfolio file. Raises `RestoreRefused` where it is not what it should be."""
         if said is None:
             return cls()
+        if not _is_storable(said):
+            raise RestoreRefused(_DAMAGED, field="file")
         try:
             if said["format"] != FORMAT:
                 raise RestoreRefused(_DAMAGED, field="file")
@@ -95,6 +98,17 @@ class Beside:
                 called = wanted.symbol or wanted.name
                 raise RestoreRefused(f"{called}: {refusal.message}", field="file") from refusal
         return self._found[key]
+
+
+def _is_storable(said: Any) -> bool:
+    """Whether every text in a JSON value can be kept."""
+    if isinstance(said, str):
+        return is_storable(said)
+    if isinstance(said, list):
+        return all(map(_is_storable, said))
+    if isinstance(said, dict):
+        return all(_is_storable(key) and _is_storable(part) for key, part in said.items())
+    return True
 
 
 def _checked(entry: Any) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ class IsAuthenticatedAndMayWrite(BasePermission):
     """
 
     message = "Your role may look at this but not change it."
+    code = "read_only"
 
     def has_permission(self, request: Any, view: Any) -> bool:
         """Say whether this request may go on to the view."""

@@ -67,7 +67,7 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(exc, DomainError):
         errors = [{"field": exc.field, "code": exc.code, "message": exc.message}] if exc.field else []
         body = problem(status=exc.status, code=exc.code, detail=exc.message, errors=errors, **exc.details)
-        return _respond(exc.status, body)
+        return _respond(exc.status, body, context)
     if not isinstance(exc, exceptions.APIException):
         return None
     if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
@@ -91,7 +91,7 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
         codes = exc.get_codes()
         code = codes if isinstance(codes, str) else "error"
         body = problem(status=exc.status_code, code=code, detail=str(exc.detail))
-    return _respond(exc.status_code, body, headers)
+    return _respond(exc.status_code, body, context, headers)
 
 
 def _as_often(refusal: exceptions.APIException, context: dict[str, Any]) -> exceptions.APIException:
@@ -106,12 +106,17 @@ def _as_often(refusal: exceptions.APIException, context: dict[str, Any]) -> exce
     return exceptions.Throttled(throttle.wait())
 
 
-def _respond(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+def _respond(
+    status: int, body: dict[str, Any], context: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
     # DRF reads its settings, which name this package, while it loads its views.
     from rest_framework.views import set_rollback
 
     set_rollback()
-    return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+    # In a browser the problem stands in a page, which says itself what it is.
+    renderer = getattr(context.get("request"), "accepted_renderer", None)
+    is_page = getattr(renderer, "format", "") == "api"
+    return Response(body, status=status, headers=headers, content_type=None if is_page else CONTENT_TYPE)
 
 
 def _flatten(detail: Any, codes: Any, path: str) -> Any:
