@@ -76,9 +76,7 @@ class TestAnAuditor:
                     for lookup in (f"{field.name}__startswith", f"{field.attname}__gt", field.name):
                         assert not page.lookup_allowed(lookup, "1", request), (url, lookup)
                 elif field.is_relation and field.related_model._meta.model_name == "user":
-                    assert (
-                        browser.get(url, {f"{field.name}__password__startswith": "a"}).status_code == 400
-                    ), url
+                    assert not page.lookup_allowed(f"{field.name}__password__startswith", "a", request), url
         assert {
             "user.password",
             "usersession.session_key",

@@ -12,6 +12,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from holdings import queries as books
+from holdings.models import TargetWeight
 from holdings.operations import create_portfolio
 from holdings.operations.targets import set_targets
 from portfolio_site.kernel import clock
@@ -386,9 +387,18 @@ class TestApi:
         api.force_authenticate(trader)
         weights = {str(share.pk): "0.5", str(secret.pk) if key == "secret" else key: "0.4", "cash": "0.1"}
         answer = api.put(f"/api/v1/portfolios/{invested}/rebalance/", {"weights": weights}, format="json")
-        assert answer.status_code == 200
-        assert "cannot be found" in answer.json()["problem"]
+        assert (answer.status_code, answer.json()["code"]) == (422, "targets_refused")
         assert "SECRET" not in answer.content.decode()
+        # What an earlier release let in is said to be gone.
+        TargetWeight.objects.create(
+            portfolio_id=invested,
+            dimension="instrument",
+            key=str(secret.pk) if key == "secret" else key,
+            weight=Decimal("0.4"),
+        )
+        plan = api.get(f"/api/v1/portfolios/{invested}/rebalance/")
+        assert "cannot be found" in plan.json()["problem"]
+        assert "SECRET" not in plan.content.decode()
 
     def test_refusal_names_the_lines(self, invested, trader, other):
         api = APIClient()
