@@ -36,7 +36,7 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             ip: str = super().get_client_ip(request)
         except ImproperlyConfigured:
-            first = clean_client_ip(request.headers["X-Forwarded-For"].split(",")[0])
+            first: str | None = clean_client_ip(request.headers["X-Forwarded-For"].split(",")[0])
             if first is None:
                 raise PermissionDenied("Unable to determine client IP address") from None
             return first

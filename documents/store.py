@@ -37,7 +37,7 @@ def _failures() -> tuple[type[Exception], ...]:
         return ()
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
-    from s3transfer.exceptions import RetriesExceededError
+    from s3transfer.exceptions import RetriesExceededError  # type: ignore[import-untyped]
 
     return (Boto3Error, BotoCoreError, ClientError, RetriesExceededError)
 

@@ -24,7 +24,7 @@ class DescriptionView(SpectacularAPIView):
         """As YAML, or JSON where that is asked for."""
         renderer: Any = request.accepted_renderer
         return HttpResponse(
-            _written(type(renderer)),
+            _written(renderer.__class__),
             content_type=renderer.media_type,
             headers={"Content-Disposition": f'inline; filename="holdfast-api.{renderer.format}"'},
         )
@@ -38,7 +38,8 @@ def _written(renderer: Any) -> bytes:
 
 @cache
 def _schema() -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)
+    made: Any = SchemaGenerator
+    return made().get_schema(request=None, public=True)
 
 
 _open = {"permission_classes": [AllowAny], "authentication_classes": []}

@@ -205,9 +205,12 @@ class OrderViewSet(SelectFieldsMixin, GenericViewSet[Order]):
     )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Replace an order, once for each name."""
+        old = queries.visible_order(request.user, pk)
+        if old is None:
+            raise operations.OrderUnknownError
         given = ReplaceOrderSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        order = _replaced_before(request, pk, given.validated_data)
+        order = _replaced_before(request, old, given.validated_data)
         if order is None:
             order = operations.replace_order(
                 order_id=pk, actor=request.user, now=clock.now(), **given.validated_data
@@ -257,14 +260,11 @@ def _client_order_id(request: Request, data: dict[str, Any]) -> str:
     return str(given)
 
 
-def _replaced_before(request: Request, order_id: UUID, wanted: dict[str, Any]) -> Any:
+def _replaced_before(request: Request, old: queries.OrderView, wanted: dict[str, Any]) -> Any:
     """The order that an earlier request of this name put in the place of another; None where there was none.
 
     Raises ``ClientOrderIdTakenError`` where that request asked for something else.
     """
-    old = queries.visible_order(request.user, order_id)
-    if old is None:
-        raise operations.OrderUnknownError
     new = queries.visible_order(request.user, old.replaced_by_id) if old.replaced_by_id else None
     if new is None or new.client_order_id != wanted.get("client_order_id"):
         return None

@@ -179,7 +179,9 @@ class TestWhatIsInIt:
         outcome = operations.restore_backup(
             owner=outsider, content=content, file="portfolio-001.json", now=NOW
         )
-        kept = TargetWeight.objects.filter(portfolio_id=outcome.portfolio_id).values_list("key", flat=True)
+        kept = TargetWeight.objects.filter(portfolio__pk=outcome.portfolio_id or 0).values_list(
+            "key", flat=True
+        )
         assert list(kept) == ["cash"]
 
     def test_a_planned_entry_names_things_by_the_backup_alone(
@@ -318,7 +320,7 @@ class TestTwoAtOnce:
         assert errors == []
         if into_same:
             assert sorted(outcome.added for outcome in outcomes) == [0, 3]
-            assert Transaction.objects.filter(portfolio_id=target).count() == 2
+            assert Transaction.objects.filter(portfolio_id=target or 0).count() == 2
         else:
             assert [outcome.added for outcome in outcomes] == [3, 3]
             assert Portfolio.objects.filter(owner=owner).count() == 3
