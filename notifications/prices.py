@@ -6,21 +6,20 @@ its own sockets, so that what a tick costs does not grow with the number of peop
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
 import structlog
-from django.conf import settings
 from django.db import transaction
-from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
 from marketdata.queries import QuoteView, cached_quotes, latest_quotes
 from portfolio_site.kernel import valkey
 from portfolio_site.kernel.api.fields import plain
+from portfolio_site.kernel.loops import OfLoop
+from portfolio_site.kernel.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +90,7 @@ class PriceHub:
     def __init__(self) -> None:
         self._watchers: dict[int, set[Watcher]] = {}
         self._wanted: dict[Watcher, frozenset[int]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._subscription = Subscription(CHANNEL, self._deliver, lambda: None)
 
     def watch(self, watcher: Watcher, ids: frozenset[int]) -> None:
         """Replace what a socket watches; an empty set ends it."""
@@ -103,51 +102,17 @@ class PriceHub:
             self._wanted[watcher] = ids
             for pk in ids:
                 self._watchers.setdefault(pk, set()).add(watcher)
-        self._run_while_wanted()
+        self._subscription.run(wanted=bool(self._wanted))
 
-    def deliver(self, message: bytes) -> None:
+    async def _deliver(self, message: bytes) -> None:
         """Give a message of the channel to the sockets that watch its instruments."""
         for pk, encoded in json.loads(message):
             for watcher in self._watchers.get(pk, ()):
                 watcher.take_quote(pk, encoded)
 
-    def _run_while_wanted(self) -> None:
-        if self._wanted and self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._listen())
-        elif not self._wanted and self._task is not None:
-            self._task.cancel()
-            self._task = None
 
-    async def _listen(self) -> None:
-        pause = 0.5
-        while True:
-            try:
-                async with (
-                    AsyncRedis.from_url(settings.REDIS_LOCATION) as client,
-                    client.pubsub() as subscription,
-                ):
-                    await subscription.subscribe(CHANNEL)
-                    pause = 0.5
-                    async for message in subscription.listen():
-                        if message["type"] == "message":
-                            self.deliver(message["data"])
-            except (RedisError, OSError) as error:
-                log.warning("prices_subscription_lost", error=str(error), retry_in=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 10.0)
-
-
-_hubs: dict[asyncio.AbstractEventLoop, PriceHub] = {}
-
-
-def hub() -> PriceHub:
-    """The hub of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        for stopped in [other for other in _hubs if other.is_closed()]:
-            del _hubs[stopped]
-        _hubs[loop] = PriceHub()
-    return _hubs[loop]
+#: The hub of the running event loop.
+hub = OfLoop(PriceHub)
 
 
 def _client() -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from portfolio_site.kernel.loops import OfLoop
+from portfolio_site.kernel.subscription import Subscription
 from trading.operations.trade_log import WAKE_CHANNEL
-from trading.wire.streams.subscription import Subscription
 
 
 class LogHub:
@@ -38,14 +39,5 @@ class LogHub:
                 news.set()
 
 
-_hubs: dict[asyncio.AbstractEventLoop, LogHub] = {}
-
-
-def log_hub() -> LogHub:
-    """The hub of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        for stopped in [other for other in _hubs if other.is_closed()]:
-            del _hubs[stopped]
-        _hubs[loop] = LogHub()
-    return _hubs[loop]
+#: The hub of the running event loop.
+log_hub = OfLoop(LogHub)

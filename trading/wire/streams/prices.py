@@ -17,11 +17,12 @@ import structlog
 from marketdata.models import Instrument
 from marketdata.queries import QuoteView, latest_quotes
 from portfolio_site.kernel import clock
+from portfolio_site.kernel.loops import OfLoop
+from portfolio_site.kernel.subscription import Subscription
 from trading.operations.price_news import PRICES_CHANNEL
 from trading.wire.data.forms import WireBar
 from trading.wire.data.minutes import latest_minutes, minutes_of
 from trading.wire.data.series import last_days_of
-from trading.wire.streams.subscription import Subscription
 from trading.wire.streams.threads import aside
 
 log = structlog.get_logger(__name__)
@@ -119,14 +120,5 @@ def _bars(ids: Iterable[int], begun: datetime) -> dict[int, tuple[WireBar, WireB
     return {row.pk: (minutes[row.pk], days[row.pk][-1] if days[row.pk] else None) for row in over}
 
 
-_hubs: dict[asyncio.AbstractEventLoop, PriceHub] = {}
-
-
-def price_hub() -> PriceHub:
-    """The hub of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        for stopped in [other for other in _hubs if other.is_closed()]:
-            del _hubs[stopped]
-        _hubs[loop] = PriceHub()
-    return _hubs[loop]
+#: The hub of the running event loop.
+price_hub = OfLoop(PriceHub)

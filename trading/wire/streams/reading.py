@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import Any, Final
 
+from portfolio_site.kernel.loops import OfLoop
 from trading.queries import Follower, LoggedEvent, news_for
 from trading.wire.orderforms import order_form
 from trading.wire.streams.threads import aside
@@ -86,14 +87,5 @@ def _read(followers: list[Follower]) -> list[News]:
     return [None if events is None else [update_form(event) for event in events] for events in found]
 
 
-_readers: dict[asyncio.AbstractEventLoop, NewsReader] = {}
-
-
-def news_reader() -> NewsReader:
-    """The reader of the running event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _readers:
-        for stopped in [other for other in _readers if other.is_closed()]:
-            del _readers[stopped]
-        _readers[loop] = NewsReader()
-    return _readers[loop]
+#: The reader of the running event loop.
+news_reader = OfLoop(NewsReader)

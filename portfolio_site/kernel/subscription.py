@@ -1,4 +1,4 @@
-"""The wire's streams: one Redis subscription of a server process, shared by all its sockets."""
+"""The ground floor: one Redis subscription of a server process to a channel, shared by all its sockets."""
 
 from __future__ import annotations
 
