@@ -38,7 +38,9 @@ def minute_series(
 ) -> MinuteSeries:
     """Return the bars of `minutes` that begin in start..end. At most one statement."""
     if instrument.is_simulated and settings.SIMULATED_TICKS:
-        parts = [_simulated(instrument, begin, until) for begin, until in _blocks(start, end)]
+        # What lies before `start` is worked out for nobody.
+        blocks = [(begin, until) for begin, until in _blocks(start, end) if until > start or until == end]
+        parts = [_simulated(instrument, begin, until) for begin, until in blocks]
         bars = _rolled_up(_joined(parts), minutes)
         return MinuteSeries(bars=bars, minutes=minutes, is_simulated=True)
     found = intraday_bars(instrument.pk, start=start, end=end, minutes=minutes)

@@ -10,6 +10,7 @@ import time_machine
 
 from marketdata import operations as market
 from marketdata.models import IntradayBar, PriceBar
+from marketdata.queries import minutes
 from trading.tests.support import make_instrument, set_quote
 from trading.wire.values import NEW_YORK
 
@@ -160,6 +161,19 @@ class TestSimulatedMinutes:
             on = times()
         assert (on["17:05"]["o"], on["17:05"]["h"]) == (520, 520)
         assert on["17:07"]["h"] < 490
+
+    def test_the_latest_one_needs_no_more_than_its_own_hour(self, ticking, bot, share, monkeypatch):
+        asked, worked_out = [], minutes._simulated
+
+        def watched(instrument, start, end):
+            asked.append((start, end))
+            return worked_out(instrument, start, end)
+
+        monkeypatch.setattr(minutes, "_simulated", watched)
+        now = NOON + timedelta(minutes=10)
+        with time_machine.travel(now, tick=False):
+            assert bot.get("/v2/stocks/bars/latest", symbols="ACME")["bars"]["ACME"]["t"][11:16] == "17:09"
+        assert asked == [(NOON, now)]
 
     def test_reach_back_no_further_than_minutes_are_kept(self, ticking, settings, bot, share):
         settings.INTRADAY_DAYS = 2
