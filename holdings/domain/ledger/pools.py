@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from holdings.domain.ledger.parcels import Key, Money, OpenDisposal
 from holdings.domain.ledger.state import Lot, PoolEvent
-from holdings.domain.numbers import scaled
+from holdings.domain.numbers import CLOSE_ENOUGH, scaled
 from holdings.domain.types import ZERO, CostMethod, Match, Transaction
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def close_pooled(ledger: Ledger, tx: Transaction, key: Key, quantity: Decimal, m
             ledger.waiting[pair] = OpenDisposal(tx, ledger.ordinal, piece)
             _match(ledger, (key[0], item.account), part)
         else:
-            _match(ledger, (key[0], item.account), item.acquired)
+            # A split since the purchase has scaled what is counted: it is in the units of the sale by now.
+            _match(ledger, (key[0], item.account), part)
             ledger.realise(tx, key, parcel, part, piece, match=item.match)
     if remaining:
         pool = ledger.pools[key[0]]
@@ -73,7 +74,8 @@ def acquire_pooled(ledger: Ledger, tx: Transaction, key: Key, lot: Lot) -> None:
 
 def _match(ledger: Ledger, key: Key, quantity: Decimal) -> None:
     left = ledger.matched.pop(key, ZERO) + quantity
-    if left:
+    # What an awkward ratio leaves in the last digits is nothing.
+    if abs(left) > CLOSE_ENOUGH:
         ledger.matched[key] = left
 
 

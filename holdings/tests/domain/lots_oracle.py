@@ -134,7 +134,8 @@ class LotsOracle:
     def order(self, lots: list[Parcel]) -> list[Parcel]:
         """Which parcels a closing takes, the first first."""
         if self.method == "lifo":
-            return sorted(lots, key=lambda lot: -lot.age)
+            # Of one purchase that came in pieces the last piece first.
+            return sorted(reversed(lots), key=lambda lot: -lot.age)
         if self.method == "hifo":
             return sorted(lots, key=lambda lot: (-lot.own / lot.units, lot.age))
         return sorted(lots, key=lambda lot: lot.age)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from holdings.tests.domain import journals
 from holdings.tests.domain.lots_oracle import PLAIN, TYPES, LotsOracle
-from holdings.tests.domain.making import figures
+from holdings.tests.domain.making import figures, portfolio, tx
 
 F = Fraction
 
@@ -74,6 +74,26 @@ def test_the_pool_of_the_united_kingdom(drawn):
     body = drawn_body(drawn, PLAIN, whole_splits=True, method="section104")
     assume(len(body["transactions"]) > 0)
     compare(body, "section104")
+
+
+def test_a_split_between_a_purchase_and_the_sale_of_its_day_leaves_the_pool_whole():
+    """The shares of the match are in new units by the time of the sale; another split later finds nothing left of them."""
+    result = figures(
+        portfolio(
+            tx("buy", "2023-01-02", quantity="30", price="10"),
+            tx("buy", "2023-01-30", quantity="20", price="12"),
+            tx("split", "2023-01-30", instrument="A", ratio="3:2"),
+            tx("sell", "2023-01-30", quantity="15", price="9"),
+            tx("split", "2023-03-25", instrument="A", ratio="3:2"),
+            tx("sell", "2023-04-17", quantity="45", price="8"),
+            cost_basis_method="section104",
+        )
+    )
+    same_day, pool = result["realised"]
+    assert (same_day["cost"], same_day["gain"], same_day["match"]) == ("120", "15", "same_day")
+    # 300 + 120 for (30 + 10) x 9/4 = 90 shares.
+    assert (pool["cost"], pool["gain"], pool["match"]) == ("210", "150", "pool")
+    assert result["totals"]["cost_basis"] == "210"
 
 
 @quick
