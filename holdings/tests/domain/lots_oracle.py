@@ -135,7 +135,7 @@ class LotsOracle:
         """Which parcels a closing takes, the first first."""
         if self.method == "lifo":
             # Of one purchase that came in pieces the last piece first.
-            return sorted(reversed(lots), key=lambda lot: -lot.age)
+            return sorted(lots, key=lambda lot: lot.age)[::-1]
         if self.method == "hifo":
             return sorted(lots, key=lambda lot: (-lot.own / lot.units, lot.age))
         return sorted(lots, key=lambda lot: lot.age)
