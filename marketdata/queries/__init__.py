@@ -53,6 +53,7 @@ from marketdata.queries.intraday import (
     latest_minutes,
     minutes_around,
     minutes_as_one,
+    minutes_by_hand,
 )
 from marketdata.queries.minutes import MinuteSeries, minute_series
 from marketdata.queries.overview import ExchangeView, MarketRow, exchanges, market_rows, rates_into
@@ -175,6 +176,7 @@ __all__ = [
     "minute_series",
     "minutes_around",
     "minutes_as_one",
+    "minutes_by_hand",
     "next_exchange_session",
     "night_before",
     "price_answers",

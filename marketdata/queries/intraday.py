@@ -51,6 +51,12 @@ CROSS JOIN LATERAL (
 ) b
 """
 
+_BY_HAND = """
+SELECT instrument_id, at, open, high, low, close, volume, is_simulated, source
+FROM marketdata_intradaybar
+WHERE instrument_id = ANY(%s::bigint[]) AND at >= %s::timestamptz AND at < %s::timestamptz AND source = %s
+"""
+
 _WHOLE = """
 SELECT instrument_id, min(at), (array_agg(open ORDER BY at))[1], max(high), min(low),
        (array_agg(close ORDER BY at DESC))[1], sum(volume), bool_or(is_simulated)
@@ -106,6 +112,16 @@ def latest_minutes(ids: Iterable[int]) -> dict[int, IntradayBarView]:
     with connection.cursor() as cursor:
         cursor.execute(_LATEST, [list(ids)])
         return {row[0]: _view(row[1:]) for row in cursor.fetchall()}
+
+
+def minutes_by_hand(
+    ids: Iterable[int], *, start: datetime, end: datetime
+) -> list[tuple[int, IntradayBarView]]:
+    """Return (instrument, minute) of every minute of start..end (without `end`) whose price a person set last. One
+    statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_HAND, [list(ids), start, end, BY_HAND])
+        return [(row[0], _view(row[1:])) for row in cursor.fetchall()]
 
 
 def minutes_as_one(ids: Iterable[int], *, start: datetime, end: datetime) -> dict[int, IntradayBarView]:

@@ -159,6 +159,8 @@ class TestSimulatedMinutes:
         assert [after["17:04"][name] for name in "ohlc"] == [520] * 4
         with time_machine.travel(later + timedelta(minutes=5), tick=False):
             on = times()
+            whole = bot.get("/v2/stocks/snapshots", symbols="ACME")["ACME"]["dailyBar"]
+        assert whole["h"] == 520
         assert (on["17:05"]["o"], on["17:05"]["h"]) == (520, 520)
         assert on["17:07"]["h"] < 490
 
