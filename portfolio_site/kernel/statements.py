@@ -89,6 +89,13 @@ def _execute_watched(
             db.queries_log.append({"sql": sql, "time": f"{time.monotonic() - began:.3f}"})
 
 
+def take_time() -> None:
+    """Let the statements of this transaction take as long as they need: the limit of a request (`DATABASE_STATEMENT_SECONDS`) is
+    not meant for ten years of books at once."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+
+
 def as_text(value: Any) -> str | None:
     """A value as PostgreSQL reads it: null, text, whole numbers, decimals, UUIDs, days, times, and lists of whole numbers."""
     if value is None or type(value) is str:

@@ -20,6 +20,7 @@ from holdings.operations.importing.outcome import ImportDecided, ImportOutcome, 
 from holdings.operations.locking import LockedPortfolio, lock_for_writing
 from holdings.operations.posting import post_locked
 from portfolio_site.kernel.events import publish
+from portfolio_site.kernel.statements import take_time
 
 KEEP_PREVIEWS = timedelta(days=1)
 
@@ -81,6 +82,7 @@ def commit_import(*, batch_id: int, actor: Any, now: datetime) -> ImportOutcome:
     """
     parsed = _parsed(batch_id)
     with transaction.atomic():
+        take_time()
         batch, locked = _open(batch_id)
         outcome = carry_out(locked, batch, parsed, actor=actor, now=now)
         if not outcome.importable:
@@ -108,6 +110,7 @@ def undo_import(*, batch_id: int, actor: Any, now: datetime) -> int:
     Corrected entries of the import go too. Raises `EntryRefused` when a later entry depends on one of them.
     """
     with transaction.atomic():
+        take_time()
         found = ImportBatch.objects.filter(pk=batch_id).values_list("portfolio_id", flat=True).first()
         if found is None:
             raise ImportUnknown

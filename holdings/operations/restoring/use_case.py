@@ -45,6 +45,7 @@ from holdings.operations.restoring.known import Known
 from holdings.operations.restoring.outcome import RestoreOutcome, RestoreRefused
 from holdings.queries.balances import cash_balances, position_quantities
 from portfolio_site.kernel.events import publish
+from portfolio_site.kernel.statements import take_time
 
 #: How long a backup from elsewhere waits for a decision.
 UPLOAD_KEPT: Final = timedelta(days=1)
@@ -106,6 +107,7 @@ def restore_backup(
         beside = Beside.of(read_beside(content, manifest), file=member.file)
         found = parsing.survey(member_blocks(content, member))
         with transaction.atomic():
+            take_time()
             outcome = _restore(
                 owner,
                 found,

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from portfolio_site.kernel.models import OutboxEvent
 from portfolio_site.kernel.rows import columns_of, instance_of, new_row
-from portfolio_site.kernel.statements import Statement
+from portfolio_site.kernel.statements import Statement, take_time
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +100,22 @@ class TestRows:
         found = instance_of(OutboxEvent, ["id"], [stored.pk])
         assert found is not None
         assert (found.name, found._state.adding) == ("x", False)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTakingTime:
+    def test_is_for_one_transaction(self) -> None:
+        def limit() -> str:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW statement_timeout")
+                return str(cursor.fetchone()[0])
+
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = '1min'")
+        try:
+            with transaction.atomic():
+                take_time()
+                assert limit() == "0"
+            assert limit() == "1min"
+        finally:
+            connection.close()
