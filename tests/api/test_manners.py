@@ -125,6 +125,14 @@ class TestForPeople:
             assert b"<html" in answer.content
 
 
+class TestPages:
+    @pytest.mark.parametrize("cursor", ["%00", "!!!", "%2A%2A", "cD0x%20", "-_-_", "x" * 3])
+    def test_a_cursor_that_was_not_made_here_is_refused(self, book: dict[str, Any], cursor: str) -> None:
+        """Not answered by the first page: a program that follows it would never come to an end."""
+        answer = Client().get(f"/api/v1/portfolios/?cursor={cursor}", headers=signed(book))
+        assert assert_is_problem(answer, 400)["errors"][0]["field"] == "cursor"
+
+
 class TestTags:
     def test_are_of_what_each_person_is_told(self, book: dict[str, Any]) -> None:
         """The tag of one person's answer gives another no 304, and a stranger 401 and no tag."""

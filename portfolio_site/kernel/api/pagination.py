@@ -1,9 +1,13 @@
 """API: paging by cursor, so that page 1 000 costs what page 1 costs."""
 
+import re
 from typing import Any
 
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination as BaseCursorPagination
+
+
+_CURSOR = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 
 
 class CursorPagination(BaseCursorPagination):
@@ -31,10 +35,15 @@ class CursorPagination(BaseCursorPagination):
 
     def decode_cursor(self, request: Any) -> Any:
         """Read the cursor; 400 for one that we did not make."""
+        refusal = ValidationError({self.cursor_query_param: ["Follow `next` and `previous`."]})
+        text = request.query_params.get(self.cursor_query_param)
+        # Signs that are none of its alphabet would be passed over, and the first page answered again and again.
+        if text and not _CURSOR.fullmatch(text):
+            raise refusal
         try:
             return super().decode_cursor(request)
         except NotFound as error:
-            raise ValidationError({self.cursor_query_param: ["Follow `next` and `previous`."]}) from error
+            raise refusal from error
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """Describe the cursor, and the page size with its bounds."""
