@@ -6,7 +6,6 @@ from typing import Any
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination as BaseCursorPagination
 
-
 _CURSOR = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 
 
