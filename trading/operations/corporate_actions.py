@@ -288,7 +288,14 @@ def _continued(desk: Desk, order: Order) -> Order:
 
 
 def _change(order: Order, split: Split) -> None:
-    order.quantity = split.units(order.quantity)
+    before, order.quantity = order.quantity, split.units(order.quantity)
+    exact = _WIDE.divide(
+        _WIDE.multiply(before, Decimal(split.ratio.numerator)), Decimal(split.ratio.denominator)
+    )
+    if order.reserved_cash and order.notional is None and order.quantity < exact:
+        # For the part of a unit that nobody can buy no money is held.
+        part = _WIDE.divide(_WIDE.multiply(order.reserved_cash, order.quantity), exact)
+        order.reserved_cash = part.quantize(Decimal("0.00000001"), ROUND_HALF_EVEN)
     order.limit_price = split.price(order.limit_price)
     is_trailing = order.trail_price is not None or order.trail_percent is not None
     order.stop_price = split.exact(order.stop_price) if is_trailing else split.price(order.stop_price)

@@ -160,6 +160,15 @@ class TestSplit:
         assert (ended.status, ended.reason_code) == ("canceled", "split")
         assert (kept.quantity, kept.limit_price, kept.reserved_quantity) == (2, 1100, 2)
 
+    def test_reverse_split_frees_the_money_of_what_cannot_be_bought(self, place, trader, share, split):
+        share.quantity_step = 1
+        share.save()
+        placed = place(quantity=17, limit_price="90", time_in_force="gtc")
+        assert visible_order(trader, placed.id).reserved_cash == 1530
+        split(ratio="0.1", bid="1000", ask="1001")
+        kept = visible_order(trader, placed.id)
+        assert (kept.quantity, kept.limit_price, kept.reserved_cash) == (1, 900, 900)
+
     def test_one_for_three_is_exact(self, place, trader, account, share, split):
         """The ratio comes as 0.333333333333: thirty units are ten, and a limit of 110.00 is 330.00."""
         share.quantity_step = 1
