@@ -36,7 +36,7 @@ class NewBackupForm(OneTimeFormMixin):
 class BackupPlanForm(forms.Form):
     """How often, and how many stay."""
 
-    every = forms.ChoiceField(label="By itself", choices=BackupInterval.choices)
+    every = forms.ChoiceField(label="Back up automatically", choices=BackupInterval.choices)
     keep = forms.IntegerField(
         label="Keep", min_value=1, max_value=100, help_text="The latest so many; those made by hand stay."
     )
