@@ -39,6 +39,8 @@ class _ShownLookups:
         filters = page.list_filter if request is None else page.get_list_filter(request)
         columns = page.list_display if request is None else page.get_list_display(request)
         named = [entry[0] if isinstance(entry, list | tuple) else entry for entry in filters]
+        # Filters that are none of a column have a name of their own.
+        named += [getattr(entry, "parameter_name", None) for entry in filters]
         shown = [
             name
             for name in ("id", "pk", page.date_hierarchy, *columns, *named)
