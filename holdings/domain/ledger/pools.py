@@ -68,7 +68,8 @@ def acquire_pooled(ledger: Ledger, tx: Transaction, key: Key, lot: Lot) -> None:
         ledger.realise(
             sale, sold_from, parcel, item.disposed, open_disposal.money, match=item.match, closed=sale.day
         )
-    if lot.quantity:
+    # All of it may be matched: there is a pool even so, for what happens to the shares until they are sold.
+    if lot.quantity or key[0] not in ledger.pools:
         add_to_pool(ledger, lot)
 
 

@@ -96,6 +96,20 @@ def test_a_split_between_a_purchase_and_the_sale_of_its_day_leaves_the_pool_whol
     assert result["totals"]["cost_basis"] == "210"
 
 
+def test_a_purchase_that_is_split_and_sold_on_its_day_needs_no_pool():
+    result = figures(
+        portfolio(
+            tx("buy", "2023-01-16", quantity="80", price="2"),
+            tx("split", "2023-01-16", instrument="A", ratio="1:8", amount="1"),
+            tx("return_of_capital", "2023-01-16", instrument="A", amount="3"),
+            tx("sell", "2023-01-16", quantity="10", price="17"),
+            cost_basis_method="section104",
+        )
+    )
+    assert result["totals"]["realised_gain"] == "14"
+    assert (result["totals"]["cost_basis"], result["positions"][0]["quantity"]) == ("0", "0")
+
+
 @quick
 @given(journals.steps, st.integers(0, 2**32))
 def test_what_a_wash_sale_defers_is_neither_lost_nor_doubled(drawn, seed):
