@@ -4,9 +4,15 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver
-from rest_framework.routers import DefaultRouter
+from rest_framework.routers import APIRootView, DefaultRouter
 
 ROOMS = ("accounts", "marketdata", "documents", "holdings", "trading", "reports", "notifications")
+
+
+class ContentsView(APIRootView):
+    """The lists of the API, each with its address."""
+
+    name = "API"
 
 
 class ApiRouter(DefaultRouter):
@@ -16,6 +22,7 @@ class ApiRouter(DefaultRouter):
     """
 
     include_format_suffixes = False
+    APIRootView = ContentsView
 
 
 def api_root_patterns() -> list[URLPattern | URLResolver]:
