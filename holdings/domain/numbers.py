@@ -33,6 +33,7 @@ _DERIVED = Context(prec=18, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, D
 _QUOTED = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 PLACES = 18
+_RANKED = Context(prec=12, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _STEP = Decimal(1).scaleb(-PLACES)
 _multiply, _divide, _quantize = EXACT.multiply, _RATIO.divide, EXACT.quantize
 CLOSE_ENOUGH = Decimal("1e-12")  # an excess of at most this much closes a position
@@ -73,6 +74,11 @@ def derived(numerator: Decimal, denominator: Decimal) -> Decimal:
 def quotient(numerator: Decimal, denominator: Decimal) -> Decimal:
     """A quotient for display (average cost) to 28 significant digits; 0 when there is nothing to divide by."""
     return _QUOTED.divide(numerator, denominator) if denominator else Decimal(0)
+
+
+def rank(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """A quotient to compare by, to 12 significant digits: what earlier divisions rounded makes none of two equals greater."""
+    return _RANKED.divide(numerator, denominator) if denominator else Decimal(0)
 
 
 def plain(value: Decimal) -> str:

@@ -17,7 +17,7 @@ from holdings.domain.ledger.pools import acquire_pooled, close_pooled
 from holdings.domain.ledger.state import Books, Effects, LedgerError, Lot, Realised, Setup
 from holdings.domain.ledger.tally import Tally
 from holdings.domain.market import MissingRate
-from holdings.domain.numbers import CLOSE_ENOUGH, exact, plain, quotient, shares
+from holdings.domain.numbers import CLOSE_ENOUGH, exact, plain, rank, shares
 from holdings.domain.types import ZERO, CostMethod, Direction, Match, Transaction, TransactionType
 
 # A named tuple without its Python-level constructor.
@@ -150,7 +150,7 @@ class Ledger(Accounts):
         elif method is CostMethod.HIFO:
             for lot in lots:
                 if lot.unit_cost is None:
-                    lot.unit_cost = quotient(lot.cost, lot.quantity)
+                    lot.unit_cost = rank(lot.cost, lot.quantity)
             lots = sorted(lots, key=lambda lot: (-(lot.unit_cost or ZERO), lot.order))
         picked = []
         for lot in lots:

@@ -43,6 +43,19 @@ class TestLots:
         result = figures(portfolio(*equal, tx("sell", "2024-01-04", quantity="1", price="5")), method="hifo")
         assert result["realised"][0]["lot"] == "t1"
 
+    def test_what_a_division_rounds_makes_no_lot_dearer(self):
+        """A third of the money handed back for each unit: both have cost 9.67 a unit, one of them a digit more at the end."""
+        result = figures(
+            portfolio(
+                tx("buy", "2024-01-02", quantity="2", price="10"),
+                tx("buy", "2024-01-03", quantity="1", price="10"),
+                {"type": "return_of_capital", "date": "2024-02-01", "instrument": "A", "amount": "1"},
+                tx("sell", "2024-06-03", quantity="1", price="40"),
+            ),
+            method="hifo",
+        )
+        assert result["realised"][0]["lot"] == "t1"
+
     def test_named_lots_beat_the_method(self):
         result = figures(portfolio(*BUYS, {**SALE, "quantity": "4", "lots": ["t3"]}))
         assert rows_of(result) == [("t3", "4", "80", "80")]
