@@ -29,7 +29,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "portfolio_site.kernel.api.throttling.AnonThrottle",
     ],
     # A program that runs wild uses up its own key's limit, and half of its person's.
-    "DEFAULT_THROTTLE_RATES": {"user": "1200/min", "key": "600/min", "anon": "60/min", "login": "10/min"},
+    "DEFAULT_THROTTLE_RATES": {"user": "1200/min", "key": "600/min", "anon": "1200/min", "login": "10/min"},
     "EXCEPTION_HANDLER": "portfolio_site.kernel.api.problems.problem_handler",
     "COERCE_DECIMAL_TO_STRING": True,
     # None would believe any `X-Forwarded-For`, and a new made-up address would be a new limit.
