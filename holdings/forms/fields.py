@@ -51,11 +51,12 @@ def currency_choices(*extra: str) -> list[tuple[str, str]]:
     return [(code, code) for code in codes if is_currency(code) or code in extra]
 
 
-def with_point(text: str) -> str:
+def with_point(text: str, *, in_thousands: bool = True) -> str:
     """A number as it was typed, with a point for its decimals and without separators of thousands: `1,234.50`, `1.234,50` and
     `1 234,50` are all `1234.50`, `12,5` is `12.5`. What is no such number comes back with its commas.
 
-    A lone comma before three digits (`1,000`) is refused: to one reader it is a thousand, to another one.
+    A lone comma before three digits (`1,000`) is refused: to one reader it is a thousand, to another one. Where nobody would
+    mean thousands (``in_thousands``) it stands before decimals.
     """
     text = _BLANKS.sub("", text)
     commas, points = text.count(","), text.count(".")
@@ -67,7 +68,7 @@ def with_point(text: str) -> str:
     if commas + points > 1:
         mark = "," if commas else "."
         return text.replace(mark, "") if _IN_THOUSANDS[mark].fullmatch(text) else text
-    if commas and _IN_THOUSANDS[","].fullmatch(text):
+    if commas and in_thousands and _IN_THOUSANDS[","].fullmatch(text):
         raise forms.ValidationError(
             "This can be read in two ways: as %(thousands)s, or as %(small)s. Write one of them.",
             code="ambiguous",
@@ -77,7 +78,10 @@ def with_point(text: str) -> str:
 
 
 class ExactDecimalField(forms.Field):
-    """A plain decimal number, exactly as typed (`with_point`). NaN and `1e400` are not numbers here."""
+    """A plain decimal number, exactly as typed (`with_point`). NaN and `1e400` are not numbers here.
+
+    ``suffix`` stands behind it; of per cent nobody means thousands.
+    """
 
     default_error_messages = {
         "invalid": "Give a number, like 12.5.",
@@ -89,13 +93,14 @@ class ExactDecimalField(forms.Field):
         if suffix:
             attrs["data-suffix"] = suffix
         kwargs.setdefault("widget", forms.TextInput(attrs=attrs))
+        self._in_thousands = not suffix.startswith("%")
         super().__init__(**kwargs)
 
     def to_python(self, value: Any) -> Decimal | None:
         """The Decimal, None for nothing, or an error at the field."""
         if value in self.empty_values:
             return None
-        text = with_point(str(value))
+        text = with_point(str(value), in_thousands=self._in_thousands)
         if len(text) > 60 or not text.lstrip("+-").replace(".", "", 1).isdigit() or not text.isascii():
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         try:

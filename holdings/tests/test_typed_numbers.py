@@ -45,6 +45,9 @@ class TestExactDecimalField:
         assert typed.replace(",", "") in refusal.value.messages[0]
         assert typed.replace(",", ".") in refusal.value.messages[0]
 
+    def test_reads_no_thousands_of_per_cent(self) -> None:
+        assert ExactDecimalField(suffix="% a year").clean("3,125") == D("3.125")
+
     @pytest.mark.parametrize(
         "typed",
         [

@@ -17,6 +17,7 @@
     let timeIsOwn = form.hasAttribute("data-returned") || new URLSearchParams(window.location.search).has("time_in_force");
     form.classList.add("is-live");
 
+    const contents = () => new URLSearchParams(new FormData(form)).toString();
     const checked = (name) => form.querySelector("input[name=" + name + "]:checked")?.value || "";
 
     /** Show a part of the form or take it away; what is away is not sent. A part with a fault stays in sight. */
@@ -115,10 +116,10 @@
       const text = part?.dataset.offer;
       offer = text ? JSON.parse(text) : null;
       if (part?.dataset.title) document.getElementById("ticket-title").textContent = part.dataset.title;
-      const before = new URLSearchParams(new FormData(form)).toString();
+      const before = contents();
       sync();
       // What was estimated was another order than the one that now stands there.
-      if (before !== new URLSearchParams(new FormData(form)).toString()) changed();
+      if (before !== contents()) changed();
     }
 
     function changed() {
@@ -141,11 +142,17 @@
 
     // ---- The estimate: said when it was asked for, renewed in silence when the price moves ----
 
+    let asked = null;
+    document.addEventListener("htmx:beforeRequest", function (event) {
+      if (event.detail.elt.id === "order-preview") asked = contents();
+    });
     let isSilent = false;
     let lastPricing = 0;
     document.addEventListener("htmx:afterSettle", function (event) {
       if (event.detail.elt.id !== "order-preview") return;
       learn();
+      // Typed while the answer was on its way: the part that waited to ask for it has just been replaced.
+      if (asked !== null && asked !== contents()) changed();
       const said = Array.from(preview().querySelectorAll("[data-summary]"), (line) => line.textContent.trim()).join(" ");
       if (said && !isSilent) announce(said);
       isSilent = false;

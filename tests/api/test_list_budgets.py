@@ -22,8 +22,9 @@ READS = {
     name: operation for name, (_, method, operation) in operations_of(DESCRIPTION).items() if method == "get"
 }
 #: The grown books have other currencies: their rates are read at once, by a statement more for each thing that is valued
-#: (twice for a series). Twenty rows that each asked for something would take twenty more.
-RATES = 4
+#: (twice for a series), and splits since a price that is not of today by one for all. Twenty rows that each asked for something
+#: would take twenty more.
+RATES = 5
 #: Lists that are of one length, with the reason.
 ALWAYS_AS_LONG = {
     "market_data_health_retrieve": "one row for each source of prices of the site",

@@ -126,11 +126,14 @@ def test_what_a_wash_sale_defers_is_neither_lost_nor_doubled(drawn, seed):
     costs = [F(each["totals"]["cost_basis"]) for each in (plain, washed)]
     assert gains[0] - gains[1] == pytest.approx(0) or deferred > 0
     assert abs((gains[0] - gains[1]) - (deferred - (costs[1] - costs[0]))) < CLOSE
-    assert plain["totals"]["net_worth"] == washed["totals"]["net_worth"]
+    # More lots round more often when units are split; what they are worth together is the same.
+    assert abs(F(plain["totals"]["net_worth"]) - F(washed["totals"]["net_worth"])) < CLOSE
     for row in washed["realised"]:
         assert 0 <= F(row["wash_sale_adjustment"]) <= max(-F(row["gain"]), F(0)) + CLOSE
     for name in ("quantity", "market_value"):
-        assert [row[name] for row in plain["positions"]] == [row[name] for row in washed["positions"]]
+        there, here = ([F(row[name]) for row in side["positions"]] for side in (plain, washed))
+        assert len(there) == len(here)
+        assert all(abs(one - other) < CLOSE for one, other in zip(there, here, strict=True))
 
 
 @quick
