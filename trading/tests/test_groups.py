@@ -33,7 +33,9 @@ def bracket(place):
 
 def members(order_id):
     head = Order.objects.get(pk=order_id)
-    by_role = {leg.role: leg for leg in [head, *head.legs.all()]}
+    # One that was replaced is still of the group: who took its place stands for the role.
+    legs = sorted(head.legs.all(), key=lambda leg: leg.replaced_by_id is None)
+    by_role = {leg.role: leg for leg in [head, *legs]}
     return by_role["entry"], by_role["take_profit"], by_role["stop_loss"]
 
 
