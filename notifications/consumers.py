@@ -34,7 +34,7 @@ RATE: Final = (60, 10.0)
 PRICE_PAUSE: Final = 0.25
 """Seconds between two price frames of a socket."""
 
-BAD, SIGNED_OUT, FOREIGN, CROWDED, TOO_LARGE, FLOODED = 4400, 4401, 4403, 4409, 4413, 4429
+BAD, SIGNED_OUT, FOREIGN, CROWDED, TOO_LARGE, FLOODED, FAILED = 4400, 4401, 4403, 4409, 4413, 4429, 4500
 
 #: Open sockets per person, in this process.
 _open: Counter[int] = Counter()
@@ -48,6 +48,14 @@ class UserConsumer(AsyncWebsocketConsumer):
     said_hello = False
     last_sent = 0
     faults = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket to its end. After a fault in a frame nobody says that it is disconnected: it is left all the same."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.is_counted:
+                await self.disconnect(FAILED)
 
     async def connect(self) -> None:
         """Let in who is signed in here and comes from a page of this site; tell the others why not."""
@@ -99,6 +107,7 @@ class UserConsumer(AsyncWebsocketConsumer):
         if self._price_timer is not None:
             self._price_timer.cancel()
         if self.is_counted:
+            self.is_counted = False
             _open[self.user_id] -= 1
             if not _open[self.user_id]:
                 del _open[self.user_id]
