@@ -49,7 +49,11 @@ class TestFlood:
         passed = time.monotonic() - began
         taken = [answer for answer in answers if answer.status_code == 200]
         refused = [answer for answer in answers if answer.status_code == 429]
-        others = [(answer.status_code, answer.text[:200]) for answer in answers if answer.status_code not in (200, 429)]
+        others = [
+            (answer.status_code, answer.text[:200])
+            for answer in answers
+            if answer.status_code not in (200, 429)
+        ]
         assert others == []
         assert 40 <= len(taken) <= 41 + passed * 40 / 60
         for answer in refused:
